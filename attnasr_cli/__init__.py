@@ -1,0 +1,27 @@
+"""attnasr: speech to text with attention encoder-decoders (LAS, Transformer, Conformer, Whisper).
+
+The public names are lazy: importing this package imports no torch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "load": "attnasr_cli.decode.recognizer",
+    "Recognizer": "attnasr_cli.decode.recognizer",
+    "Transcript": "attnasr_cli.decode.transcript",
+    "Score": "attnasr_cli.scoring.wer",
+}
+
+__all__ = ["Recognizer", "Score", "Transcript", "__version__", "load"]  # noqa: F822
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        import importlib
+
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'attnasr_cli' has no attribute {name!r}")

@@ -1,0 +1,3 @@
+from attnasr_cli.app import run
+
+run()

@@ -1,0 +1,377 @@
+#!/usr/bin/env python3
+"""Convert freely licensed English speech from public git repositories into training manifests.
+
+Clone the repositories of `SOURCES` (bare or not) into one folder as OWNER+NAME, for instance
+
+    git clone --bare https://github.com/cmusphinx/an4 repos/cmusphinx+an4
+
+and run
+
+    python prepare.py --repos repos --out data
+
+Every file is read out of git at the commit named here, so the result does not depend on what the
+clones have checked out. Written, as 16 kHz mono 16-bit FLAC and tab-separated manifests:
+
+    data/english/<corpus>/<id>.flac, data/english/train.tsv, data/english/dev.tsv
+    data/noise/<id>.flac, data/noise/noise.tsv                    with --with noise
+    data/unlabelled/<id>.flac, data/unlabelled/unlabelled.tsv     with --with unlabelled
+
+train.tsv is written anew after each corpus. A corpus that is done is skipped when the script runs
+again; delete its rows.tsv to redo it. dev.tsv holds three speakers of Mini LibriSpeech.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import os
+import re
+import subprocess
+import sys
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from multiprocessing import Pool
+from pathlib import Path, PurePosixPath
+
+import av
+import numpy as np
+import numpy.typing as npt
+import soundfile as sf
+
+Audio = npt.NDArray[np.float32]
+
+RATE_HZ = 16_000
+DEV_SPEAKERS = frozenset({"ls-7367", "ls-7859", "ls-8629"})
+MIN_S, MAX_S = 0.4, 30.0
+MIN_CHARS_PER_S, MAX_CHARS_PER_S = 1.5, 30.0
+LONG_SILENCE_S, MARGIN_S = 0.5, 0.2  # silence worth trimming, and what trimming leaves of it
+
+
+@dataclass(frozen=True)
+class Repo:
+    """A clone, read at one commit."""
+
+    path: Path
+    commit: str
+
+    def _git(self, *args: str) -> bytes:
+        command = ["git", "-C", str(self.path), *args]
+        return subprocess.run(command, check=True, capture_output=True).stdout
+
+    def files(self, folder: str, suffix: str) -> list[str]:
+        found = self._git("ls-tree", "-r", "-z", "--name-only", self.commit, "--", folder)
+        return sorted(name for name in found.decode().split("\0") if name.endswith(suffix))
+
+    def blob(self, path: str) -> bytes:
+        return self._git("cat-file", "blob", f"{self.commit}:{path}")
+
+    def text(self, path: str) -> str:
+        return self.blob(path).decode("utf-8-sig")
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One recording in a repository, with its text as the corpus has it (None: unlabelled)."""
+
+    id: str
+    path: str
+    text: str | None = None
+    speaker: str = "unknown"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One corpus: where it lies and how its clips are listed."""
+
+    corpus: str
+    repo: str
+    commit: str
+    licence: str
+    clips: Callable[[Repo], Iterator[Clip]]
+    trim: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a manifest; the field names are its header."""
+
+    id: str
+    path: str
+    text: str
+    speaker: str
+    duration_s: str
+    corpus: str
+
+
+class DroppedError(Exception):
+    """The clip is not used; the message is the reason, as it is counted."""
+
+
+# --- how each corpus lists its clips ---
+
+
+def mini_librispeech(repo: Repo) -> Iterator[Clip]:
+    for path in repo.files("LibriSpeech/train-clean-5", ".trans.txt"):
+        for line in repo.text(path).splitlines():
+            id_, text = line.split(" ", 1)
+            speaker = f"ls-{id_.split('-')[0]}"
+            yield Clip(id_, str(PurePosixPath(path).with_name(f"{id_}.flac")), text, speaker)
+
+
+def librispeech_demo(repo: Repo) -> Iterator[Clip]:
+    for speaker in ("26", "27"):  # its third speaker, 19, is in Mini LibriSpeech
+        for path in repo.files(speaker, ".lab"):
+            stem = PurePosixPath(path)
+            yield Clip(stem.stem, str(stem.with_suffix(".wav")), repo.text(path), f"ls-{speaker}")
+
+
+def speechocean(repo: Repo) -> Iterator[Clip]:
+    for part in ("train", "test"):
+        speakers = dict(line.split() for line in repo.text(f"{part}/utt2spk").splitlines())
+        for line in repo.text(f"{part}/text").splitlines():
+            id_, text = line.split("\t", 1)
+            who = speakers[id_]
+            yield Clip(f"so-{id_}", f"WAVE/SPEAKER{who}/{id_}.WAV", text, f"so-{who}")
+
+
+def common_voice_1(repo: Repo) -> Iterator[Clip]:
+    for row in csv.DictReader(io.StringIO(repo.text("asr/cv-valid-dev.csv"))):
+        yield Clip("cv1-" + PurePosixPath(row["filename"]).stem, f"asr/{row['filename']}", row["text"])
+
+
+def _common_voice(repo: Repo, table: str, folder: str) -> Iterator[Clip]:
+    have = set(repo.files(folder, ".mp3"))
+    lines = repo.text(table).splitlines()
+    for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
+        if (path := f"{folder}/{row['path']}") in have:
+            speaker = f"cv-{row['client_id'][:16]}"
+            yield Clip(PurePosixPath(path).stem, path, row["sentence"], speaker)
+
+
+def common_voice_13(repo: Repo) -> Iterator[Clip]:
+    return _common_voice(repo, "dataset/validated.tsv", "dataset/clips")
+
+
+def common_voice_13_unlabelled(repo: Repo) -> Iterator[Clip]:
+    labelled = {clip.path for clip in common_voice_13(repo)}
+    for path in repo.files("dataset/clips", ".mp3"):
+        if path not in labelled:
+            yield Clip(PurePosixPath(path).stem, path)
+
+
+def common_voice_delta(repo: Repo) -> Iterator[Clip]:
+    (table,) = repo.files(".", "/en/validated.tsv")
+    return _common_voice(repo, table, f"{PurePosixPath(table).parent}/validated_clips")
+
+
+def kathleen(repo: Repo) -> Iterator[Clip]:
+    for path in repo.files("data", ".txt"):
+        stem = PurePosixPath(path)
+        text = "O'Brien had been a clean living young man." if "_a0252_" in path else repo.text(path)
+        yield Clip(stem.stem, str(stem.with_suffix(".wav")), text, "kathleen")  # a0252: its README
+
+
+def an4(repo: Repo) -> Iterator[Clip]:
+    for line in repo.text("etc/an4_train.transcription").splitlines():
+        if match := re.fullmatch(r"<s> (.*) </s> \(((\w+)-(\w+)-\w+)\)", line.strip()):
+            text, id_, _, who = match.groups()
+            yield Clip(f"an4-{id_}", f"wav/an4_clstk/{who}/{id_}.wav", text, f"an4-{who}")
+
+
+def esc10(repo: Repo) -> Iterator[Clip]:
+    for path in repo.files(".", ".ogg"):
+        kind = re.sub(r"[^a-z]+", "-", PurePosixPath(path).parent.name.lower()).strip("-")
+        yield Clip(f"{kind}-{PurePosixPath(path).stem}", path)
+
+
+CV13 = ("korliu/whisper", "d03c14561ed7e5e354d76259a7606df7b6e68b0c", "CC0-1.0")
+SOURCES = (
+    Source("mini-librispeech", "zhangrui0712/Voice-Age",
+           "c13f844098b754edb9c60b8deb1aa586bc461d8a", "CC-BY-4.0", mini_librispeech),
+    Source("speechocean762", "jimbozhang/speechocean762",
+           "613968e3b0b789fc33936fb5eba1973176ba7d11", "CC-BY-4.0", speechocean),
+    Source("common-voice-1", "hys89/myrepo",
+           "df4be595b08d930b3b7c2f21cf5b0e57cce5b12d", "CC0-1.0", common_voice_1, trim=True),
+    Source("common-voice-13", *CV13, common_voice_13),
+    Source("kathleen", "rhasspy/dataset-voice-kathleen",
+           "c51cb971036a127359b43c621f26ca5081eab13e", "CC0-1.0", kathleen),
+    Source("librispeech-demo", "MontrealCorpusTools/librispeech-demo",
+           "3f226b2e1629aab7b755aa4ba42e3a0c10c8b216", "CC-BY-4.0", librispeech_demo),
+    Source("common-voice-18-delta", "shubhra-cv/18",
+           "4ca775acc03a0f21aed07c3d2570fcb3e39fabab", "CC0-1.0", common_voice_delta),
+    Source("common-voice-19-delta", "shubhra-cv/19",
+           "497ac20ecec581d1bbb9c700b99ad2750db7aa67", "CC0-1.0", common_voice_delta),
+    Source("common-voice-20-delta", "shubhra-cv/17",
+           "c6eb4f89ac49c509366afc829ba503cc93aad8a2", "CC0-1.0", common_voice_delta),
+    Source("an4", "cmusphinx/an4",
+           "b567d132f43304e70a2b2eca6077f22255311812", "BSD-2-Clause", an4),
+)  # fmt: skip
+EXTRAS = {
+    "noise": Source("noise", "karolpiczak/ESC-10",
+                    "c74878ef556a00f83b477ee0e3281c30c0e923a7", "CC-BY-3.0", esc10),
+    "unlabelled": Source("unlabelled", *CV13, common_voice_13_unlabelled),
+}  # fmt: skip
+
+# --- one clip ---
+
+TITLES = {"mr": "mister", "mrs": "missus", "dr": "doctor"}
+APOSTROPHES = str.maketrans(dict.fromkeys("‘’‛ʼ`´", "'"))
+
+
+def normalise(raw: str) -> str:
+    """Lower-case words of a-z and apostrophes, one space between them; drops what needs a guess."""
+    text = unicodedata.normalize("NFKC", raw.translate(APOSTROPHES))
+    if any(char.isdigit() for char in text):
+        raise DroppedError("digits in the text")
+    text, shouted = text.lower(), text.isupper()
+    if not shouted:  # then quotation marks are possible: 'like these', but not in the boys' tent
+        text = re.sub(r"(?<![a-z])'([^']|(?<=[a-z])'(?=[a-z]))*'(?![a-z])",
+                      lambda match: match[0][1:-1], text)  # fmt: skip
+    text = re.sub(r"""[\s.,!?;:"()\[\]“”„«»/_\-‐‑‒–—]+""", " ", text)
+    text = re.sub(r"(?<![a-z])'+(?![a-z])|'(?=')", " ", text)
+    text = " ".join(TITLES.get(word, word) for word in text.split())
+    if strange := re.search(r"[^a-z' ]", text):
+        letter = unicodedata.category(strange[0]).startswith(("L", "M"))
+        raise DroppedError("letters beyond a-z" if letter else "symbols in the text")
+    if not text:
+        raise DroppedError("no text")
+    return text
+
+
+def decode(blob: bytes) -> Audio:
+    """Any format that FFmpeg reads, as 16 kHz mono; 16 kHz mono input keeps its exact samples."""
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE_HZ)
+    parts: list[Audio] = []
+    with av.open(io.BytesIO(blob)) as container:
+        for frame in [*container.decode(audio=0), None]:
+            parts += [part.to_ndarray().reshape(-1) for part in resampler.resample(frame)]
+    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+
+
+def speech_span(audio: Audio) -> tuple[int, int]:
+    """First and last sample of what is louder than the clip's own silence for at least 0.1 s."""
+    hop = RATE_HZ // 100
+    power = np.square(audio[: len(audio) // hop * hop].reshape(-1, hop)).mean(1)
+    if len(power) < 10:
+        raise DroppedError("no speech")
+    level_db = 10 * np.log10(np.convolve(power, np.full(5, 0.2), "same") + 1e-10)
+    floor_db, speech_db = np.percentile(level_db, (10, 95))
+    if speech_db < -65:
+        raise DroppedError("no speech")
+    threshold_db = min(max(speech_db - 30, floor_db + 6), speech_db - 10)
+    loud = np.convolve(level_db > threshold_db, np.ones(10), "valid") > 9.5
+    if not loud.any():
+        raise DroppedError("no speech")
+    starts = np.flatnonzero(loud)
+    return int(starts[0]) * hop, (int(starts[-1]) + 10) * hop
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker process needs to convert one clip."""
+
+    repo: Repo
+    clip: Clip
+    corpus: str
+    folder: Path
+    trim: bool
+
+
+def convert(job: Job) -> Row | str:
+    """Write the clip's FLAC and return its row, or the reason why it is dropped."""
+    clip = job.clip
+    try:
+        text = "" if clip.text is None else normalise(clip.text)
+        audio = decode(job.repo.blob(clip.path))
+        if clip.text is not None and clip.speaker not in DEV_SPEAKERS:
+            first, last = speech_span(audio)
+            rate = len(text) * RATE_HZ / (last - first)
+            if not MIN_CHARS_PER_S <= rate <= MAX_CHARS_PER_S:
+                raise DroppedError("text too short or long for the audio")
+            if job.trim:
+                margin, long = int(MARGIN_S * RATE_HZ), int(LONG_SILENCE_S * RATE_HZ)
+                stop = last + margin if len(audio) - last > long else len(audio)
+                audio = audio[first - margin if first > long else 0 : stop]
+        duration_s = len(audio) / RATE_HZ
+        if not MIN_S <= duration_s <= MAX_S:
+            raise DroppedError(f"shorter than {MIN_S} s or longer than {MAX_S:g} s")
+    except DroppedError as dropped:
+        return str(dropped)
+    except (subprocess.CalledProcessError, av.FFmpegError) as error:
+        return f"unreadable ({type(error).__name__})"
+    path = job.folder / f"{clip.id}.flac"
+    samples = np.clip(np.rint(audio * 32768), -32768, 32767).astype(np.int16)
+    sf.write(path, samples, RATE_HZ, format="FLAC", subtype="PCM_16")
+    return Row(clip.id, str(path), text, clip.speaker, f"{duration_s:.3f}", job.corpus)
+
+
+# --- whole corpora ---
+
+
+def write_tsv(path: Path, rows: list[Row], columns: list[str]) -> None:
+    """Replace the file in one step, so that a reader never sees half of it."""
+    draft = path.with_name(path.name + ".part")
+    lines = ["\t".join(str(getattr(row, name)) for name in columns) for row in rows]
+    draft.write_text("\n".join(["\t".join(columns), *lines]) + "\n", encoding="utf-8")
+    os.replace(draft, path)
+
+
+def read_tsv(path: Path) -> list[Row]:
+    lines = path.read_text(encoding="utf-8").split("\n")[1:-1]
+    return [Row(*line.split("\t")) for line in lines]
+
+
+def convert_source(source: Source, repos: Path, folder: Path, jobs: int) -> list[Row]:
+    """All usable clips of one corpus; prints what it kept and what it dropped."""
+    path = repos / source.repo.replace("/", "+")
+    if not path.is_dir():
+        sys.exit(f"{path} is missing: git clone --bare https://github.com/{source.repo} '{path}'")
+    folder.mkdir(parents=True, exist_ok=True)
+    repo = Repo(path, source.commit)
+    clips = {clip.id: clip for clip in source.clips(repo)}
+    work = [Job(repo, clip, source.corpus, folder, source.trim) for clip in clips.values()]
+    with Pool(jobs) as pool:
+        results = pool.map(convert, work, chunksize=16)
+    rows = [result for result in results if isinstance(result, Row)]
+    dropped = Counter(result for result in results if isinstance(result, str))
+    hours = sum(float(row.duration_s) for row in rows) / 3600
+    why = "".join(f"\n    dropped {count}: {reason}" for reason, count in dropped.most_common())
+    print(f"{source.corpus} ({source.licence}): {len(rows)} clips, {hours:.2f} h{why}", flush=True)
+    return rows
+
+
+def main() -> None:
+    summary, _, rest = (__doc__ or "").partition("\n")
+    parser = argparse.ArgumentParser(
+        description=summary, epilog=rest, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--repos", type=Path, required=True, help="folder of the clones")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument("--jobs", type=int, default=2, help="processes (default: %(default)s)")
+    parser.add_argument("--with", dest="extras", choices=sorted(EXTRAS), nargs="*", default=[])
+    args = parser.parse_args()
+    repos, out = args.repos.resolve(), args.out.resolve()
+    columns = [field.name for field in fields(Row)]
+    rows: list[Row] = []
+    for source in SOURCES:
+        folder = out / "english" / source.corpus
+        done = folder / "rows.tsv"
+        if done.exists():
+            rows += read_tsv(done)
+        else:
+            new = convert_source(source, repos, folder, args.jobs)
+            write_tsv(done, new, columns)
+            rows += new
+        for name, dev in (("train.tsv", False), ("dev.tsv", True)):
+            part = [row for row in rows if (row.speaker in DEV_SPEAKERS) == dev]
+            write_tsv(out / "english" / name, part, columns)
+    for name in args.extras:
+        extra = convert_source(EXTRAS[name], repos, out / name, args.jobs)
+        write_tsv(out / name / f"{name}.tsv", extra, ["id", "path", "duration_s"])
+
+
+if __name__ == "__main__":
+    main()
