@@ -16,8 +16,8 @@ clones have checked out. Written, as 16 kHz mono 16-bit FLAC and tab-separated m
     data/noise/<id>.flac, data/noise/noise.tsv                    with --with noise
     data/unlabelled/<id>.flac, data/unlabelled/unlabelled.tsv     with --with unlabelled
 
-train.tsv is written anew after each corpus. A corpus that is done is skipped when the script runs
-again; delete its rows.tsv to redo it. dev.tsv holds three speakers of Mini LibriSpeech.
+train.tsv is written anew after each corpus; dev.tsv holds three speakers of Mini LibriSpeech. A
+corpus that is done is skipped when the script runs again; delete its rows.tsv to redo it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from functools import partial
 from multiprocessing import Pool
 from pathlib import Path, PurePosixPath
 
@@ -42,7 +43,9 @@ import numpy.typing as npt
 import soundfile as sf
 
 Audio = npt.NDArray[np.float32]
+Row = tuple[str, ...]  # one line of a manifest: the values of COLUMNS
 
+COLUMNS = ("id", "path", "text", "speaker", "duration_s", "corpus")
 RATE_HZ = 16_000
 DEV_SPEAKERS = frozenset({"ls-7367", "ls-7859", "ls-8629"})
 MIN_S, MAX_S = 0.4, 30.0
@@ -94,23 +97,8 @@ class Source:
     trim: bool = False
 
 
-@dataclass(frozen=True)
-class Row:
-    """One line of a manifest; the field names are its header."""
-
-    id: str
-    path: str
-    text: str
-    speaker: str
-    duration_s: str
-    corpus: str
-
-
 class DroppedError(Exception):
     """The clip is not used; the message is the reason, as it is counted."""
-
-
-# --- how each corpus lists its clips ---
 
 
 def mini_librispeech(repo: Repo) -> Iterator[Clip]:
@@ -139,7 +127,8 @@ def speechocean(repo: Repo) -> Iterator[Clip]:
 
 def common_voice_1(repo: Repo) -> Iterator[Clip]:
     for row in csv.DictReader(io.StringIO(repo.text("asr/cv-valid-dev.csv"))):
-        yield Clip("cv1-" + PurePosixPath(row["filename"]).stem, f"asr/{row['filename']}", row["text"])
+        path = PurePosixPath("asr", row["filename"])
+        yield Clip(f"cv1-{path.stem}", str(path), row["text"])
 
 
 def _common_voice(repo: Repo, table: str, folder: str) -> Iterator[Clip]:
@@ -170,8 +159,7 @@ def common_voice_delta(repo: Repo) -> Iterator[Clip]:
 def kathleen(repo: Repo) -> Iterator[Clip]:
     for path in repo.files("data", ".txt"):
         stem = PurePosixPath(path)
-        text = "O'Brien had been a clean living young man." if "_a0252_" in path else repo.text(path)
-        yield Clip(stem.stem, str(stem.with_suffix(".wav")), text, "kathleen")  # a0252: its README
+        yield Clip(stem.stem, str(stem.with_suffix(".wav")), repo.text(path), "kathleen")
 
 
 def an4(repo: Repo) -> Iterator[Clip]:
@@ -187,37 +175,34 @@ def esc10(repo: Repo) -> Iterator[Clip]:
         yield Clip(f"{kind}-{PurePosixPath(path).stem}", path)
 
 
-CV13 = ("korliu/whisper", "d03c14561ed7e5e354d76259a7606df7b6e68b0c", "CC0-1.0")
+VOICE13 = ("korliu/whisper", "d03c14561ed7", "CC0-1.0")
 SOURCES = (
-    Source("mini-librispeech", "zhangrui0712/Voice-Age",
-           "c13f844098b754edb9c60b8deb1aa586bc461d8a", "CC-BY-4.0", mini_librispeech),
-    Source("speechocean762", "jimbozhang/speechocean762",
-           "613968e3b0b789fc33936fb5eba1973176ba7d11", "CC-BY-4.0", speechocean),
-    Source("common-voice-1", "hys89/myrepo",
-           "df4be595b08d930b3b7c2f21cf5b0e57cce5b12d", "CC0-1.0", common_voice_1, trim=True),
-    Source("common-voice-13", *CV13, common_voice_13),
-    Source("kathleen", "rhasspy/dataset-voice-kathleen",
-           "c51cb971036a127359b43c621f26ca5081eab13e", "CC0-1.0", kathleen),
-    Source("librispeech-demo", "MontrealCorpusTools/librispeech-demo",
-           "3f226b2e1629aab7b755aa4ba42e3a0c10c8b216", "CC-BY-4.0", librispeech_demo),
-    Source("common-voice-18-delta", "shubhra-cv/18",
-           "4ca775acc03a0f21aed07c3d2570fcb3e39fabab", "CC0-1.0", common_voice_delta),
-    Source("common-voice-19-delta", "shubhra-cv/19",
-           "497ac20ecec581d1bbb9c700b99ad2750db7aa67", "CC0-1.0", common_voice_delta),
-    Source("common-voice-20-delta", "shubhra-cv/17",
-           "c6eb4f89ac49c509366afc829ba503cc93aad8a2", "CC0-1.0", common_voice_delta),
-    Source("an4", "cmusphinx/an4",
-           "b567d132f43304e70a2b2eca6077f22255311812", "BSD-2-Clause", an4),
-)  # fmt: skip
+    Source(
+        "mini-librispeech", "zhangrui0712/Voice-Age", "c13f844098b7", "CC-BY-4.0", mini_librispeech
+    ),
+    Source("speechocean762", "jimbozhang/speechocean762", "613968e3b0b7", "CC-BY-4.0", speechocean),
+    Source("common-voice-1", "hys89/myrepo", "df4be595b08d", "CC0-1.0", common_voice_1, trim=True),
+    Source("common-voice-13", *VOICE13, common_voice_13),
+    Source("kathleen", "rhasspy/dataset-voice-kathleen", "c51cb971036a", "CC0-1.0", kathleen),
+    Source(
+        "librispeech-demo",
+        "MontrealCorpusTools/librispeech-demo",
+        "3f226b2e1629",
+        "CC-BY-4.0",
+        librispeech_demo,
+    ),
+    Source("common-voice-18-delta", "shubhra-cv/18", "4ca775acc03a", "CC0-1.0", common_voice_delta),
+    Source("common-voice-19-delta", "shubhra-cv/19", "497ac20ecec5", "CC0-1.0", common_voice_delta),
+    Source("common-voice-20-delta", "shubhra-cv/17", "c6eb4f89ac49", "CC0-1.0", common_voice_delta),
+    Source("an4", "cmusphinx/an4", "b567d132f433", "BSD-2-Clause", an4),
+)
 EXTRAS = {
-    "noise": Source("noise", "karolpiczak/ESC-10",
-                    "c74878ef556a00f83b477ee0e3281c30c0e923a7", "CC-BY-3.0", esc10),
-    "unlabelled": Source("unlabelled", *CV13, common_voice_13_unlabelled),
-}  # fmt: skip
-
-# --- one clip ---
+    "noise": Source("noise", "karolpiczak/ESC-10", "c74878ef556a", "CC-BY-3.0", esc10),
+    "unlabelled": Source("unlabelled", *VOICE13, common_voice_13_unlabelled),
+}
 
 TITLES = {"mr": "mister", "mrs": "missus", "dr": "doctor"}
+QUOTED = re.compile(r"(?<![a-z])'((?:[^']|(?<=[a-z])'(?=[a-z]))*)'(?![a-z])")
 APOSTROPHES = str.maketrans(dict.fromkeys("‘’‛ʼ`´", "'"))
 
 
@@ -228,8 +213,7 @@ def normalise(raw: str) -> str:
         raise DroppedError("digits in the text")
     text, shouted = text.lower(), text.isupper()
     if not shouted:  # then quotation marks are possible: 'like these', but not in the boys' tent
-        text = re.sub(r"(?<![a-z])'([^']|(?<=[a-z])'(?=[a-z]))*'(?![a-z])",
-                      lambda match: match[0][1:-1], text)  # fmt: skip
+        text = QUOTED.sub(r" \1 ", text)
     text = re.sub(r"""[\s.,!?;:"()\[\]“”„«»/_\-‐‑‒–—]+""", " ", text)
     text = re.sub(r"(?<![a-z])'+(?![a-z])|'(?=')", " ", text)
     text = " ".join(TITLES.get(word, word) for word in text.split())
@@ -269,29 +253,17 @@ def speech_span(audio: Audio) -> tuple[int, int]:
     return int(starts[0]) * hop, (int(starts[-1]) + 10) * hop
 
 
-@dataclass(frozen=True)
-class Job:
-    """What a worker process needs to convert one clip."""
-
-    repo: Repo
-    clip: Clip
-    corpus: str
-    folder: Path
-    trim: bool
-
-
-def convert(job: Job) -> Row | str:
+def convert(repo: Repo, source: Source, folder: Path, clip: Clip) -> Row | str:
     """Write the clip's FLAC and return its row, or the reason why it is dropped."""
-    clip = job.clip
     try:
         text = "" if clip.text is None else normalise(clip.text)
-        audio = decode(job.repo.blob(clip.path))
+        audio = decode(repo.blob(clip.path))
         if clip.text is not None and clip.speaker not in DEV_SPEAKERS:
             first, last = speech_span(audio)
             rate = len(text) * RATE_HZ / (last - first)
             if not MIN_CHARS_PER_S <= rate <= MAX_CHARS_PER_S:
                 raise DroppedError("text too short or long for the audio")
-            if job.trim:
+            if source.trim:
                 margin, long = int(MARGIN_S * RATE_HZ), int(LONG_SILENCE_S * RATE_HZ)
                 stop = last + margin if len(audio) - last > long else len(audio)
                 audio = audio[first - margin if first > long else 0 : stop]
@@ -302,26 +274,19 @@ def convert(job: Job) -> Row | str:
         return str(dropped)
     except (subprocess.CalledProcessError, av.FFmpegError) as error:
         return f"unreadable ({type(error).__name__})"
-    path = job.folder / f"{clip.id}.flac"
+    path = folder / f"{clip.id}.flac"
     samples = np.clip(np.rint(audio * 32768), -32768, 32767).astype(np.int16)
     sf.write(path, samples, RATE_HZ, format="FLAC", subtype="PCM_16")
-    return Row(clip.id, str(path), text, clip.speaker, f"{duration_s:.3f}", job.corpus)
+    return clip.id, str(path), text, clip.speaker, f"{duration_s:.3f}", source.corpus
 
 
-# --- whole corpora ---
-
-
-def write_tsv(path: Path, rows: list[Row], columns: list[str]) -> None:
+def write_tsv(path: Path, rows: list[Row], columns: tuple[str, ...] = COLUMNS) -> None:
     """Replace the file in one step, so that a reader never sees half of it."""
     draft = path.with_name(path.name + ".part")
-    lines = ["\t".join(str(getattr(row, name)) for name in columns) for row in rows]
-    draft.write_text("\n".join(["\t".join(columns), *lines]) + "\n", encoding="utf-8")
+    keep = [COLUMNS.index(name) for name in columns]
+    lines = ["\t".join(row[index] for index in keep) for row in [COLUMNS, *rows]]
+    draft.write_text("\n".join(lines) + "\n", encoding="utf-8")
     os.replace(draft, path)
-
-
-def read_tsv(path: Path) -> list[Row]:
-    lines = path.read_text(encoding="utf-8").split("\n")[1:-1]
-    return [Row(*line.split("\t")) for line in lines]
 
 
 def convert_source(source: Source, repos: Path, folder: Path, jobs: int) -> list[Row]:
@@ -332,12 +297,12 @@ def convert_source(source: Source, repos: Path, folder: Path, jobs: int) -> list
     folder.mkdir(parents=True, exist_ok=True)
     repo = Repo(path, source.commit)
     clips = {clip.id: clip for clip in source.clips(repo)}
-    work = [Job(repo, clip, source.corpus, folder, source.trim) for clip in clips.values()]
     with Pool(jobs) as pool:
-        results = pool.map(convert, work, chunksize=16)
-    rows = [result for result in results if isinstance(result, Row)]
+        work = partial(convert, repo, source, folder)
+        results = pool.map(work, clips.values(), chunksize=16)
+    rows = [result for result in results if not isinstance(result, str)]
     dropped = Counter(result for result in results if isinstance(result, str))
-    hours = sum(float(row.duration_s) for row in rows) / 3600
+    hours = sum(float(row[COLUMNS.index("duration_s")]) for row in rows) / 3600
     why = "".join(f"\n    dropped {count}: {reason}" for reason, count in dropped.most_common())
     print(f"{source.corpus} ({source.licence}): {len(rows)} clips, {hours:.2f} h{why}", flush=True)
     return rows
@@ -354,23 +319,21 @@ def main() -> None:
     parser.add_argument("--with", dest="extras", choices=sorted(EXTRAS), nargs="*", default=[])
     args = parser.parse_args()
     repos, out = args.repos.resolve(), args.out.resolve()
-    columns = [field.name for field in fields(Row)]
     rows: list[Row] = []
+    speaker = COLUMNS.index("speaker")
     for source in SOURCES:
         folder = out / "english" / source.corpus
         done = folder / "rows.tsv"
-        if done.exists():
-            rows += read_tsv(done)
-        else:
-            new = convert_source(source, repos, folder, args.jobs)
-            write_tsv(done, new, columns)
-            rows += new
+        if not done.exists():
+            write_tsv(done, convert_source(source, repos, folder, args.jobs))
+        lines = done.read_text(encoding="utf-8").split("\n")[1:-1]
+        rows += [tuple(line.split("\t")) for line in lines]
         for name, dev in (("train.tsv", False), ("dev.tsv", True)):
-            part = [row for row in rows if (row.speaker in DEV_SPEAKERS) == dev]
-            write_tsv(out / "english" / name, part, columns)
+            part = [row for row in rows if (row[speaker] in DEV_SPEAKERS) == dev]
+            write_tsv(out / "english" / name, part)
     for name in args.extras:
         extra = convert_source(EXTRAS[name], repos, out / name, args.jobs)
-        write_tsv(out / name / f"{name}.tsv", extra, ["id", "path", "duration_s"])
+        write_tsv(out / name / f"{name}.tsv", extra, ("id", "path", "duration_s"))
 
 
 if __name__ == "__main__":
