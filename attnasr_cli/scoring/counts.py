@@ -1,4 +1,4 @@
-"""Counts first: every rate is derived from four integers, and integers add up."""
+"""Counts first: every rate is derived from integers, and integers add up."""
 
 from __future__ import annotations
 
@@ -14,29 +14,28 @@ class Counts:
     substituted: int = 0
     deleted: int = 0
     inserted: int = 0
+    skipped: int = 0  # optional words that were not said; sclite counts them as correct
 
     @classmethod
     def of(cls, ops: str) -> Counts:
-        """Count an alignment written as one letter (C, S, D, I) per column."""
-        return cls(ops.count("C"), ops.count("S"), ops.count("D"), ops.count("I"))
+        """Count an alignment written as one letter (C, S, D, I, O) per column."""
+        skipped = ops.count("O")
+        correct = ops.count("C") + skipped
+        return cls(correct, ops.count("S"), ops.count("D"), ops.count("I"), skipped)
 
     def __add__(self, other: Counts) -> Counts:
-        return Counts(
-            self.correct + other.correct,
-            self.substituted + other.substituted,
-            self.deleted + other.deleted,
-            self.inserted + other.inserted,
-        )
+        return Counts.total((self, other))
 
     @classmethod
     def total(cls, parts: Iterable[Counts]) -> Counts:
-        correct = substituted = deleted = inserted = 0
+        correct = substituted = deleted = inserted = skipped = 0
         for part in parts:
             correct += part.correct
             substituted += part.substituted
             deleted += part.deleted
             inserted += part.inserted
-        return cls(correct, substituted, deleted, inserted)
+            skipped += part.skipped
+        return cls(correct, substituted, deleted, inserted, skipped)
 
     @property
     def errors(self) -> int:
@@ -50,7 +49,7 @@ class Counts:
     @property
     def hypothesis(self) -> int:
         """Length of the hypothesis, in units."""
-        return self.correct + self.substituted + self.inserted
+        return self.correct + self.substituted + self.inserted - self.skipped
 
     @property
     def error_rate(self) -> float:

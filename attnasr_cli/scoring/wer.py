@@ -1,4 +1,4 @@
-"""Pair by id → normalise both → align → ``Score``. No torch.
+"""Pairs → normalised texts → alignments → ``Score``: counts first, rates from them. No torch.
 
 >>> score_pairs({"a": "the cat sat"}, {"a": "the cat sad"}).wer
 0.3333333333333333
@@ -6,23 +6,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
-from attnasr_cli.errors import DataError
+from attnasr_cli.errors import DataError, UsageError
+from attnasr_cli.scoring import levenshtein, network, nist, notation
 from attnasr_cli.scoring.counts import Counts
+from attnasr_cli.scoring.pairing import Pair
+from attnasr_cli.scoring.units import CHAR, UNITS, WORD, split
 from attnasr_cli.text import normalize
+from attnasr_cli.text.normalize import Normalizer
+
+LEVENSHTEIN, NIST = "levenshtein", "nist"
+ALIGNMENTS = {
+    LEVENSHTEIN: "jiwer's: substitution, deletion and insertion cost 1 each",
+    NIST: "sclite's: substitution 4, deletion 3, insertion 3",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One scored utterance. Texts are normalised: units with one space between them."""
+
+    id: str
+    reference: str
+    hypothesis: str
+    ops: str  # one letter per column: C S D I, O for an optional word that was not said
+    characters: Counts
+    columns: Mapping[str, str]
+    missing: bool = False
+    slots: tuple[int, ...] | None = None  # see network.Aligned; None: 0, 1, 2, …
+
+    @property
+    def words(self) -> Counts:
+        return Counts.of(self.ops)
+
+    def aligned(self) -> list[tuple[str, str, str]]:
+        """The columns as (operation, reference unit, hypothesis unit); "" where there is none."""
+        ref, hyp = iter(self.reference.split()), iter(self.hypothesis.split())
+        return [
+            (op, "" if op == "I" else next(ref), "" if op in "DO" else next(hyp)) for op in self.ops
+        ]
 
 
 @dataclass(frozen=True)
 class Score:
-    """Word and character counts of a set of utterances, and the rates derived from them."""
+    """Scored utterances; every total is the sum of its rows."""
 
-    words: Counts
-    characters: Counts
+    rows: Sequence[Row]
     normalizer: str
-    utterances: int
-    wrong: int = field(default=0)  # utterances with at least one error
+    alignment: str = LEVENSHTEIN
+    unit: str = WORD
+
+    @cached_property
+    def words(self) -> Counts:
+        return Counts.total(row.words for row in self.rows)
+
+    @cached_property
+    def characters(self) -> Counts:
+        return Counts.total(row.characters for row in self.rows)
 
     @property
     def wer(self) -> float:
@@ -32,25 +75,137 @@ class Score:
     def cer(self) -> float:
         return self.characters.error_rate
 
+    @property
+    def utterances(self) -> int:
+        return len(self.rows)
+
+    @cached_property
+    def wrong(self) -> int:
+        """Utterances with at least one error."""
+        return sum(row.words.errors > 0 for row in self.rows)
+
+    @property
+    def sentence_error_rate(self) -> float:
+        return self.wrong / len(self.rows) if self.rows else 0.0
+
+    @cached_property
+    def silent(self) -> list[Row]:
+        """The utterances with an empty reference: whatever is said there is invented."""
+        return [row for row in self.rows if not row.words.reference]
+
+    @cached_property
+    def invented(self) -> int:
+        """Words inserted where the reference is empty."""
+        return sum(row.words.inserted for row in self.silent)
+
+    @cached_property
+    def missing(self) -> int:
+        return sum(row.missing for row in self.rows)
+
+    def where(self, rows: Iterable[Row]) -> Score:
+        """The score of some of the rows."""
+        return Score(list(rows), self.normalizer, self.alignment, self.unit)
+
+    def by(self, column: str) -> dict[str, Score]:
+        """One score per value of a column, sorted by value."""
+        groups: dict[str, list[Row]] = {}
+        for row in self.rows:
+            groups.setdefault(row.columns.get(column, ""), []).append(row)
+        return {value: self.where(groups[value]) for value in sorted(groups)}
+
 
 def score_pairs(
-    references: Mapping[str, str], hypotheses: Mapping[str, str], normalizer: str = "lower"
+    references: Mapping[str, str],
+    hypotheses: Mapping[str, str],
+    normalizer: str = "lower",
+    *,
+    alignment: str = LEVENSHTEIN,
+    unit: str = WORD,
 ) -> Score:
-    """Score hypotheses against references of the same ids."""
-    import jiwer
+    """Score plain texts of the same ids."""
+    missing = [key for key in references if key not in hypotheses]
+    extra = [key for key in hypotheses if key not in references]
+    if missing or extra:
+        raise DataError(
+            f"{len(missing)} hypotheses are missing and {len(extra)} have no reference:"
+            f" {', '.join([*missing, *extra][:5])}",
+            "references and hypotheses must have the same ids",
+        )
+    pairs = [Pair(key, text, hypotheses[key]) for key, text in references.items()]
+    return score(pairs, normalize.get(normalizer), alignment=alignment, unit=unit)
 
-    if references.keys() != hypotheses.keys():
-        raise DataError("references and hypotheses have different ids")
-    how = normalize.get(normalizer)
-    refs = [how(references[key]) for key in references]
-    hyps = [how(hypotheses[key]) for key in references]
-    words = jiwer.process_words(refs, hyps)
-    chars = jiwer.process_characters(refs, hyps)
-    wrong = sum(ref != hyp for ref, hyp in zip(refs, hyps, strict=True))
-    return Score(
-        Counts(words.hits, words.substitutions, words.deletions, words.insertions),
-        Counts(chars.hits, chars.substitutions, chars.deletions, chars.insertions),
-        normalizer,
-        len(refs),
-        wrong,
+
+def score(
+    pairs: Sequence[Pair],
+    normalizer: Normalizer,
+    *,
+    alignment: str = LEVENSHTEIN,
+    unit: str = WORD,
+) -> Score:
+    """Normalise both sides of every pair, align, and count."""
+    if alignment not in ALIGNMENTS:
+        raise UsageError(f"no alignment {alignment!r}", f"one of: {', '.join(ALIGNMENTS)}")
+    if unit not in UNITS:
+        raise UsageError(f"no unit {unit!r}", f"one of: {', '.join(UNITS)}")
+    refs, hyps, ops, slots = [], [], [], {}
+    for index, pair in enumerate(pairs):
+        chosen = _choose(pair, normalizer, alignment, unit)
+        if chosen is None:
+            refs.append(" ".join(split(normalizer(pair.reference), unit)))
+            hyps.append(" ".join(split(normalizer(pair.hypothesis), unit)))
+        else:
+            refs.append(" ".join(chosen.reference))
+            hyps.append(" ".join(chosen.hypothesis))
+            slots[index] = chosen
+    if alignment == NIST:
+        ops = nist.align([text.split() for text in refs], [text.split() for text in hyps])
+        for index, chosen in slots.items():
+            ops[index] = chosen.ops
+    else:
+        ops = levenshtein.align(refs, hyps)
+    if unit == CHAR:
+        characters = [Counts.of(columns) for columns in ops]
+    else:
+        characters = levenshtein.characters(refs, hyps)
+    rows = [
+        Row(
+            pair.id,
+            refs[index],
+            hyps[index],
+            ops[index],
+            characters[index],
+            pair.columns,
+            pair.missing,
+            slots[index].slots if index in slots else None,
+        )
+        for index, pair in enumerate(pairs)
+    ]
+    return Score(rows, normalizer.name, alignment, unit)
+
+
+def _choose(
+    pair: Pair, normalizer: Normalizer, alignment: str, unit: str
+) -> network.Aligned | None:
+    """The best readings of a pair with choices; None where both texts are plain."""
+    if not (pair.marked or normalizer.marks):
+        return None
+    ref, hyp = pair.reference, pair.hypothesis
+    if normalizer.marks:
+        ref, hyp = normalizer(ref), normalizer(hyp)
+    if not (notation.is_marked(ref) or notation.is_marked(hyp)):
+        return None
+
+    def units(text: str) -> list[str]:
+        return split(text if normalizer.marks else normalizer(text), unit)
+
+    costs = network.NIST if alignment == NIST else network.UNIT
+    chosen = network.align(
+        notation.parse(ref, units, pair.where), notation.parse(hyp, units, pair.where), costs
     )
+    if alignment == NIST:
+        return chosen
+    # jiwer counts the reading that was chosen; optional words that were not said are not in it
+    said = [op != "O" for op in chosen.ops if op != "I"]
+    words = [word for word, keep in zip(chosen.reference, said, strict=True) if keep]
+    slots = tuple(slot for slot, keep in zip(chosen.slots, said, strict=True) if keep)
+    return network.Aligned(words, chosen.hypothesis, "", slots)

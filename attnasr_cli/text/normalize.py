@@ -20,6 +20,7 @@ class Normalizer:
     name: str
     function: Callable[[str], str]
     what: str  # one sentence for help and reports
+    marks: bool = False  # its output may hold alternatives { a / b }: a GLM file's does
 
     def __call__(self, text: str) -> str:
         text = unicodedata.normalize("NFC", text)
