@@ -1,0 +1,93 @@
+"""Log-mel features: what a net sees of the audio."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from attnasr_cli.errors import ModelError
+
+SAMPLE_RATE_HZ = 16_000
+HOP = 160  # 10 ms at 16 kHz
+WINDOW = 400  # 25 ms at 16 kHz
+FFT = 512
+FRAMES_PER_S = SAMPLE_RATE_HZ // HOP  # 100
+LOG_FLOOR = 1e-6
+STYLES = ("logmel", "whisper")
+
+
+@dataclass(frozen=True)
+class FeatureConfig:
+    """The ``[features]`` table of a model."""
+
+    style: str = "logmel"
+    """logmel: as here; whisper: 30 s windows as openai-whisper computes them"""
+    bins: int = 80
+    """mel bins"""
+    normalize: str = "utterance"
+    """utterance: mean 0 and deviation 1 of each bin over the segment; none"""
+
+    def __post_init__(self) -> None:
+        if self.style not in STYLES:
+            raise ModelError(
+                f"unknown feature style {self.style!r}", f"known styles: {', '.join(STYLES)}"
+            )
+        if self.normalize not in ("utterance", "none"):
+            raise ModelError(
+                f"unknown feature normalisation {self.normalize!r}", "use 'utterance' or 'none'"
+            )
+        if self.bins < 1:
+            raise ModelError(f"features.bins is {self.bins}", "use 80")
+
+
+@lru_cache(maxsize=4)
+def _filters(bins: int) -> Tensor:
+    """(FFT/2 + 1, bins) triangular filters on the Slaney mel scale, each of unit area."""
+    from attnasr_cli.audio._torchaudio import torchaudio
+
+    filters: Tensor = torchaudio.functional.melscale_fbanks(
+        FFT // 2 + 1, 0.0, SAMPLE_RATE_HZ / 2, bins, SAMPLE_RATE_HZ, "slaney", "slaney"
+    )
+    return filters
+
+
+def log_mel(samples: Tensor, config: FeatureConfig) -> Tensor:
+    """samples (N,) at 16 kHz → features (T, F), T = N // HOP + 1, float32."""
+    from attnasr_cli.audio._torchaudio import torchaudio
+
+    if samples.shape[0] < FFT:  # reflection needs more samples than it adds
+        samples = torch.nn.functional.pad(samples, (0, FFT - samples.shape[0]))
+    spectrum = torchaudio.functional.spectrogram(
+        samples, 0, torch.hann_window(WINDOW), FFT, HOP, WINDOW, 2.0, False
+    )  # (FFT/2 + 1, T)
+    mel = spectrum.T @ _filters(config.bins)  # (T, F)
+    features = (mel + LOG_FLOOR).log()
+    return normalize(features) if config.normalize == "utterance" else features
+
+
+def normalize(features: Tensor) -> Tensor:
+    """(T, F) → mean 0 and deviation 1 in each bin over the frames."""
+    mean = features.mean(0, keepdim=True)
+    deviation = features.std(0, correction=0, keepdim=True)
+    return (features - mean) / (deviation + 1e-2)
+
+
+class LogMel:
+    """Features of a batch: list of samples (N,) → (B, T, F) padded with zeros, lengths (B,)."""
+
+    def __init__(self, config: FeatureConfig) -> None:
+        self.config = config
+
+    def __call__(self, segments: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        return pad([log_mel(samples, self.config) for samples in segments])
+
+
+def pad(features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """list of (T, F) → (B, T, F) padded with zeros, lengths (B,)."""
+    lengths = torch.tensor([f.shape[0] for f in features])
+    batch = torch.nn.utils.rnn.pad_sequence(list(features), batch_first=True)
+    return batch, lengths

@@ -1,0 +1,235 @@
+"""A model is a folder that explains itself: ``model.toml``, ``weights.safetensors``, a tokenizer
+file, a card, and where there is one a language model. Nothing in it is code."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from attnasr_cli.audio.features import FeatureConfig
+from attnasr_cli.checkpoint.toml import dumps, from_table, to_table
+from attnasr_cli.errors import ModelError
+from attnasr_cli.files import write_bytes, write_text
+from attnasr_cli.nets import find_net
+from attnasr_cli.nets.protocol import Net
+from attnasr_cli.text.tokenizer import Tokenizer, load_tokenizer
+
+SCHEMA = 1
+WEIGHTS = "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class DecodingConfig:
+    """The ``[decoding]`` table: what a model's makers found to work best. Options override it."""
+
+    beams: int = 8
+    """hypotheses kept for a segment"""
+    ctc_weight: float = 0.3
+    """share of the CTC head in the score; the decoder has the rest"""
+    lm_weight: float = 0.0
+    """weight of the language model beside a total of 1 for the net"""
+    word_bonus: float = 0.0
+    """added for every word, with a language model"""
+    unknown_penalty: float = -10.0
+    """added for every piece of a word that the language model does not know"""
+    length_penalty: float = 0.0
+    """as in SearchConfig: 0 is none"""
+    min_logprob: float = -1.0e9
+    """a segment whose mean log probability is below is taken for no speech"""
+
+
+@dataclass(frozen=True)
+class LmFile:
+    """The ``[lm]`` table."""
+
+    file: str
+    """name of the file in the folder"""
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Text:
+    """The ``[text]`` table."""
+
+    tokenizer: str
+    """name of the tokenizer's file in the folder"""
+    normalizer: str = "none"
+    """how the training text was normalised"""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The ``[weights]`` table."""
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Header:
+    """``model.toml`` as a whole."""
+
+    schema: int
+    name: str
+    net: str
+    config: dict[str, Any]
+    features: FeatureConfig
+    text: Text
+    weights: Weights
+    decoding: DecodingConfig = field(default_factory=DecodingConfig)
+    lm: LmFile | None = None
+    languages: tuple[str, ...] = ()
+    """codes of the languages that the model writes"""
+    origin: dict[str, Any] = field(default_factory=dict)
+    """recipe, data, licence, date, version, dev WER and the command that gives it"""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded model."""
+
+    header: Header
+    net: Net
+    tokenizer: Tokenizer
+    path: Path | None = None
+
+    @property
+    def features(self) -> FeatureConfig:
+        return self.header.features
+
+    @property
+    def decoding(self) -> DecodingConfig:
+        return self.header.decoding
+
+    @property
+    def lm_path(self) -> Path | None:
+        """The language model's file, or None."""
+        if self.header.lm is None or self.path is None:
+            return None
+        return self.path / self.header.lm.file
+
+
+def read_header(path: Path) -> Header:
+    """Read and check ``model.toml`` of a model folder. Raises ModelError."""
+    file = path / "model.toml"
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(f"{path} is not a model folder", "it has no model.toml") from None
+    except NotADirectoryError:
+        raise ModelError(f"{path} is not a model folder", "give the folder, not a file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise ModelError(f"damaged {file}: {problem}", "copy the model folder again") from None
+    schema = table.get("schema")
+    if schema != SCHEMA:
+        raise ModelError(
+            f"{file} has schema {schema}, not {SCHEMA}", "this version of attnasr cannot read it"
+        )
+    return from_table(Header, table, str(file), partial=True)
+
+
+def build_net(name: str, config: dict[str, Any], where: str) -> Net:
+    """A net with random weights from a complete ``[config]`` table. Raises ModelError."""
+    cls = find_net(name)
+    settings = from_table(cls.Config, config, f"{where} [config]", partial=False)
+    try:
+        return cls(settings)
+    except ValueError as problem:
+        raise ModelError(f"{where} [config]: {problem}", "change the value") from None
+
+
+def load_model(path: Path) -> Model:
+    """Load a model folder on the CPU, in evaluation mode, float32.
+
+    Raises ModelError where a part is missing, damaged, of the wrong size, or does not belong.
+    """
+    header = read_header(path)
+    net = build_net(header.net, header.config, str(path / "model.toml"))
+    _load_weights(net, path / header.weights.file, header.weights.sha256)
+    tokenizer = load_tokenizer(path / header.text.tokenizer)
+    vocab = header.config.get("vocab")
+    if vocab != tokenizer.vocab_size:
+        raise ModelError(
+            f"{path}: the tokenizer has {tokenizer.vocab_size} tokens, the net {vocab}",
+            "tokenizer and weights must come from the same training",
+        )
+    return Model(header, net.eval(), tokenizer, path)
+
+
+def _load_weights(net: Net, file: Path, sha256: str) -> None:
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        raise ModelError(f"no weights file {file}", "the model folder is incomplete") from None
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ModelError(f"damaged weights {file}: the checksum differs", "copy it again")
+    del content
+    try:
+        tensors: dict[str, Tensor] = load_file(file)
+    except SafetensorError as problem:
+        raise ModelError(f"damaged weights {file}: {problem}", "copy it again") from None
+    wanted = net.state_dict()
+    for name in wanted:
+        if name not in tensors:
+            raise ModelError(f"{file} lacks the weight {name}", "it is of another net or config")
+        if tensors[name].shape != wanted[name].shape:
+            raise ModelError(
+                f"{file}: {name} is {tuple(tensors[name].shape)}, not {tuple(wanted[name].shape)}",
+                "weights and [config] do not belong together",
+            )
+    extra = sorted(set(tensors) - set(wanted))
+    if extra:
+        raise ModelError(f"{file} has an unknown weight {extra[0]}", "it is of another net")
+    net.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+
+
+def save_model(
+    path: Path,
+    net: Net,
+    name: str,
+    tokenizer: Tokenizer,
+    features: FeatureConfig,
+    decoding: DecodingConfig | None = None,
+    dtype: torch.dtype = torch.float32,
+    normalizer: str = "none",
+    languages: tuple[str, ...] = (),
+    origin: dict[str, Any] | None = None,
+    lm: LmFile | None = None,
+) -> Header:
+    """Write a model folder: every file beside and then renamed, ``model.toml`` last."""
+    path.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        key: value.detach().cpu().to(dtype if value.is_floating_point() else value.dtype)
+        for key, value in net.state_dict().items()
+    }
+    content = save({key: value.contiguous() for key, value in tensors.items()})
+    header = Header(
+        schema=SCHEMA,
+        name=name,
+        net=net.name,
+        config=to_table(net.config),
+        features=features,
+        text=Text(tokenizer.file_name, normalizer),
+        weights=Weights(WEIGHTS, hashlib.sha256(content).hexdigest()),
+        decoding=decoding or DecodingConfig(),
+        lm=lm,
+        languages=languages,
+        origin=origin or {},
+    )
+    write_bytes(path / tokenizer.file_name, tokenizer.to_bytes())
+    write_bytes(path / WEIGHTS, content)
+    write_header(path, header)
+    return header
+
+
+def write_header(path: Path, header: Header) -> None:
+    """Write ``model.toml``."""
+    write_text(path / "model.toml", dumps(to_table(header)))

@@ -1,0 +1,49 @@
+"""Files that are never half-written: write beside, then rename."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from attnasr_cli.errors import OutputError
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file as a whole or not at all. Raises OutputError with the reason."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:60]}.", suffix=".part")
+    except OSError as problem:
+        raise _failed(path, problem) from None
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(part, 0o666 & ~_umask())
+        os.replace(part, path)
+    except BaseException as problem:
+        part.unlink(missing_ok=True)
+        if isinstance(problem, OSError):
+            raise _failed(path, problem) from None
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """UTF-8 with \\n, as a whole or not at all."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _failed(path: Path, problem: OSError) -> OutputError:
+    return OutputError(
+        f"cannot write {path}: {problem.strerror or problem}",
+        "nothing was left half-written; check space and rights, then run the same command again",
+    )

@@ -1,0 +1,122 @@
+"""The Transformer decoder: masked self-attention, then attention to the memory, pre-norm.
+
+Shared by ``transformer`` and ``conformer`` (Vaswani et al. 2017, arXiv:1706.03762).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from attnasr_cli.nets.blocks import CrossAttention, Dropout, FeedForward, Rotation, SelfAttention
+from attnasr_cli.nets.protocol import Memory, Step
+
+Keys = tuple[tuple[Tensor, Tensor], ...]
+
+
+class DecoderState(NamedTuple):
+    past: tuple[tuple[Tensor, Tensor], ...]
+    """for each layer keys and values (R, H, u, D/H) of the tokens so far"""
+
+
+class DecoderLayer(nn.Module):
+    def __init__(self, width: int, memory_width: int, heads: int, hidden: int, dropout: float):
+        super().__init__()
+        self.norm_self = nn.LayerNorm(width)
+        self.self_attention = SelfAttention(width, heads)
+        self.norm_cross = nn.LayerNorm(width)
+        self.cross = CrossAttention(width, memory_width, heads)
+        self.norm_ff = nn.LayerNorm(width)
+        self.ff = FeedForward(width, hidden, dropout)
+        self.dropout = Dropout(dropout)
+
+
+class AttentionDecoder(nn.Module):
+    """Tokens and memory to the distribution of the next token."""
+
+    def __init__(
+        self,
+        vocab: int,
+        width: int,
+        memory_width: int,
+        heads: int,
+        layers: int,
+        hidden: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.heads, self.head_width = heads, width // heads
+        self.embed = nn.Embedding(vocab, width)
+        nn.init.normal_(self.embed.weight, std=width**-0.5)
+        self.scale = width**0.5
+        self.layers = nn.ModuleList(
+            DecoderLayer(width, memory_width, heads, hidden, dropout) for _ in range(layers)
+        )
+        self.norm = nn.LayerNorm(width)
+        self.out = nn.Linear(width, vocab)
+        self.dropout = Dropout(dropout)
+
+    def keys(self, frames: Tensor) -> Keys:
+        """What the decoder computes from the memory (B, S, D) once."""
+        return tuple(layer.cross.keys(frames) for layer in self.layers)
+
+    def start(self, memory: Memory, beams: int) -> DecoderState:
+        rows = memory.frames.shape[0] * beams
+        empty = memory.frames.new_zeros(rows, self.heads, 0, self.head_width)
+        return DecoderState(tuple((empty, empty) for _ in self.layers))
+
+    def step(self, tokens: Tensor, state: DecoderState, memory: Memory) -> Step:
+        rows, n = tokens.shape
+        utterances = memory.frames.shape[0]
+        done = state.past[0][0].shape[2]
+        positions = torch.arange(done, done + n, device=tokens.device)
+        rotation = Rotation.at(positions, self.head_width)
+        x = self.embed(tokens) * self.scale  # (R, n, D)
+        past = []
+        total = memory.frames.new_zeros(rows, memory.frames.shape[1], dtype=torch.float32)
+        for layer, old, keys in zip(self.layers, state.past, memory.keys, strict=True):
+            seen, new = layer.self_attention.extend(layer.norm_self(x), rotation, old)
+            past.append(new)
+            x = x + seen
+            query = layer.norm_cross(x).view(utterances, -1, x.shape[-1])  # (B, K·n, D)
+            seen, weights = layer.cross.look(query, keys, memory.mask)
+            x = x + seen.view(x.shape)
+            x = x + layer.ff(layer.norm_ff(x))
+            # (B, H, K·n, S) → the last position of each row, mean over heads
+            total = total + weights.mean(1).view(rows, n, -1)[:, -1]
+        log_probs = self.out(self.norm(x[:, -1])).float().log_softmax(-1)
+        return Step(log_probs, total / len(self.layers), DecoderState(tuple(past)))
+
+    def decode(self, memory: Memory, tokens: Tensor) -> Tensor:
+        """Teacher-forced logits (B, U, V)."""
+        x, _ = self._run(memory, tokens, want_weights=False)
+        logits: Tensor = self.out(self.norm(x))
+        return logits
+
+    def attend(self, memory: Memory, tokens: Tensor) -> Tensor:
+        """(B, L, H, U, S)"""
+        return torch.stack(self._run(memory, tokens, want_weights=True)[1], 1)
+
+    def _run(
+        self, memory: Memory, tokens: Tensor, want_weights: bool
+    ) -> tuple[Tensor, list[Tensor]]:
+        positions = torch.arange(tokens.shape[1], device=tokens.device)
+        rotation = Rotation.at(positions, self.head_width)
+        x = self.dropout(self.embed(tokens) * self.scale)  # (B, U, D)
+        U = tokens.shape[1]
+        causal = torch.ones(U, U, dtype=torch.bool, device=tokens.device).tril()
+        all_weights: list[Tensor] = []
+        for layer, keys in zip(self.layers, memory.keys, strict=True):
+            attended = layer.self_attention(layer.norm_self(x), rotation, causal)
+            x = x + layer.dropout(attended)
+            query = layer.norm_cross(x)
+            if want_weights:
+                seen, weights = layer.cross.look(query, keys, memory.mask)
+                all_weights.append(weights)
+            else:
+                seen = layer.cross(query, keys, memory.mask)
+            x = x + layer.dropout(seen)
+            x = x + layer.dropout(layer.ff(layer.norm_ff(x)))
+        return x, all_weights

@@ -1,0 +1,171 @@
+"""Conformer encoder (Gulati et al. 2020, arXiv:2005.08100) with rotary positions, and the
+Transformer decoder. Layer norm stands in the convolution module in place of batch norm, so that
+an utterance alone gives what it gives in a batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from attnasr_cli.nets.attention_decoder import AttentionDecoder, DecoderState
+from attnasr_cli.nets.blocks import (
+    Dropout,
+    FeedForward,
+    Rotation,
+    SelfAttention,
+    Subsampling,
+    masked,
+)
+from attnasr_cli.nets.ctc import InnerCtc
+from attnasr_cli.nets.protocol import Memory, Net, Step, length_mask
+
+FRAME_S = 0.01
+
+
+@dataclass(frozen=True)
+class ConformerConfig:
+    """Sizes of a Conformer."""
+
+    vocab: int
+    """tokens, the CTC blank (0) included"""
+    bins: int = 80
+    """mel bins of the features"""
+    width: int = 256
+    """D of encoder and decoder"""
+    heads: int = 4
+    """attention heads; D/H must be even"""
+    layers: int = 12
+    """encoder layers"""
+    hidden: int = 1024
+    """inner width of every feed-forward"""
+    kernel: int = 15
+    """frames that the depthwise convolution sees; odd"""
+    subsampling: int = 4
+    """feature frames per memory position: 2, 4 or 8"""
+    channels: int = 32
+    """channels of the first subsampling convolution"""
+    decoder_layers: int = 3
+    """decoder layers"""
+    dropout: float = 0.1
+    """dropped activations while training"""
+    ctc: bool = True
+    """a CTC head on the encoder"""
+    inner_ctc: tuple[int, ...] = ()
+    """encoder layers (from 1) after which a CTC head stands inside; needs ctc"""
+
+
+class ConvModule(nn.Module):
+    """Gated pointwise, depthwise over time, pointwise."""
+
+    def __init__(self, width: int, kernel: int) -> None:
+        super().__init__()
+        if kernel % 2 == 0:
+            raise ValueError(f"the kernel must be odd, not {kernel}")
+        self.gate = nn.Linear(width, 2 * width)
+        self.depthwise = nn.Conv1d(width, width, kernel, padding=kernel // 2, groups=width)
+        self.norm = nn.LayerNorm(width)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        x = masked(F.glu(self.gate(x), -1), lengths)  # (B, S, D), silent padding
+        x = self.depthwise(x.transpose(1, 2)).transpose(1, 2)
+        out: Tensor = self.out(F.silu(self.norm(x)))
+        return out
+
+
+class ConformerLayer(nn.Module):
+    """Half feed-forward, attention, convolution, half feed-forward, norm."""
+
+    def __init__(self, c: ConformerConfig) -> None:
+        super().__init__()
+        self.norm_ff1, self.ff1 = nn.LayerNorm(c.width), FeedForward(c.width, c.hidden, c.dropout)
+        self.norm_attention = nn.LayerNorm(c.width)
+        self.attention = SelfAttention(c.width, c.heads)
+        self.norm_conv, self.conv = nn.LayerNorm(c.width), ConvModule(c.width, c.kernel)
+        self.norm_ff2, self.ff2 = nn.LayerNorm(c.width), FeedForward(c.width, c.hidden, c.dropout)
+        self.norm = nn.LayerNorm(c.width)
+        self.dropout = Dropout(c.dropout)
+
+    def forward(self, x: Tensor, rotation: Rotation, mask: Tensor, lengths: Tensor) -> Tensor:
+        x = x + 0.5 * self.dropout(self.ff1(self.norm_ff1(x)))
+        attended = self.attention(self.norm_attention(x), rotation, mask)
+        x = x + self.dropout(attended)
+        x = x + self.dropout(self.conv(self.norm_conv(x), lengths))
+        x = x + 0.5 * self.dropout(self.ff2(self.norm_ff2(x)))
+        out: Tensor = self.norm(x)
+        return out
+
+
+class ConformerEncoder(nn.Module):
+    """(B, T, F) → (B, S, D)"""
+
+    def __init__(self, c: ConformerConfig) -> None:
+        super().__init__()
+        self.head_width = c.width // c.heads
+        self.front = Subsampling(c.bins, c.width, c.subsampling, c.channels)
+        self.dropout = Dropout(c.dropout)
+        self.layers = nn.ModuleList(ConformerLayer(c) for _ in range(c.layers))
+        self.inner = nn.ModuleDict({str(i): InnerCtc(c.width, c.vocab) for i in c.inner_ctc})
+
+    def forward(
+        self, features: Tensor, lengths: Tensor, head: nn.Linear | None
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        x, lengths = self.front(features, lengths)
+        positions = torch.arange(x.shape[1], device=x.device)
+        rotation = Rotation.at(positions, self.head_width)
+        mask = length_mask(lengths, x.shape[1])[:, None, None]  # (B, 1, 1, S)
+        x = self.dropout(x)
+        inner: list[Tensor] = []
+        for i, layer in enumerate(self.layers, 1):
+            x = layer(x, rotation, mask, lengths)
+            if str(i) in self.inner and head is not None:
+                x, logits = self.inner[str(i)](x, head)
+                inner.append(logits)
+        return masked(x, lengths), lengths, inner
+
+
+class Conformer(Net):
+    """Conformer encoder, Transformer decoder, optional CTC heads."""
+
+    name: ClassVar[str] = "conformer"
+    Config: ClassVar[type] = ConformerConfig
+
+    def __init__(self, config: ConformerConfig) -> None:
+        super().__init__()
+        c = self.config = config
+        self.encoder = ConformerEncoder(c)
+        self.decoder = AttentionDecoder(
+            c.vocab, c.width, c.width, c.heads, c.decoder_layers, c.hidden, c.dropout
+        )
+        self.head = nn.Linear(c.width, c.vocab) if c.ctc else None
+
+    def encode(self, features: Tensor, lengths: Tensor) -> Memory:
+        frames, sizes, inner = self.encoder(features, lengths, self.head)
+        step_s = FRAME_S * self.config.subsampling
+        return Memory(frames, sizes, self.decoder.keys(frames), step_s, tuple(inner))
+
+    def start(self, memory: Memory, beams: int) -> DecoderState:
+        return self.decoder.start(memory, beams)
+
+    def step(self, tokens: Tensor, state: DecoderState, memory: Memory) -> Step:
+        return self.decoder.step(tokens, state, memory)
+
+    def decode(self, memory: Memory, tokens: Tensor) -> Tensor:
+        return self.decoder.decode(memory, tokens)
+
+    def attend(self, memory: Memory, tokens: Tensor) -> Tensor:
+        return self.decoder.attend(memory, tokens)
+
+    @property
+    def has_ctc(self) -> bool:
+        return self.head is not None
+
+    def ctc(self, memory: Memory) -> Tensor:
+        if self.head is None:
+            return super().ctc(memory)
+        logits: Tensor = self.head(memory.frames)
+        return logits

@@ -1,0 +1,23 @@
+"""CTC heads: one on the encoder's end, others inside it (Graves 2006; Lee and Watanabe 2021)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class InnerCtc(nn.Module):
+    """A CTC head between two layers whose posterior is fed back into the stream.
+
+    Self-conditioned CTC (Nozaki and Komatsu 2021, arXiv:2104.02724): later layers see what earlier
+    ones believe. The head itself is shared with the final one.
+    """
+
+    def __init__(self, width: int, vocab: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.back = nn.Linear(vocab, width)
+
+    def forward(self, x: Tensor, head: nn.Linear) -> tuple[Tensor, Tensor]:
+        """x (B, S, D) → the stream with the belief added, and the logits (B, S, V)."""
+        logits = head(self.norm(x))
+        return x + self.back(logits.float().softmax(-1)), logits
