@@ -80,8 +80,8 @@ def read_ctm(name: str, text: str) -> Texts:
         words = out.channels.setdefault(key, [])
         frame = word.upper()
         if frame in (ALT_BEGIN, ALT, ALT_END):
-            at = words[-1].end if words else 0.0
-            words.append(Word(at, 0.0, frame, number, alternative=True))
+            # at no time: nothing is cut right before alternatives
+            words.append(Word(0.0, 0.0, frame, number, alternative=True))
             inside[key] = frame != ALT_END
             continue
         begin, duration = (_seconds(item, name, number) for item in parts[2:4])

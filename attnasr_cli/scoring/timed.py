@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+from dataclasses import dataclass
+
 from attnasr_cli.errors import DataError
 from attnasr_cli.scoring.nist_files import text_of
 from attnasr_cli.scoring.pairing import Pair
@@ -47,13 +50,15 @@ def _take(words: list[Word], at: int, segment: Segment, last: bool) -> tuple[lis
     if last:
         return words[at:], len(words)
     start = at
+    # sclite keeps the times of an stm in single precision: a word on the edge must fall alike
+    (end,) = struct.unpack("f", struct.pack("f", segment.end))
     while at < len(words):
         stop = at + 1
         if words[at].alternative:
             while words[stop - 1].word != "<ALT_END>":
                 stop += 1
         middle = max((w.middle for w in words[at:stop] if w.word[:4] != "<ALT"), default=0.0)
-        if middle >= segment.end:
+        if middle >= end:
             break
         at = stop
     return words[start:at], at
@@ -87,35 +92,80 @@ def _cut(ref: list[Word], hyp: list[Word], r0: int, h0: int, size: int) -> tuple
         return len(ref), len(hyp)
     if r0 > r_last or h0 > h_last:  # one side is done
         return len(ref), len(hyp)
-    r, h = min(r0 + size, r_last), min(h0 + size, h_last)
-    while r > r0 and ref[r].alternative:
-        r -= 1
-    r, h = _level(ref, hyp, r, h, r0, h0)
-    while r > r0 and h > h0:
-        ref_gap = ref[r].end, _NEVER if r == r_last else ref[r + 1].begin
-        hyp_gap = hyp[h].end, _NEVER if h == h_last else hyp[h + 1].begin
+    walk = _Walk(ref, hyp, r0, h0, min(r0 + size, r_last), min(h0 + size, h_last))
+    walk.level()
+    while walk.r > r0 and walk.h > h0:
+        ref_gap = ref[walk.r].end, _NEVER if walk.r == r_last else ref[walk.r + 1].begin
+        hyp_gap = hyp[walk.h].end, _NEVER if walk.h == h_last else hyp[walk.h + 1].begin
         if _overlap(ref_gap, hyp_gap) >= 0:
-            return r + 1, h + 1
-        if ref[r].begin > hyp[h].begin:
-            r -= 1
-            while r > r0 and ref[r].alternative:
-                r -= 1
-        else:
-            h -= 1
-        r, h = _level(ref, hyp, r, h, r0, h0)
-    return (r + 1, h + 1) if r > r0 or h > h0 else None
+            break
+        walk.step()
+    return (walk.r + 1, walk.h + 1) if walk.r > r0 or walk.h > h0 else None
 
 
-def _level(ref: list[Word], hyp: list[Word], r: int, h: int, r0: int, h0: int) -> tuple[int, int]:
-    """Step back on the side that is ahead until the two last words overlap in time."""
-    while r >= r0 and ref[r].begin > hyp[h].begin and _overlap(_span(ref[r]), _span(hyp[h])) < 0:
-        r -= 1
-        while r >= r0 and ref[r].alternative:
-            r -= 1
-    r = max(r, r0)
-    while h >= h0 and ref[r].begin < hyp[h].begin and _overlap(_span(ref[r]), _span(hyp[h])) < 0:
-        h -= 1
-    return r, max(h, h0)
+@dataclass(slots=True)
+class _Walk:
+    """The last words of a chunk on both sides, walking back to a silence that both share."""
+
+    ref: list[Word]
+    hyp: list[Word]
+    r0: int
+    h0: int
+    r: int
+    h: int
+
+    def level(self) -> None:
+        """Walk back on the side that is ahead until the two last words overlap in time."""
+        while self.r >= self.r0 and self.ref[self.r].alternative:
+            self.r -= 1
+        again = True
+        while again:
+            again = False
+            if self._ahead() > 0:
+                again = self._ref_to_hyp()
+            else:
+                self._hyp_to_ref()
+
+    def step(self) -> None:
+        """One word back on the later side; then the other side follows."""
+        again = True
+        while again:
+            again = False
+            if self._ahead() > 0:
+                if self.r > self.r0:
+                    again = self._ref_back()
+                if not again:
+                    self._hyp_to_ref()
+            else:
+                self.h -= self.h > self.h0
+                again = self._ref_to_hyp()
+
+    def _ahead(self) -> float:
+        """Seconds by which the last reference word begins later; 0 where a side has none."""
+        if self.r < self.r0 or self.h < self.h0:
+            return 0.0
+        return self.ref[self.r].begin - self.hyp[self.h].begin
+
+    def _apart(self) -> bool:
+        return _overlap(_span(self.ref[self.r]), _span(self.hyp[self.h])) < 0
+
+    def _ref_back(self) -> bool:
+        """One reference word back, over alternatives; whether there were any."""
+        self.r -= 1
+        start = self.r
+        while self.r >= self.r0 and self.ref[self.r].alternative:
+            self.r -= 1
+        return self.r != start
+
+    def _ref_to_hyp(self) -> bool:
+        while self._ahead() > 0 and self._apart():
+            if self._ref_back():
+                return True
+        return False
+
+    def _hyp_to_ref(self) -> None:
+        while self._ahead() < 0 and self._apart():
+            self.h -= 1
 
 
 def _span(word: Word) -> tuple[float, float]:
