@@ -86,7 +86,9 @@ class Recording:
     ) -> None:
         self.name = "stdin" if str(path) == STDIN else str(path)
         if start_s is not None and end_s is not None and end_s <= start_s:
-            raise AudioError(f"the end, {end_s} s, is not after the start, {start_s} s")
+            raise AudioError(
+                f"the end, {end_s} s, is not after the start, {start_s} s", "choose a later end"
+            )
         self._copy = on_disk(path)
         self.path = self._copy.__enter__()
         try:
