@@ -5,13 +5,13 @@ Shared by ``transformer`` and ``conformer`` (Vaswani et al. 2017, arXiv:1706.037
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from attnasr_cli.nets.blocks import CrossAttention, Dropout, FeedForward, Rotation, SelfAttention
-from attnasr_cli.nets.protocol import Memory, Step
+from attnasr_cli.nets.protocol import Memory, Net, Step
 
 Keys = tuple[tuple[Tensor, Tensor], ...]
 
@@ -120,3 +120,37 @@ class AttentionDecoder(nn.Module):
             x = x + layer.dropout(seen)
             x = x + layer.dropout(layer.ff(layer.norm_ff(x)))
         return x, all_weights
+
+
+class AttentionDecoderNet(Net):
+    """What the nets with this decoder have in common; a subclass sets ``encoder`` and encodes."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        c = self.config = config
+        self.decoder = AttentionDecoder(
+            c.vocab, c.width, c.width, c.heads, c.decoder_layers, c.hidden, c.dropout
+        )
+        self.head = nn.Linear(c.width, c.vocab) if c.ctc else None
+
+    def start(self, memory: Memory, beams: int) -> DecoderState:
+        return self.decoder.start(memory, beams)
+
+    def step(self, tokens: Tensor, state: DecoderState, memory: Memory) -> Step:
+        return self.decoder.step(tokens, state, memory)
+
+    def decode(self, memory: Memory, tokens: Tensor) -> Tensor:
+        return self.decoder.decode(memory, tokens)
+
+    def attend(self, memory: Memory, tokens: Tensor) -> Tensor:
+        return self.decoder.attend(memory, tokens)
+
+    @property
+    def has_ctc(self) -> bool:
+        return self.head is not None
+
+    def ctc(self, memory: Memory) -> Tensor:
+        if self.head is None:
+            return super().ctc(memory)
+        logits: Tensor = self.head(memory.frames)
+        return logits

@@ -170,9 +170,7 @@ class CrossAttention(nn.Module):
         scores = q @ keys[0].to(q.dtype).transpose(-1, -2) * q.shape[-1] ** -0.5
         return scores.float().masked_fill(~mask[:, None, None], float("-inf")).softmax(-1)
 
-    def look(
-        self, x: Tensor, keys: tuple[Tensor, Tensor], mask: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def look(self, x: Tensor, keys: tuple[Tensor, Tensor], mask: Tensor) -> tuple[Tensor, Tensor]:
         """x (B, n, D) → what is seen (B, n, D) and the weights (B, H, n, S)."""
         weights = self.weights(x, keys, mask)
         seen = weights.to(keys[1].dtype) @ keys[1]

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from attnasr_cli.nets.attention_decoder import AttentionDecoder, DecoderState
+from attnasr_cli.nets.attention_decoder import AttentionDecoderNet
 from attnasr_cli.nets.blocks import (
     Dropout,
     FeedForward,
@@ -21,7 +21,7 @@ from attnasr_cli.nets.blocks import (
     masked,
 )
 from attnasr_cli.nets.ctc import InnerCtc
-from attnasr_cli.nets.protocol import Memory, Net, Step, length_mask
+from attnasr_cli.nets.protocol import Memory, length_mask
 
 FRAME_S = 0.01
 
@@ -128,44 +128,17 @@ class ConformerEncoder(nn.Module):
         return masked(x, lengths), lengths, inner
 
 
-class Conformer(Net):
+class Conformer(AttentionDecoderNet):
     """Conformer encoder, Transformer decoder, optional CTC heads."""
 
     name: ClassVar[str] = "conformer"
     Config: ClassVar[type] = ConformerConfig
 
     def __init__(self, config: ConformerConfig) -> None:
-        super().__init__()
-        c = self.config = config
-        self.encoder = ConformerEncoder(c)
-        self.decoder = AttentionDecoder(
-            c.vocab, c.width, c.width, c.heads, c.decoder_layers, c.hidden, c.dropout
-        )
-        self.head = nn.Linear(c.width, c.vocab) if c.ctc else None
+        super().__init__(config)
+        self.encoder = ConformerEncoder(config)
 
     def encode(self, features: Tensor, lengths: Tensor) -> Memory:
         frames, sizes, inner = self.encoder(features, lengths, self.head)
         step_s = FRAME_S * self.config.subsampling
         return Memory(frames, sizes, self.decoder.keys(frames), step_s, tuple(inner))
-
-    def start(self, memory: Memory, beams: int) -> DecoderState:
-        return self.decoder.start(memory, beams)
-
-    def step(self, tokens: Tensor, state: DecoderState, memory: Memory) -> Step:
-        return self.decoder.step(tokens, state, memory)
-
-    def decode(self, memory: Memory, tokens: Tensor) -> Tensor:
-        return self.decoder.decode(memory, tokens)
-
-    def attend(self, memory: Memory, tokens: Tensor) -> Tensor:
-        return self.decoder.attend(memory, tokens)
-
-    @property
-    def has_ctc(self) -> bool:
-        return self.head is not None
-
-    def ctc(self, memory: Memory) -> Tensor:
-        if self.head is None:
-            return super().ctc(memory)
-        logits: Tensor = self.head(memory.frames)
-        return logits

@@ -1,16 +1,13 @@
 #!/usr/bin/env python3
 """Convert freely licensed English speech from public git repositories into training manifests.
 
-Clone the repositories of `SOURCES` (bare or not) into one folder as OWNER+NAME, for instance
+Clone the repositories of `SOURCES` (bare or not) into one folder as OWNER+NAME and convert them:
 
-    git clone --bare https://github.com/cmusphinx/an4 repos/cmusphinx+an4
-
-and run
-
+    git clone --bare https://github.com/cmusphinx/an4 repos/cmusphinx+an4   # and so on
     python prepare.py --repos repos --out data
 
-Every file is read out of git at the commit named here, so the result does not depend on what the
-clones have checked out. Written, as 16 kHz mono 16-bit FLAC and tab-separated manifests:
+Files are read out of git at the commits named here, whatever is checked out. What is written, all
+audio as 16 kHz mono 16-bit FLAC:
 
     data/english/<corpus>/<id>.flac, data/english/train.tsv, data/english/dev.tsv
     data/noise/<id>.flac, data/noise/noise.tsv                    with --with noise
@@ -25,7 +22,6 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import os
 import re
 import subprocess
 import sys
@@ -48,9 +44,8 @@ Row = tuple[str, ...]  # one line of a manifest: the values of COLUMNS
 COLUMNS = ("id", "path", "text", "speaker", "duration_s", "corpus")
 RATE_HZ = 16_000
 DEV_SPEAKERS = frozenset({"ls-7367", "ls-7859", "ls-8629"})
-MIN_S, MAX_S = 0.4, 30.0
-MIN_CHARS_PER_S, MAX_CHARS_PER_S = 1.5, 30.0
-LONG_SILENCE_S, MARGIN_S = 0.5, 0.2  # silence worth trimming, and what trimming leaves of it
+MIN_S, MAX_S, MIN_CHARS_PER_S, MAX_CHARS_PER_S = 0.4, 30.0, 1.5, 30.0
+LONG_SILENCE, MARGIN = RATE_HZ // 2, RATE_HZ // 5  # samples worth trimming, and those kept
 
 
 @dataclass(frozen=True)
@@ -61,8 +56,7 @@ class Repo:
     commit: str
 
     def _git(self, *args: str) -> bytes:
-        command = ["git", "-C", str(self.path), *args]
-        return subprocess.run(command, check=True, capture_output=True).stdout
+        return subprocess.check_output(["git", "-C", self.path, *args])
 
     def files(self, folder: str, suffix: str) -> list[str]:
         found = self._git("ls-tree", "-r", "-z", "--name-only", self.commit, "--", folder)
@@ -109,11 +103,11 @@ def mini_librispeech(repo: Repo) -> Iterator[Clip]:
             yield Clip(id_, str(PurePosixPath(path).with_name(f"{id_}.flac")), text, speaker)
 
 
-def librispeech_demo(repo: Repo) -> Iterator[Clip]:
-    for speaker in ("26", "27"):  # its third speaker, 19, is in Mini LibriSpeech
-        for path in repo.files(speaker, ".lab"):
-            stem = PurePosixPath(path)
-            yield Clip(stem.stem, str(stem.with_suffix(".wav")), repo.text(path), f"ls-{speaker}")
+def side_by_side(repo: Repo, speakers: dict[str, str], suffix: str) -> Iterator[Clip]:
+    for folder, speaker in speakers.items():
+        for path in repo.files(folder, suffix):
+            wav = PurePosixPath(path).with_suffix(".wav")
+            yield Clip(wav.stem, str(wav), repo.text(path), speaker)
 
 
 def speechocean(repo: Repo) -> Iterator[Clip]:
@@ -131,35 +125,21 @@ def common_voice_1(repo: Repo) -> Iterator[Clip]:
         yield Clip(f"cv1-{path.stem}", str(path), row["text"])
 
 
-def _common_voice(repo: Repo, table: str, folder: str) -> Iterator[Clip]:
-    have = set(repo.files(folder, ".mp3"))
-    lines = repo.text(table).splitlines()
-    for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
-        if (path := f"{folder}/{row['path']}") in have:
+def common_voice(repo: Repo) -> Iterator[Clip]:
+    (table,) = repo.files(".", "/validated.tsv")
+    have = {PurePosixPath(path).name: path for path in repo.files(".", ".mp3")}
+    for row in csv.DictReader(repo.text(table).split("\n"), delimiter="\t", quoting=csv.QUOTE_NONE):
+        if path := have.get(row["path"]):
             speaker = f"cv-{row['client_id'][:16]}"
             yield Clip(PurePosixPath(path).stem, path, row["sentence"], speaker)
 
 
-def common_voice_13(repo: Repo) -> Iterator[Clip]:
-    return _common_voice(repo, "dataset/validated.tsv", "dataset/clips")
-
-
-def common_voice_13_unlabelled(repo: Repo) -> Iterator[Clip]:
-    labelled = {clip.path for clip in common_voice_13(repo)}
+def common_voice_unlabelled(repo: Repo) -> Iterator[Clip]:
+    tables = repo.files("dataset", "/validated.tsv") + repo.files("dataset", "/invalidated.tsv")
+    judged = {name for table in tables for name in re.findall(r"\w+\.mp3", repo.text(table))}
     for path in repo.files("dataset/clips", ".mp3"):
-        if path not in labelled:
+        if PurePosixPath(path).name not in judged:
             yield Clip(PurePosixPath(path).stem, path)
-
-
-def common_voice_delta(repo: Repo) -> Iterator[Clip]:
-    (table,) = repo.files(".", "/en/validated.tsv")
-    return _common_voice(repo, table, f"{PurePosixPath(table).parent}/validated_clips")
-
-
-def kathleen(repo: Repo) -> Iterator[Clip]:
-    for path in repo.files("data", ".txt"):
-        stem = PurePosixPath(path)
-        yield Clip(stem.stem, str(stem.with_suffix(".wav")), repo.text(path), "kathleen")
 
 
 def an4(repo: Repo) -> Iterator[Clip]:
@@ -170,35 +150,28 @@ def an4(repo: Repo) -> Iterator[Clip]:
 
 
 def esc10(repo: Repo) -> Iterator[Clip]:
-    for path in repo.files(".", ".ogg"):
-        kind = re.sub(r"[^a-z]+", "-", PurePosixPath(path).parent.name.lower()).strip("-")
-        yield Clip(f"{kind}-{PurePosixPath(path).stem}", path)
+    clips = (Clip(PurePosixPath(path).stem, path) for path in repo.files(".", ".ogg"))
+    return (clip for clip in clips if clip.id not in {"1-40730-A", "2-96460-A"})  # CC Sampling+
 
 
-VOICE13 = ("korliu/whisper", "d03c14561ed7", "CC0-1.0")
+BY, CC0, VOICE13 = "CC-BY-4.0", "CC0-1.0", ("korliu/whisper", "d03c14561ed7")
 SOURCES = (
-    Source(
-        "mini-librispeech", "zhangrui0712/Voice-Age", "c13f844098b7", "CC-BY-4.0", mini_librispeech
-    ),
-    Source("speechocean762", "jimbozhang/speechocean762", "613968e3b0b7", "CC-BY-4.0", speechocean),
-    Source("common-voice-1", "hys89/myrepo", "df4be595b08d", "CC0-1.0", common_voice_1, trim=True),
-    Source("common-voice-13", *VOICE13, common_voice_13),
-    Source("kathleen", "rhasspy/dataset-voice-kathleen", "c51cb971036a", "CC0-1.0", kathleen),
-    Source(
-        "librispeech-demo",
-        "MontrealCorpusTools/librispeech-demo",
-        "3f226b2e1629",
-        "CC-BY-4.0",
-        librispeech_demo,
-    ),
-    Source("common-voice-18-delta", "shubhra-cv/18", "4ca775acc03a", "CC0-1.0", common_voice_delta),
-    Source("common-voice-19-delta", "shubhra-cv/19", "497ac20ecec5", "CC0-1.0", common_voice_delta),
-    Source("common-voice-20-delta", "shubhra-cv/17", "c6eb4f89ac49", "CC0-1.0", common_voice_delta),
+    Source("mini-librispeech", "zhangrui0712/Voice-Age", "c13f844098b7", BY, mini_librispeech),
+    Source("speechocean762", "jimbozhang/speechocean762", "613968e3b0b7", BY, speechocean),
+    Source("common-voice-1", "hys89/myrepo", "df4be595b08d", CC0, common_voice_1, trim=True),
+    Source("common-voice-13", *VOICE13, CC0, common_voice),
+    Source("kathleen", "rhasspy/dataset-voice-kathleen", "c51cb971036a", CC0,
+           partial(side_by_side, speakers={"data": "kathleen"}, suffix=".txt")),
+    Source("librispeech-demo", "MontrealCorpusTools/librispeech-demo", "3f226b2e1629", BY,
+           partial(side_by_side, speakers={"26": "ls-26", "27": "ls-27"}, suffix=".lab")),
+    Source("common-voice-18-delta", "shubhra-cv/18", "4ca775acc03a", CC0, common_voice),
+    Source("common-voice-19-delta", "shubhra-cv/19", "497ac20ecec5", CC0, common_voice),
+    Source("common-voice-20-delta", "shubhra-cv/17", "c6eb4f89ac49", CC0, common_voice),
     Source("an4", "cmusphinx/an4", "b567d132f433", "BSD-2-Clause", an4),
-)
+)  # fmt: skip  # librispeech-demo's third speaker, 19, is in Mini LibriSpeech already
 EXTRAS = {
     "noise": Source("noise", "karolpiczak/ESC-10", "c74878ef556a", "CC-BY-3.0", esc10),
-    "unlabelled": Source("unlabelled", *VOICE13, common_voice_13_unlabelled),
+    "unlabelled": Source("unlabelled", *VOICE13, CC0, common_voice_unlabelled),
 }
 
 TITLES = {"mr": "mister", "mrs": "missus", "dr": "doctor"}
@@ -209,8 +182,6 @@ APOSTROPHES = str.maketrans(dict.fromkeys("‘’‛ʼ`´", "'"))
 def normalise(raw: str) -> str:
     """Lower-case words of a-z and apostrophes, one space between them; drops what needs a guess."""
     text = unicodedata.normalize("NFKC", raw.translate(APOSTROPHES))
-    if any(char.isdigit() for char in text):
-        raise DroppedError("digits in the text")
     text, shouted = text.lower(), text.isupper()
     if not shouted:  # then quotation marks are possible: 'like these', but not in the boys' tent
         text = QUOTED.sub(r" \1 ", text)
@@ -218,10 +189,7 @@ def normalise(raw: str) -> str:
     text = re.sub(r"(?<![a-z])'+(?![a-z])|'(?=')", " ", text)
     text = " ".join(TITLES.get(word, word) for word in text.split())
     if strange := re.search(r"[^a-z' ]", text):
-        letter = unicodedata.category(strange[0]).startswith(("L", "M"))
-        raise DroppedError("letters beyond a-z" if letter else "symbols in the text")
-    if not text:
-        raise DroppedError("no text")
+        raise DroppedError("digits" if strange[0].isdigit() else "characters beyond a-z")
     return text
 
 
@@ -243,11 +211,9 @@ def speech_span(audio: Audio) -> tuple[int, int]:
         raise DroppedError("no speech")
     level_db = 10 * np.log10(np.convolve(power, np.full(5, 0.2), "same") + 1e-10)
     floor_db, speech_db = np.percentile(level_db, (10, 95))
-    if speech_db < -65:
-        raise DroppedError("no speech")
     threshold_db = min(max(speech_db - 30, floor_db + 6), speech_db - 10)
     loud = np.convolve(level_db > threshold_db, np.ones(10), "valid") > 9.5
-    if not loud.any():
+    if speech_db < -65 or not loud.any():
         raise DroppedError("no speech")
     starts = np.flatnonzero(loud)
     return int(starts[0]) * hop, (int(starts[-1]) + 10) * hop
@@ -264,9 +230,8 @@ def convert(repo: Repo, source: Source, folder: Path, clip: Clip) -> Row | str:
             if not MIN_CHARS_PER_S <= rate <= MAX_CHARS_PER_S:
                 raise DroppedError("text too short or long for the audio")
             if source.trim:
-                margin, long = int(MARGIN_S * RATE_HZ), int(LONG_SILENCE_S * RATE_HZ)
-                stop = last + margin if len(audio) - last > long else len(audio)
-                audio = audio[first - margin if first > long else 0 : stop]
+                stop = last + MARGIN if len(audio) - last > LONG_SILENCE else len(audio)
+                audio = audio[first - MARGIN if first > LONG_SILENCE else 0 : stop]
         duration_s = len(audio) / RATE_HZ
         if not MIN_S <= duration_s <= MAX_S:
             raise DroppedError(f"shorter than {MIN_S} s or longer than {MAX_S:g} s")
@@ -285,8 +250,8 @@ def write_tsv(path: Path, rows: list[Row], columns: tuple[str, ...] = COLUMNS) -
     draft = path.with_name(path.name + ".part")
     keep = [COLUMNS.index(name) for name in columns]
     lines = ["\t".join(row[index] for index in keep) for row in [COLUMNS, *rows]]
-    draft.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    os.replace(draft, path)
+    draft.write_text("\n".join(lines) + "\n")
+    draft.replace(path)
 
 
 def convert_source(source: Source, repos: Path, folder: Path, jobs: int) -> list[Row]:
@@ -298,8 +263,7 @@ def convert_source(source: Source, repos: Path, folder: Path, jobs: int) -> list
     repo = Repo(path, source.commit)
     clips = {clip.id: clip for clip in source.clips(repo)}
     with Pool(jobs) as pool:
-        work = partial(convert, repo, source, folder)
-        results = pool.map(work, clips.values(), chunksize=16)
+        results = pool.map(partial(convert, repo, source, folder), clips.values(), chunksize=16)
     rows = [result for result in results if not isinstance(result, str)]
     dropped = Counter(result for result in results if isinstance(result, str))
     hours = sum(float(row[COLUMNS.index("duration_s")]) for row in rows) / 3600
@@ -309,10 +273,8 @@ def convert_source(source: Source, repos: Path, folder: Path, jobs: int) -> list
 
 
 def main() -> None:
-    summary, _, rest = (__doc__ or "").partition("\n")
-    parser = argparse.ArgumentParser(
-        description=summary, epilog=rest, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=formatter)
     parser.add_argument("--repos", type=Path, required=True, help="folder of the clones")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--jobs", type=int, default=2, help="processes (default: %(default)s)")
@@ -320,16 +282,13 @@ def main() -> None:
     args = parser.parse_args()
     repos, out = args.repos.resolve(), args.out.resolve()
     rows: list[Row] = []
-    speaker = COLUMNS.index("speaker")
     for source in SOURCES:
-        folder = out / "english" / source.corpus
-        done = folder / "rows.tsv"
+        done = out / "english" / source.corpus / "rows.tsv"
         if not done.exists():
-            write_tsv(done, convert_source(source, repos, folder, args.jobs))
-        lines = done.read_text(encoding="utf-8").split("\n")[1:-1]
-        rows += [tuple(line.split("\t")) for line in lines]
+            write_tsv(done, convert_source(source, repos, done.parent, args.jobs))
+        rows += [tuple(line.split("\t")) for line in done.read_text().splitlines()[1:]]
         for name, dev in (("train.tsv", False), ("dev.tsv", True)):
-            part = [row for row in rows if (row[speaker] in DEV_SPEAKERS) == dev]
+            part = [row for row in rows if (row[COLUMNS.index("speaker")] in DEV_SPEAKERS) == dev]
             write_tsv(out / "english" / name, part)
     for name in args.extras:
         extra = convert_source(EXTRAS[name], repos, out / name, args.jobs)

@@ -1,0 +1,34 @@
+"""SpecAugment: stripes of frequency and of time are set to the mean (Park et al. 2019)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from attnasr_cli.audio.features import FRAMES_PER_S
+from attnasr_cli.training.recipe import AugmentConfig
+
+
+def spec_augment(
+    features: Tensor, lengths: Tensor, config: AugmentConfig, generator: torch.Generator
+) -> Tensor:
+    """features (B, T, F) with mean 0, lengths (B,) → the same with stripes of zeros."""
+    B, T, F = features.shape
+    keep = torch.ones(B, T, F, dtype=torch.bool)
+    for b, length in enumerate(lengths.tolist()):
+        for _ in range(config.frequency_masks):
+            width = _draw(min(config.frequency_width, F), generator)
+            start = _draw(F - width, generator)
+            keep[b, :, start : start + width] = False
+        budget = int(config.time_share * length)
+        for _ in range(round(config.time_masks_per_s * length / FRAMES_PER_S)):
+            width = min(_draw(config.time_width, generator), budget)
+            start = _draw(length - width, generator)
+            keep[b, start : start + width] = False
+            budget -= width
+    return features * keep.to(features.device)
+
+
+def _draw(high: int, generator: torch.Generator) -> int:
+    """A whole number from 0 to high."""
+    return int(torch.randint(high + 1, (1,), generator=generator))

@@ -1,0 +1,265 @@
+"""The training loop: batch → augment → forward → loss → step; every so often WER and a save.
+
+A run's folder is a model folder from its first evaluation on; what only training needs stands in
+``train/`` inside it: the resume point, the log, the features. Kill it at any moment; the same
+command goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from attnasr_cli import __version__, console
+from attnasr_cli.audio.features import FRAMES_PER_S, pad
+from attnasr_cli.checkpoint.folder import save_model
+from attnasr_cli.nets.protocol import Net
+from attnasr_cli.scoring.wer import Score, score_pairs
+from attnasr_cli.text.tokenizer import Tokenizer
+from attnasr_cli.training.augment import spec_augment
+from attnasr_cli.training.batch import Batch, epoch_batches
+from attnasr_cli.training.corpus import Corpus
+from attnasr_cli.training.evaluate import texts_of
+from attnasr_cli.training.loss import Losses, losses
+from attnasr_cli.training.recipe import Recipe
+from attnasr_cli.training.schedule import rate_at
+from attnasr_cli.training.state import Average, Progress, load_state, save_state, swapped
+
+NOTE_EVERY_S = 15.0
+
+
+class Loop:
+    """One run of training in one folder."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        out: Path,
+        net: Net,
+        tokenizer: Tokenizer,
+        train: Corpus,
+        dev: Corpus,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        self.recipe, self.out = recipe, out
+        self.net, self.tokenizer = net.to(device).train(), tokenizer
+        self.train, self.dev = train, dev
+        self.device, self.dtype = device, dtype
+        decayed = [p for p in net.parameters() if p.dim() > 1]
+        plain = [p for p in net.parameters() if p.dim() <= 1]
+        self.optimizer = torch.optim.AdamW(
+            [
+                {"params": decayed, "weight_decay": recipe.optim.weight_decay},
+                {"params": plain, "weight_decay": 0.0},
+            ],
+            lr=recipe.optim.rate,
+            betas=(0.9, 0.98),
+            fused=True,
+        )
+        self.average = Average(net, recipe.optim.average)
+        self.progress = Progress()
+        self.tokens = [tokenizer.encode(u.text) for u in train.utterances]
+        self.generator = torch.Generator().manual_seed(recipe.run.seed)
+        self.state_path = out / "train" / "state.pt"
+        self.log_path = out / "train" / "log.jsonl"
+        if self.state_path.is_file():
+            self._resume()
+
+    def run(self) -> Score:
+        """Train to the end and return the WER of the whole dev set."""
+        recipe, progress = self.recipe, self.progress
+        last_save = last_note = time.monotonic()
+        recent: list[Losses] = []
+        audio_s = 0.0
+        while progress.update < recipe.optim.updates:
+            began = time.monotonic()
+            batch = self._next_batch()
+            step, seconds = self._step(batch)
+            recent.append(step)
+            audio_s += seconds
+            progress.hours += seconds / 3600
+            progress.minutes += (time.monotonic() - began) / 60
+            self.average.follow(self.net, progress.update)
+            now = time.monotonic()
+            if now - last_note >= NOTE_EVERY_S or progress.update == recipe.optim.updates:
+                self._note(recent, audio_s / (now - last_note))
+                recent, audio_s, last_note = [], 0.0, now
+            if progress.update % recipe.run.evaluate == 0:
+                self._evaluate(recipe.run.dev_utterances)
+                self._save()
+                last_save = last_note = time.monotonic()
+            elif now - last_save >= recipe.run.save_minutes * 60:
+                self._save()
+                last_save = time.monotonic()
+        self._save()
+        return self._evaluate(None)
+
+    def _step(self, batch: Batch) -> tuple[Losses, float]:
+        """One update; returns the losses and the seconds of audio."""
+        rows = [self.train.caches[speed].get(i) for i, speed in batch]
+        features, lengths = pad(rows)
+        # One seed for each update: a run that is continued draws what an unbroken one would.
+        self.generator.manual_seed(self.recipe.run.seed * 1_000_003 + self.progress.update)
+        torch.manual_seed(self.recipe.run.seed * 1_000_003 + self.progress.update)
+        features = spec_augment(features, lengths, self.recipe.augment, self.generator)
+        features, lengths = features.to(self.device), lengths.to(self.device)
+        targets = [self.tokens[i] for i, _ in batch]
+        autocast = torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
+        with autocast:
+            step = losses(
+                self.net,
+                features,
+                lengths,
+                targets,
+                self.tokenizer.bos,
+                self.tokenizer.eos,
+                self.recipe.loss,
+            )
+        rate = rate_at(self.progress.update, self.recipe.optim)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad(set_to_none=True)
+        step.total.backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.recipe.optim.clip)
+        if torch.isfinite(norm):  # one bad batch must not spoil hours of work
+            self.optimizer.step()
+        self.progress.update += 1
+        return step, float(lengths.sum()) / FRAMES_PER_S
+
+    def _next_batch(self) -> Batch:
+        if not hasattr(self, "_batches"):
+            self._batches: Iterator[Batch] = self._stream()
+        return next(self._batches)
+
+    def _stream(self) -> Iterator[Batch]:
+        """Batches from where the progress stands, for ever."""
+        config, data, at = self.recipe.batch, self.recipe.data, self.progress
+        seconds = self.train.seconds()
+        usable = (seconds >= data.min_s) & (seconds <= data.max_s)
+        usable &= [len(t) > 0 for t in self.tokens]
+        while True:
+            if at.stage == 0 and at.update >= config.short_first:
+                at.stage, at.epoch, at.index = 1, 0, 0
+            short = at.stage == 0 and bool((usable & (seconds <= config.short_s)).any())
+            allowed = usable & (seconds <= config.short_s) if short else usable
+            size = config.short_seconds if short else config.seconds
+            batches = epoch_batches(
+                self.train.frames(),
+                allowed,
+                round(size * FRAMES_PER_S),
+                self.recipe.run.seed * 2 + at.stage,
+                at.epoch,
+            )
+            while at.index < len(batches):
+                at.index += 1
+                yield batches[at.index - 1]
+                if at.stage == 0 and at.update >= config.short_first:
+                    break
+            else:
+                at.epoch, at.index = at.epoch + 1, 0
+
+    def _note(self, recent: list[Losses], speed: float) -> None:
+        at, total = self.progress, self.recipe.optim.updates
+        mean = [
+            float(torch.stack([getattr(r, n) for r in recent]).mean())
+            for n in ("total", "attention", "ctc")
+        ]
+        left = (total - at.update) * at.minutes / max(at.update, 1)
+        console.note(
+            f"update {at.update}/{total}  loss {mean[0]:.3f}  attention {mean[1]:.3f}  "
+            f"ctc {mean[2]:.3f}  {speed:.0f} audio-s/s  epoch {at.epoch}  {_clock(left)} left"
+        )
+        self._log(
+            kind="train",
+            loss=mean[0],
+            attention=mean[1],
+            ctc=mean[2],
+            speed=speed,
+            rate=rate_at(at.update, self.recipe.optim),
+        )
+
+    def _evaluate(self, limit: int | None) -> Score:
+        """WER of the dev set with the averaged weights; saves the model where it is the best."""
+        with swapped(self.net, self.average.values):
+            score = self._score(limit)
+            final = limit is None
+            if final or score.wer <= self.progress.best_wer:
+                self.progress.best_wer = min(score.wer, self.progress.best_wer)
+                self._save_model(score)
+        console.note(f"update {self.progress.update}: dev WER {score.wer:.2%}, CER {score.cer:.2%}")
+        self._log(kind="dev", wer=score.wer, cer=score.cer)
+        return score
+
+    def _score(self, limit: int | None) -> Score:
+        count = len(self.dev.utterances)
+        picked = range(0, count, max(count // limit, 1))[:limit] if limit else range(count)
+        used = [i for i in picked if self.dev.frames()[0][i]]
+        features: list[Tensor] = [self.dev.caches[0].get(i) for i in used]
+        texts = texts_of(self.net, self.tokenizer, features, self.device, self.dtype)
+        references = {self.dev.utterances[i].id: self.dev.utterances[i].text for i in used}
+        hypotheses = {self.dev.utterances[i].id: t for i, t in zip(used, texts, strict=True)}
+        return score_pairs(references, hypotheses, "lower")
+
+    def _save_model(self, score: Score) -> None:
+        recipe, at = self.recipe, self.progress
+        origin = {
+            **recipe.origin,
+            "attnasr": __version__,
+            "updates": at.update,
+            "hours_seen": round(at.hours, 2),
+            "minutes": round(at.minutes, 1),
+            "dev_wer": round(score.wer, 4),
+        }
+        save_model(
+            self.out,
+            self.net,
+            recipe.name,
+            self.tokenizer,
+            recipe.features,
+            recipe.decoding,
+            normalizer=recipe.text.normalizer,
+            languages=recipe.languages,
+            origin=origin,
+        )
+
+    def _save(self) -> None:
+        save_state(
+            self.state_path,
+            {
+                "progress": asdict(self.progress),
+                "net": self.net.state_dict(),
+                "average": self.average.values,
+                "optimizer": self.optimizer.state_dict(),
+            },
+        )
+
+    def _resume(self) -> None:
+        state = load_state(self.state_path)
+        self.progress = Progress(**state["progress"])
+        self.net.load_state_dict(state["net"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.average.values = {k: v.to(self.device) for k, v in state["average"].items()}
+        console.note(f"going on from update {self.progress.update}")
+
+    def _log(self, **values: object) -> None:
+        self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        line = {
+            "update": self.progress.update,
+            "minutes": round(self.progress.minutes, 2),
+            **values,
+        }
+        with self.log_path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+def _clock(minutes: float) -> str:
+    return (
+        f"{int(minutes // 60)} h {int(minutes % 60)} min" if minutes >= 60 else f"{minutes:.0f} min"
+    )

@@ -1,0 +1,75 @@
+"""Cross-entropy of the decoder with label smoothing, and CTC on the encoder, as shares of one."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from attnasr_cli.nets.protocol import Net
+from attnasr_cli.training.recipe import LossConfig
+
+IGNORE = -100
+
+
+class Losses(NamedTuple):
+    total: Tensor
+    """what is minimised"""
+    attention: Tensor
+    """nats a token"""
+    ctc: Tensor
+    """nats a token; 0 without a CTC head"""
+
+
+def losses(
+    net: Net,
+    features: Tensor,
+    lengths: Tensor,
+    targets: list[list[int]],
+    bos: int,
+    eos: int,
+    config: LossConfig,
+) -> Losses:
+    """features (B, T, F), lengths (B,), targets: for each utterance its tokens."""
+    device = features.device
+    inputs = _pad([[bos, *t] for t in targets], 0, device)  # (B, U + 1)
+    wanted = _pad([[*t, eos] for t in targets], IGNORE, device)  # (B, U + 1)
+    memory = net.encode(features, lengths)
+    zero = torch.zeros((), device=device)
+    share = config.ctc if net.has_ctc else 0.0
+    attention = zero
+    if share < 1:
+        logits = net.decode(memory, inputs).float()  # (B, U + 1, V)
+        attention = F.cross_entropy(
+            logits.flatten(0, 1),
+            wanted.flatten(),
+            ignore_index=IGNORE,
+            label_smoothing=config.smoothing,
+        )
+    ctc = zero
+    if share > 0:
+        sizes = torch.tensor([len(t) for t in targets], device=device)
+        flat = torch.tensor([i for t in targets for i in t], dtype=torch.long, device=device)
+
+        def one(head: Tensor) -> Tensor:
+            """Mean nats a token; an utterance too short for its text is left out."""
+            log_probs = head.float().log_softmax(-1).transpose(0, 1)  # (S, B, V)
+            summed = F.ctc_loss(
+                log_probs, flat, memory.lengths, sizes, reduction="sum", zero_infinity=True
+            )
+            return summed / max(len(flat), 1)
+
+        ctc = one(net.ctc(memory))
+        if memory.inner_ctc:
+            inner = torch.stack([one(head) for head in memory.inner_ctc]).mean()
+            ctc = (1 - config.inner) * ctc + config.inner * inner
+    total = (1 - share) * attention + share * ctc
+    return Losses(total, attention.detach(), ctc.detach())
+
+
+def _pad(rows: list[list[int]], value: int, device: torch.device) -> Tensor:
+    """(B, longest)"""
+    longest = max(map(len, rows))
+    return torch.tensor([row + [value] * (longest - len(row)) for row in rows], device=device)

@@ -1,0 +1,103 @@
+"""From a recipe to a trained model: read data, make the tokenizer and the net, run the loop."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from attnasr_cli import console
+from attnasr_cli.checkpoint.folder import Model, build_net, load_model
+from attnasr_cli.errors import UsageError
+from attnasr_cli.nets import find_net
+from attnasr_cli.nets.protocol import Net
+from attnasr_cli.scoring.wer import Score
+from attnasr_cli.text.tokenizer import BpeTokenizer, CharTokenizer, Tokenizer, load_tokenizer
+from attnasr_cli.training.corpus import open_corpus, read_corpora
+from attnasr_cli.training.loop import Loop
+from attnasr_cli.training.manifest import Utterance
+from attnasr_cli.training.recipe import Recipe
+
+
+def train(
+    recipe: Recipe,
+    train_paths: list[Path],
+    dev_paths: list[Path],
+    out: Path,
+    device: torch.device,
+    dtype: torch.dtype,
+    cache: Path | None = None,
+) -> Score:
+    """Train a model into the folder ``out`` (or go on there) and return its dev score."""
+    if not train_paths or not dev_paths:
+        raise UsageError(
+            "training needs both training and dev data", "give --train and --dev, or [data]"
+        )
+    find_net(recipe.net)  # a wrong name must not cost the reading of the data
+    utterances = read_corpora(train_paths, recipe.text.normalizer)
+    dev_utterances = read_corpora(dev_paths, recipe.text.normalizer)
+    start = _start_model(recipe)
+    if start is not None:
+        recipe = replace(recipe, features=start.features)
+    tokenizer = start.tokenizer if start else _tokenizer(recipe, utterances, out)
+    net = start.net if start else _net(recipe, tokenizer)
+    cache = cache or out / "train" / "features"
+    dev = open_corpus(cache, dev_utterances, recipe.features, [1.0], "dev")
+    corpus = open_corpus(cache, utterances, recipe.features, recipe.data.speeds, "train")
+    size = sum(p.numel() for p in net.parameters()) / 1e6
+    console.note(
+        f"{recipe.net} with {size:.1f} M parameters, {tokenizer.vocab_size} tokens; "
+        f"{len(utterances)} utterances, {corpus.seconds().sum() / 3600:.2f} h; "
+        f"dev {len(dev_utterances)}; {device} in {str(dtype).removeprefix('torch.')}"
+    )
+    return Loop(recipe, out, net, tokenizer, corpus, dev, device, dtype).run()
+
+
+def _start_model(recipe: Recipe) -> Model | None:
+    if recipe.init is None:
+        return None
+    from attnasr_cli.registry import find
+
+    model = load_model(find(recipe.init.model))
+    if model.net.name != recipe.net:
+        raise UsageError(
+            f"[init] model {recipe.init.model!r} is a {model.net.name}, the recipe wants a "
+            f"{recipe.net}",
+            "change net, or start from another model",
+        )
+    return model
+
+
+def _tokenizer(recipe: Recipe, utterances: list[Utterance], out: Path) -> Tokenizer:
+    """Trained on the texts; a run that is continued keeps the one that it began with."""
+    for name in (CharTokenizer.file_name, BpeTokenizer.file_name):
+        kept = out / "train" / name
+        if kept.is_file():
+            return load_tokenizer(kept)
+    texts = [u.text for u in utterances]
+    tokenizer: Tokenizer
+    if recipe.text.kind == "char":
+        tokenizer = CharTokenizer.train(texts)
+    else:
+        tokenizer = BpeTokenizer.train(texts, recipe.text.vocab, recipe.text.kind)
+    from attnasr_cli.files import write_bytes
+
+    write_bytes(out / "train" / tokenizer.file_name, tokenizer.to_bytes())
+    return tokenizer
+
+
+def _net(recipe: Recipe, tokenizer: Tokenizer) -> Net:
+    config = dict(recipe.config)
+    for name in ("vocab", "bins"):
+        if name in config:
+            raise UsageError(
+                f"[config] {name} is set", "it follows from the tokenizer and the features"
+            )
+    from dataclasses import fields
+
+    cls = find_net(recipe.net)
+    config |= {"vocab": tokenizer.vocab_size, "bins": recipe.features.bins}
+    torch.manual_seed(recipe.run.seed)
+    defaults = {f.name: f.default for f in fields(cls.Config) if f.name not in config}
+    return build_net(recipe.net, defaults | config, "the recipe")
