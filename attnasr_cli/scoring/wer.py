@@ -152,7 +152,7 @@ def score(
         chosen = _choose(pair, normalizer, alignment, unit)
         if chosen is None:
             refs.append(" ".join(split(normalizer(pair.reference), unit)))
-            hyps.append(" ".join(split(normalizer(pair.hypothesis), unit)))
+            hyps.append(" ".join(split(normalizer.hypothesis(pair.hypothesis), unit)))
         else:
             refs.append(" ".join(chosen.reference))
             hyps.append(" ".join(chosen.hypothesis))
@@ -191,7 +191,7 @@ def _choose(
         return None
     ref, hyp = pair.reference, pair.hypothesis
     if normalizer.marks:
-        ref, hyp = normalizer(ref), normalizer(hyp)
+        ref, hyp = normalizer(ref), normalizer.hypothesis(hyp)
     if not (notation.is_marked(ref) or notation.is_marked(hyp)):
         return None
 
