@@ -1,0 +1,191 @@
+"""Push samples, get segments of speech: cut at pauses, never longer than a net can see.
+
+A pause of ``min_silence_s`` ends a stretch of speech. Stretches that lie close together are joined
+up to ``target_s``, so that the net has context; one that is longer than ``max_s`` is cut at its
+quietest point. Memory is one segment and one block, however long the recording.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from attnasr_cli.audio.resample import SAMPLE_RATE_HZ
+from attnasr_cli.audio.voice import WINDOW, VoiceDetector
+from attnasr_cli.errors import UsageError
+
+
+@dataclass(frozen=True)
+class SegmentConfig:
+    """How recordings are cut."""
+
+    max_s: float = 30.0
+    """the longest segment"""
+    target_s: float = 30.0
+    """neighbours are joined up to this length"""
+    vad: bool = True
+    """false: everything counts as speech, and cuts are only made at quiet points"""
+    threshold: float = 0.5
+    """probability from which a window is speech"""
+    release: float = 0.35
+    """probability under which speech may have ended"""
+    min_speech_s: float = 0.1
+    """shorter bursts are dropped"""
+    min_silence_s: float = 0.3
+    """a pause this long ends a stretch of speech"""
+    max_gap_s: float = 1.5
+    """stretches further apart are not joined"""
+    pad_s: float = 0.3
+    """kept before and after: onsets and ends of words are quiet"""
+
+    def __post_init__(self) -> None:
+        if self.max_s < 1.0:
+            raise UsageError(f"segments of {self.max_s} s are too short", "use at least 1 s")
+        if not 0.0 < self.threshold < 1.0:
+            raise UsageError(f"a speech threshold of {self.threshold}", "use one between 0 and 1")
+
+
+@dataclass(frozen=True)
+class Speech:
+    """A segment: samples (N,) at 16 kHz and the second at which they start."""
+
+    start_s: float
+    samples: Tensor
+
+    @property
+    def duration_s(self) -> float:
+        return self.samples.shape[0] / SAMPLE_RATE_HZ
+
+
+class Segmenter:
+    """One recording's way from blocks to segments. Positions are samples from its first one."""
+
+    def __init__(self, config: SegmentConfig | None = None) -> None:
+        self.config = config = config or SegmentConfig()
+        self.detector = VoiceDetector() if config.vad else None
+        self.pad = _samples(config.pad_s) if config.vad else 0
+        self.longest = max(_samples(config.max_s) - 2 * self.pad, WINDOW)
+        self.target = min(max(_samples(config.target_s) - 2 * self.pad, WINDOW), self.longest)
+        self.buffer = torch.zeros(0)
+        self.origin = 0  # position of the buffer's first sample, a multiple of WINDOW
+        self.energy: list[float] = []  # mean square of each window in the buffer
+        self.total = 0  # samples pushed
+        self.seen = 0  # samples in windows that were judged
+        self.open: int | None = None  # where the speech that is going on began
+        self.quiet_since: int | None = None  # where its end may have been
+        self.group: tuple[int, int] | None = None  # joined stretches that wait for more
+        self.last_end = 0  # end of the last segment given out
+
+    def push(self, samples: Tensor) -> list[Speech]:
+        """samples (N,) → the segments that are complete by now, in order."""
+        self.buffer = torch.cat([self.buffer, samples])
+        self.total += samples.shape[0]
+        if self.detector is None:
+            probabilities = torch.ones((self.total - self.seen) // WINDOW)
+        else:
+            probabilities = self.detector.push(samples)
+        return self._walk(probabilities)
+
+    def finish(self) -> list[Speech]:
+        """The rest, after the last sample."""
+        if self.detector is None:
+            rest = torch.ones(1 if self.total > self.seen else 0)
+        else:
+            rest = self.detector.finish()
+        found = self._walk(rest)
+        if self.open is not None:
+            end = self.total if self.quiet_since is None else self.quiet_since
+            self._close(min(end, self.total), found)
+        if self.group is not None:
+            self._give(self.group, None, found)
+            self.group = None
+        return found
+
+    def _walk(self, probabilities: Tensor) -> list[Speech]:
+        """Judge the next windows, one probability each."""
+        found: list[Speech] = []
+        self._measure(probabilities.shape[0])
+        gap, silence = _samples(self.config.max_gap_s), _samples(self.config.min_silence_s)
+        for p in probabilities.tolist():
+            start, end = self.seen, self.seen + WINDOW
+            self.seen = end
+            if self.open is None:
+                if p >= self.config.threshold:
+                    self.open, self.quiet_since = start, None
+                elif self.group is not None and end - self.group[1] > gap:
+                    self._give(self.group, None, found)
+                    self.group = None
+                continue
+            if p >= self.config.threshold:
+                self.quiet_since = None
+            elif p < self.config.release and self.quiet_since is None:
+                self.quiet_since = start
+            if self.quiet_since is not None and end - self.quiet_since >= silence:
+                self._close(self.quiet_since, found)
+            elif end - self.open >= self.longest:
+                cut = self._quietest(self.open + self.longest // 2, end)
+                self._close(cut, found)
+                self.open = cut
+        self._forget()
+        return found
+
+    def _close(self, end: int, found: list[Speech]) -> None:
+        """A stretch of speech has ended: join it to the group, or let the group go first."""
+        assert self.open is not None
+        start, self.open, self.quiet_since = self.open, None, None
+        if end - start < _samples(self.config.min_speech_s):
+            return
+        if self.group is not None:
+            near = start - self.group[1] <= _samples(self.config.max_gap_s)
+            if near and end - self.group[0] <= self.target:
+                self.group = (self.group[0], end)
+                return
+            self._give(self.group, start, found)
+        self.group = (start, end)
+
+    def _give(self, group: tuple[int, int], following: int | None, found: list[Speech]) -> None:
+        """Give a group out, with its padding but nothing of its neighbours."""
+        start = max(group[0] - self.pad, self.last_end)
+        end = group[1] + self.pad
+        if following is not None:
+            end = min(end, (group[1] + following) // 2)
+        end = min(end, self.total)
+        samples = self.buffer[start - self.origin : end - self.origin].clone()
+        found.append(Speech(start / SAMPLE_RATE_HZ, samples))
+        self.last_end = end
+
+    def _measure(self, windows: int) -> None:
+        """Mean square of the next windows, for the choice of quiet points."""
+        start = self.seen - self.origin
+        part = self.buffer[start : start + windows * WINDOW]
+        if part.shape[0] < windows * WINDOW:
+            part = torch.nn.functional.pad(part, (0, windows * WINDOW - part.shape[0]))
+        self.energy += part.view(-1, WINDOW).square().mean(1).tolist()
+
+    def _quietest(self, start: int, end: int) -> int:
+        """The middle of the quietest window between two positions, smoothed over three (96 ms)."""
+        first, last = (start - self.origin) // WINDOW, (end - self.origin) // WINDOW
+        energy = self.energy
+        best = min(
+            range(max(first, 1), last - 1), key=lambda w: energy[w - 1] + energy[w] + energy[w + 1]
+        )
+        return self.origin + best * WINDOW + WINDOW // 2
+
+    def _forget(self) -> None:
+        """Drop what no segment can need any more, in whole windows."""
+        needed = self.seen
+        if self.open is not None:
+            needed = min(needed, self.open)
+        if self.group is not None:
+            needed = min(needed, self.group[0])
+        drop = max(needed - self.pad - self.origin, 0) // WINDOW
+        if drop:
+            self.buffer = self.buffer[drop * WINDOW :].clone()
+            self.energy = self.energy[drop:]
+            self.origin += drop * WINDOW
+
+
+def _samples(seconds: float) -> int:
+    return round(seconds * SAMPLE_RATE_HZ)
