@@ -58,7 +58,7 @@ class Hypothesis:
         length = max(len(self.tokens), 1)
         if length_penalty is None:
             return self.score / length
-        return self.score / ((5 + length) / 6) ** length_penalty
+        return float(self.score / ((5 + length) / 6) ** length_penalty)
 
 
 @torch.inference_mode()
@@ -109,14 +109,13 @@ class _Search:
         for b in range(total):
             if self.limits[b] <= 0:
                 self.finished[b] = [Hypothesis([], 0.0, 0.0, [], False)]
-        beams = config.beams
-        self.tokens = prompt.repeat_interleave(beams, 0)  # (R, n)
-        self.token_log_probs = torch.zeros(total * beams, 0, device=device)
-        self.scores = torch.full((total, beams), NEVER, device=device)  # (B', K)
-        self.scores[:, 0] = 0.0  # all beams of an utterance start equal: only one may branch
-        self.log_probs = torch.zeros(total, beams, device=device)
-        self.state: Tree = net.start(memory, beams)
-        self.scorer_states = [s.start(memory, total * beams) for s in scorers]
+        # The prompt is read by one row an utterance; the first step spreads it over K beams.
+        self.tokens = prompt  # (R, n)
+        self.token_log_probs = torch.zeros(total, 0, device=device)
+        self.scores = torch.zeros(total, 1, device=device)  # (B', K)
+        self.log_probs = torch.zeros(total, 1, device=device)
+        self.state: Tree = net.start(memory, 1)
+        self.scorer_states = [s.start(memory, total) for s in scorers]
         self.fed = self.tokens
         if len(self.alive) < total:
             self._keep([b for b in range(total) if self.limits[b] > 0], list(range(total)))
@@ -134,16 +133,16 @@ class _Search:
         for scorer, state in zip(self.scorers, self.scorer_states, strict=True):
             gain = gain + scorer.weight * scorer.score(state)
         V = gain.shape[1]
-        count = len(self.alive)
-        total = self.scores[:, :, None] + gain.view(count, K, V)  # (B', K, V)
+        count, W = self.scores.shape  # W: rows of an utterance, 1 before the first step, then K
+        total = self.scores[:, :, None] + gain.view(count, W, V)  # (B', W, V)
         # K ends and K others are the most that a walk down the ranking can meet.
-        ranked, index = total.view(count, K * V).topk(min(2 * K, K * V), dim=-1)
+        ranked, index = total.view(count, W * V).topk(min(2 * K, W * V), dim=-1)
         ranked_list, index_list = ranked.tolist(), index.tolist()
-        own = log_probs.view(count, K * V).gather(1, index).tolist()
+        own = log_probs.view(count, W * V).gather(1, index).tolist()
 
         parents: list[int] = []
         chosen: list[int] = []
-        new_scores = torch.full_like(self.scores, NEVER)
+        new_scores = torch.full((count, K), NEVER, device=self.tokens.device)
         new_log_probs: list[float] = []
         spent = self.log_probs.tolist()
         done: list[int] = []
@@ -168,7 +167,7 @@ class _Search:
             while len(kept) < K:  # fewer continuations than beams: dead rows that never win
                 kept.append((NEVER, 0, eos, 0.0))
             new_scores[i] = torch.tensor([k[0] for k in kept])
-            parents += [i * K + k[1] for k in kept]
+            parents += [i * W + k[1] for k in kept]
             chosen += [k[2] for k in kept]
             new_log_probs += [k[3] for k in kept]
 
@@ -211,7 +210,7 @@ class _Search:
         for score, beam, lp in ended:
             if len(self.finished[b]) >= limit:
                 break
-            row = i * self.config.beams + beam
+            row = i * self.scores.shape[1] + beam
             self.finished[b].append(
                 Hypothesis(
                     self.tokens[row, self.prompt_length :].tolist(),
@@ -240,9 +239,7 @@ class _Search:
         for score, beam, token, lp in kept:
             if len(self.finished[b]) >= self.config.beams:
                 break
-            if self.finished[b] and self._complete(b, kept):
-                break
-            row = i * self.config.beams + beam
+            row = i * self.scores.shape[1] + beam
             self.finished[b].append(
                 Hypothesis(
                     [*self.tokens[row, self.prompt_length :].tolist(), token],
@@ -258,7 +255,7 @@ class _Search:
         self.alive = [alive[i] for i in places]
         if not places:
             return
-        K, device = self.config.beams, self.tokens.device
+        K, device = self.scores.shape[1], self.tokens.device
         utterances = torch.tensor(places, device=device)
         rows = (utterances[:, None] * K + torch.arange(K, device=device)).view(-1)
         self.memory = select(self.memory, utterances)

@@ -32,25 +32,22 @@ def byte_letters() -> dict[int, str]:
     return {b: chr(b) for b in visible} | {b: chr(256 + i) for i, b in enumerate(hidden)}
 
 
-@dataclass(frozen=True)
+@dataclass
 class WhisperTokenizer:
     """Text ↔ tokens of one Whisper vocabulary."""
 
-    pieces: dict[str, int]
+    vocabulary: dict[str, int]
     """text pieces in byte-level letters → token"""
     merge_rank: MergeRank
     specials: dict[str, int]
     """names like ``<|startoftranscript|>`` → token; timestamps need not be there"""
     multilingual: bool
+    file_name: str = "tokenizer.json"
     _cache: dict[str, list[int]] = field(default_factory=dict, repr=False)
 
-    @cached_property
-    def eot(self) -> int:
-        return self.specials["<|endoftext|>"]
-
-    @cached_property
-    def sot(self) -> int:
-        return self.specials["<|startoftranscript|>"]
+    def __post_init__(self) -> None:
+        self.eot = self.eos = self.specials["<|endoftext|>"]
+        self.sot = self.bos = self.specials["<|startoftranscript|>"]
 
     @cached_property
     def sot_prev(self) -> int:
@@ -79,6 +76,22 @@ class WhisperTokenizer:
     def size(self) -> int:
         """Tokens in all, which must be the vocabulary of the weights."""
         return max(self.timestamp_begin + TIMESTAMPS, *(i + 1 for i in self.specials.values()))
+
+    @property
+    def vocab_size(self) -> int:
+        return self.size
+
+    @cached_property
+    def pieces(self) -> list[str]:
+        """Every token as text, broken characters as U+FFFD; a word starts with ▁."""
+        texts = [self.decode_with_timestamps([token]) for token in range(self.size)]
+        return ["▁" + text[1:] if text.startswith(" ") else text for text in texts]
+
+    def to_bytes(self) -> bytes:
+        """The content of ``tokenizer.json``."""
+        from attnasr_cli.text.whisper_vocabulary import to_json
+
+        return to_json(self)
 
     @cached_property
     def languages(self) -> dict[str, int]:
@@ -125,13 +138,13 @@ class WhisperTokenizer:
                     break
                 _, i = min(known)
                 parts[i : i + 2] = [parts[i] + parts[i + 1]]
-            self._cache[word] = [self.pieces[part] for part in parts]
+            self._cache[word] = [self.vocabulary[part] for part in parts]
         return self._cache[word]
 
     @cached_property
     def _bytes(self) -> dict[int, bytes]:
         letters = {letter: byte for byte, letter in byte_letters().items()}
-        table = {t: bytes(letters[c] for c in piece) for piece, t in self.pieces.items()}
+        table = {t: bytes(letters[c] for c in piece) for piece, t in self.vocabulary.items()}
         return table | {token: name.encode() for name, token in self.specials.items()}
 
     def decode(self, tokens: Iterable[int]) -> str:

@@ -1,0 +1,101 @@
+"""Guards against made-up text: when a window is decoded again, and when it counts as silence.
+
+The rules and values are openai-whisper's. A text that repeats itself compresses well; a text that
+the net does not believe has a low mean log probability; a window without speech has a high
+probability of the no-speech token. Only what fails is decoded again, one temperature higher.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, Protocol, TypeVar
+
+
+class Judged(Protocol):
+    """What the guards look at."""
+
+    @property
+    def avg_logprob(self) -> float: ...
+
+    @property
+    def no_speech_prob(self) -> float: ...
+
+    @property
+    def compression_ratio(self) -> float: ...
+
+
+R = TypeVar("R", bound=Judged)
+
+
+@dataclass(frozen=True)
+class Guards:
+    """The thresholds; None switches a guard off."""
+
+    temperatures: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+    """tried in turn until a window passes; the last one's text is kept whatever it is"""
+    compression_ratio: float | None = 2.4
+    """a text that compresses better than this repeats itself"""
+    logprob: float | None = -1.0
+    """a text below this mean log probability is not believed"""
+    no_speech: float | None = 0.6
+    """above this, and with a text that is not believed, a window is silent"""
+
+    def problem(self, result: Judged) -> str:
+        """Why a window should be decoded again, or empty. Silence is no reason."""
+        unlikely = self.logprob is not None and result.avg_logprob < self.logprob
+        if unlikely and self.no_speech is not None and result.no_speech_prob > self.no_speech:
+            return ""
+        if unlikely:
+            return f"improbable (mean log probability {result.avg_logprob:.2f})"
+        if self.compression_ratio is not None and result.compression_ratio > self.compression_ratio:
+            return f"repetitive (compression ratio {result.compression_ratio:.1f})"
+        return ""
+
+    def silent(self, result: Judged) -> bool:
+        """Whether what was written is to be dropped because nobody speaks."""
+        if self.no_speech is None or not result.no_speech_prob > self.no_speech:
+            return False
+        return self.logprob is None or not result.avg_logprob > self.logprob
+
+
+@dataclass(frozen=True)
+class Attempt(Generic[R]):
+    """What is kept of a window, and what it took."""
+
+    result: R
+    temperature: float
+    fallbacks: int
+    suspect: str
+    """what is still wrong with it after the last temperature"""
+
+
+def climb(
+    guards: Guards, count: int, decode: Callable[[Sequence[int], float], Sequence[R]]
+) -> list[Attempt[R]]:
+    """Decode ``count`` windows; those that fail again at the next temperature, and only those.
+
+    decode(indices, temperature) gives the results of these windows in the same order.
+    """
+    attempts: dict[int, Attempt[R]] = {}
+    failing = list(range(count))
+    for rung, temperature in enumerate(guards.temperatures):
+        results = decode(failing, temperature)
+        for i, result in zip(failing, results, strict=True):
+            attempts[i] = Attempt(result, temperature, rung, guards.problem(result))
+        failing = [i for i in failing if attempts[i].suspect]
+        if not failing:
+            break
+    return [attempts[i] for i in range(count)]
+
+
+def without_fallback(guards: Guards) -> Guards:
+    """The same guards with the first temperature only."""
+    return replace(guards, temperatures=guards.temperatures[:1])
+
+
+def compression_ratio(text: str) -> float:
+    """Bytes of a text for one byte of it compressed; 0 for no text."""
+    raw = text.encode("utf-8")
+    return len(raw) / len(zlib.compress(raw))
