@@ -143,10 +143,7 @@ def score(
     unit: str = WORD,
 ) -> Score:
     """Normalise both sides of every pair, align, and count."""
-    if alignment not in ALIGNMENTS:
-        raise UsageError(f"no alignment {alignment!r}", f"one of: {', '.join(ALIGNMENTS)}")
-    if unit not in UNITS:
-        raise UsageError(f"no unit {unit!r}", f"one of: {', '.join(UNITS)}")
+    check(alignment, unit)
     refs, hyps, ops, slots = [], [], [], {}
     for index, pair in enumerate(pairs):
         chosen = _choose(pair, normalizer, alignment, unit)
@@ -181,6 +178,14 @@ def score(
         for index, pair in enumerate(pairs)
     ]
     return Score(rows, normalizer.name, alignment, unit)
+
+
+def check(alignment: str, unit: str) -> None:
+    """Refuse what is not known, before any work."""
+    if alignment not in ALIGNMENTS:
+        raise UsageError(f"no alignment {alignment!r}", f"one of: {', '.join(ALIGNMENTS)}")
+    if unit not in UNITS:
+        raise UsageError(f"no unit {unit!r}", f"one of: {', '.join(UNITS)}")
 
 
 def _choose(

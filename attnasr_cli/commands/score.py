@@ -1,0 +1,267 @@
+"""``attnasr score``: options and printing; the work is in ``attnasr_cli.scoring``."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from attnasr_cli import console
+from attnasr_cli.errors import DataError, OutputError, UsageError
+
+if TYPE_CHECKING:
+    from attnasr_cli.scoring.pairing import Pairing
+    from attnasr_cli.scoring.result import Result
+    from attnasr_cli.scoring.texts import Texts
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+FORMATS = ("table", "json", "csv", "html", "pra", "sgml")
+# what a form has no place for, so that no option is taken and ignored
+UNUSED = {
+    "table": (),
+    "json": ("--worst",),
+    "html": ("--worst",),
+    "csv": ("--by", "--worst", "--top", "--samples", "--seed"),
+    "pra": ("--by", "--worst", "--top", "--samples", "--seed", "--against"),
+    "sgml": ("--by", "--worst", "--top", "--samples", "--seed", "--against"),
+}
+EXIT_ABOVE = 3
+
+KIND = "tsv, csv, jsonl, json, txt, kaldi, trn, ctm, stm, srt or vtt"
+
+
+@app.command()
+def score(
+    ref: Annotated[Path, typer.Argument(metavar="REF", help="References: a file, a folder or -.")],
+    hyp: Annotated[
+        Path | None, typer.Argument(metavar="HYP", help="Hypotheses: a file, a folder or -.")
+    ] = None,
+    normalizer: Annotated[
+        str,
+        typer.Option(
+            "--normalizer",
+            "-n",
+            help="none, lower, basic, whisper, a .glm file, module:function or an entry point;"
+            " several with commas, side by side.",
+        ),
+    ] = "lower",
+    alignment: Annotated[
+        str, typer.Option(help="levenshtein (jiwer's counts) or nist (sclite's).")
+    ] = "levenshtein",
+    unit: Annotated[str, typer.Option(help="word, or char for Chinese and Japanese.")] = "word",
+    by: Annotated[
+        list[str] | None,
+        typer.Option(help="Figures for each value of a column (speaker, file, …); repeatable."),
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option(metavar="OTHER", help="A second system, compared with HYP.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Transcribe the recordings of REF instead of HYP.")
+    ] = None,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Count missing hypotheses as deleted.")
+    ] = False,
+    format: Annotated[
+        str | None,
+        typer.Option(help="table, json, csv, html, pra or sgml; else by the ending of --output."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file.")
+    ] = None,
+    only_errors: Annotated[
+        bool, typer.Option("--only-errors", help="Show only the utterances with errors.")
+    ] = False,
+    worst: Annotated[int | None, typer.Option(help="Utterances shown in the table [5].")] = None,
+    top: Annotated[int | None, typer.Option(help="Frequent errors shown [10].")] = None,
+    ref_format: Annotated[str | None, typer.Option(help=f"What REF is: {KIND}.")] = None,
+    hyp_format: Annotated[str | None, typer.Option(help="What HYP and OTHER are.")] = None,
+    fail_above: Annotated[
+        float | None, typer.Option(metavar="RATE", help="Exit 3 if the error rate is above: 0.15.")
+    ] = None,
+    samples: Annotated[int | None, typer.Option(help="Bootstrap samples [2000].")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the bootstrap [0].")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes on stderr.")] = False,
+) -> int:
+    """Word and character error rates of hypotheses against references, paired by id.
+
+    The kind of each file is known from its content: tables with columns id (or path) and text,
+    JSON, folders of txt, Kaldi text, NIST trn, ctm and stm, subtitles.
+    """
+    console.set_quiet(quiet)
+    names = [name.strip() for name in normalizer.split(",") if name.strip()]
+    form = _form(format, output)
+    given = {
+        "--by": by,
+        "--worst": worst,
+        "--top": top,
+        "--samples": samples,
+        "--seed": seed,
+        "--against": against,
+    }
+    _check(form, given, names, fail_above, ref, hyp, model, against)
+    from attnasr_cli.scoring import bootstrap, result, texts, wer
+    from attnasr_cli.scoring.compare import compare
+    from attnasr_cli.scoring.transcribed import transcribe
+    from attnasr_cli.text import normalize
+
+    how = [normalize.get(name) for name in names]
+    wer.check(alignment, unit)
+    refs = texts.load(ref, ref_format)
+    hyps = texts.load(hyp, hyp_format) if hyp else transcribe(refs, model or "")
+    paired = _paired(refs, hyps, allow_missing)
+    scores = [wer.score(paired.pairs, one, alignment=alignment, unit=unit) for one in how]
+    out = result.Result(
+        result.Source(refs.path, refs.kind),
+        result.Source(hyps.path, hyps.kind),
+        paired.how,
+        scores,
+        by=tuple(by or ()),
+        only_errors=only_errors,
+        worst=5 if worst is None else worst,
+        top=10 if top is None else top,
+        samples=bootstrap.SAMPLES if samples is None else samples,
+        seed=bootstrap.SEED if seed is None else seed,
+    )
+    _check_columns(out)
+    if against is not None:
+        others = texts.load(against, hyp_format)
+        other = _paired(refs, others, allow_missing)
+        out.against = result.Source(others.path, others.kind)
+        for one, first in zip(how, scores, strict=True):
+            second = wer.score(other.pairs, one, alignment=alignment, unit=unit)
+            out.comparisons.append(compare(first, second, out.samples, out.seed))
+    _write(out, form, output)
+    rate = scores[0].words.error_rate
+    if fail_above is not None and rate > fail_above:
+        console.warn(f"{result.label(scores[0])} {rate:.4f} is above {fail_above}")
+        return EXIT_ABOVE
+    return 0
+
+
+def _form(format: str | None, output: Path | None) -> str:
+    if format is not None:
+        if format not in FORMATS:
+            _refuse(f"no format {format!r}", f"one of: {', '.join(FORMATS)}")
+        return format
+    ending = output.suffix[1:].lower() if output else ""
+    form = {"": "table", "txt": "table", "htm": "html"}.get(ending, ending)
+    if form not in FORMATS:
+        _refuse(f"cannot tell the format from {output}", f"--format {', '.join(FORMATS)}")
+    return form
+
+
+def _refuse(message: str, hint: str) -> NoReturn:
+    raise UsageError(message, hint)
+
+
+def _check(
+    form: str,
+    given: Mapping[str, object],
+    names: list[str],
+    fail_above: float | None,
+    ref: Path,
+    hyp: Path | None,
+    model: str | None,
+    against: Path | None,
+) -> None:
+    """Everything that can be refused before a file is read."""
+    for option in UNUSED[form]:
+        if given[option] not in (None, []):
+            _refuse(f"{option} does nothing with --format {form}", "leave one of them out")
+    for option, least in (("--worst", 0), ("--top", 0), ("--samples", 100), ("--seed", 0)):
+        value = given[option]
+        if isinstance(value, int) and value < least:
+            _refuse(f"{option} {value} is too small", f"at least {least}")
+    if not names:
+        _refuse("no normalizer named", "--normalizer none compares the words as they stand")
+    if len(set(names)) < len(names):
+        _refuse("a normalizer is named twice", "name each once")
+    if len(names) > 1 and form in ("pra", "sgml"):
+        _refuse(f"{form} shows one normalizer", "name one")
+    if fail_above is not None:
+        if len(names) > 1:
+            _refuse("--fail-above needs one normalizer", "name one")
+        if not 0 <= fail_above <= 1 or math.isnan(fail_above):
+            _refuse(f"--fail-above {fail_above:g} is not a rate", "15 % is 0.15")
+    if (hyp is None) == (model is None):
+        _refuse(
+            "HYP is missing"
+            if hyp is None
+            else "--model makes the hypotheses; HYP is one too many",
+            "attnasr score REF HYP, or attnasr score REF --model NAME",
+        )
+    if [str(ref), str(hyp), str(against)].count("-") > 1:
+        _refuse("stdin can be only one of the inputs", "give files for the others")
+
+
+def _paired(refs: Texts, hyps: Texts, allow_missing: bool) -> Pairing:
+    from attnasr_cli.scoring import pairing
+
+    paired = pairing.pair(refs, hyps, allow_missing)
+    if paired.how != "by id":
+        console.note(f"{hyps.path}: {len(paired.pairs):,} utterances paired {paired.how}")
+    if paired.missing:
+        console.warn(f"{hyps.path} lacks {paired.missing:,}: all their words count as deleted")
+    return paired
+
+
+def _check_columns(out: Result) -> None:
+    there = sorted({key for row in out.scores[0].rows for key in row.columns})
+    for column in out.by:
+        if column not in there:
+            raise DataError(
+                f"{out.reference.path}: no column {column!r} to sort by",
+                f"there are: {', '.join(there)}" if there else "the references have none",
+            )
+
+
+def _write(out: Result, form: str, output: Path | None) -> None:
+    if form == "table" and output is None:
+        from attnasr_cli.scoring import table
+
+        table.show(out, console.out_console())
+        return
+    text = _text(out, form, output)
+    if output is None:
+        console.result(text.rstrip("\n"))
+        return
+    part = output.with_name(f"{output.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, output)
+    except OSError as problem:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"{output}: {problem.strerror}", "check the folder and space") from None
+    console.note(f"written: {output}")
+
+
+def _text(out: Result, form: str, output: Path | None) -> str:
+    if form == "html":
+        from attnasr_cli.scoring.html_report import to_html
+
+        return to_html(out, output)
+    if form == "table":
+        import io
+
+        from rich.console import Console
+
+        from attnasr_cli.scoring import table
+
+        page = io.StringIO()
+        table.show(out, Console(file=page, width=120))
+        return page.getvalue()
+    from attnasr_cli.scoring import export, nist_report
+
+    makers = {
+        "json": export.to_json,
+        "csv": export.to_csv,
+        "pra": nist_report.to_pra,
+        "sgml": nist_report.to_sgml,
+    }
+    return makers[form](out)

@@ -1,0 +1,79 @@
+"""One HTML file that needs nothing else: data, script and style inside ``page.html``."""
+
+from __future__ import annotations
+
+import json
+import os
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from attnasr_cli import __version__
+from attnasr_cli.scoring.export import finite
+from attnasr_cli.scoring.recordings import Recordings
+from attnasr_cli.scoring.result import Result, comparison, confusions, label, shown, summary
+from attnasr_cli.scoring.wer import ALIGNMENTS, Score
+
+
+def to_html(result: Result, output: Path | None) -> str:
+    """The page; recordings that lie beside the references can be played from it."""
+    finder = Recordings(result.reference.path)
+    page_folder = output.parent if output else Path()
+    data = {
+        "version": __version__,
+        "reference": [result.reference.path, result.reference.kind],
+        "hypothesis": [result.hypothesis.path, result.hypothesis.kind],
+        "against": [result.against.path, result.against.kind] if result.against else None,
+        "paired": result.paired,
+        "scores": [_score(score, result, finder, page_folder) for score in result.scores],
+        "comparisons": [comparison(pair, result.top) for pair in result.comparisons],
+    }
+    text = json.dumps(finite(data), ensure_ascii=False, separators=(",", ":"))
+    # inside a script element nothing may look like its end
+    text = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    page = files("attnasr_cli.scoring").joinpath("page.html").read_text(encoding="utf-8")
+    title = f"{result.hypothesis.path}: {label(result.scores[0])}"
+    return page.replace("{{title}}", escape(title)).replace("{{data}}", text)
+
+
+def _score(score: Score, result: Result, finder: Recordings, page: Path) -> dict[str, Any]:
+    found = confusions(score, max(result.top, 1))
+    return {
+        **summary(score, result),
+        "label": label(score),
+        "how": ALIGNMENTS[score.alignment],
+        "by": {
+            column: [
+                [value, part.utterances, *_four(part), part.words.reference, part.wer]
+                for value, part in score.by(column).items()
+            ]
+            for column in result.by
+        },
+        "confusions": [
+            [[f"{ref} → {hyp}", count] for (ref, hyp), count in found.substituted],
+            [list(item) for item in found.inserted],
+            [list(item) for item in found.deleted],
+        ],
+        "rows": [
+            [
+                *(row.id, row.reference, row.hypothesis, row.ops),
+                _link(finder.find(row.id, row.columns), page),
+                int(row.missing),
+            ]
+            for row in shown(score, result)
+        ],
+    }
+
+
+def _four(score: Score) -> list[int]:
+    words = score.words
+    return [words.correct, words.substituted, words.deleted, words.inserted]
+
+
+def _link(recording: Path | None, page: Path) -> str:
+    """The address of a recording as seen from the page."""
+    if recording is None:
+        return ""
+    return quote(Path(os.path.relpath(recording, page)).as_posix())

@@ -1,0 +1,199 @@
+"""The result for people at a terminal: figures, groups, confusions, coloured alignments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.cells import cell_len
+from rich.table import Table
+from rich.text import Text
+
+from attnasr_cli.scoring.result import Result, comparison, confusions, label, shown, summary
+from attnasr_cli.scoring.wer import ALIGNMENTS, Row, Score
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+STYLE = {"S": "yellow", "D": "red", "I": "blue", "O": "dim", "C": ""}
+
+
+def show(result: Result, console: Console) -> None:
+    """Print everything, the figures first and the utterances last."""
+    score = result.scores[0]
+    console.print(Text(_sources(result)))
+    console.print(Text(f"alignment {score.alignment}: {ALIGNMENTS[score.alignment]}"))
+    console.print(_figures(result))
+    for column in result.by:
+        for one in result.scores:
+            console.print(_groups(one, column, result))
+    for one in result.scores:
+        _show_confusions(one, result, console)
+    for number, pair in enumerate(result.comparisons):
+        _show_comparison(result, number, comparison(pair, result.top), console)
+    _show_rows(score, result, console)
+
+
+def percent(value: float) -> str:
+    return f"{value * 100:.2f} %"
+
+
+def _sources(result: Result) -> str:
+    ref, hyp = result.reference, result.hypothesis
+    count = result.scores[0].utterances
+    return (
+        f"{hyp.path} ({hyp.kind}) against {ref.path} ({ref.kind}):"
+        f" {count:,} utterances, paired {result.paired}"
+    )
+
+
+def _figures(result: Result) -> Table:
+    """Normalisers side by side, a line per figure."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("normalizer", style="bold")
+    for score in result.scores:
+        table.add_column(score.normalizer, justify="right")
+    columns = [_lines(score, summary(score, result)) for score in result.scores]
+    for name in dict.fromkeys(name for column in columns for name in column):
+        style = "bold" if name == label(result.scores[0]) else ""
+        table.add_row(name, *(column.get(name, "") for column in columns), style=style)
+    return table
+
+
+def _lines(score: Score, found: dict[str, Any]) -> dict[str, str]:
+    units = "characters" if label(score) == "CER" else "words"
+    counts = found["units"]
+    lines = {f"{units} in the reference": f"{counts['reference']:,}"}
+    for key in ("correct", "substituted", "deleted", "inserted", "errors"):
+        lines[f"  {key}"] = f"{counts[key]:,}"
+    if "optional_not_said" in counts:
+        lines["  optional words not said"] = f"{counts['optional_not_said']:,}"
+    lines[label(score)] = percent(found["error_rate"])
+    if found["interval"]:
+        low, high = found["interval"]["low"], found["interval"]["high"]
+        lines["  95 % interval"] = f"{low * 100:.2f} to {high * 100:.2f}"
+    if units == "words":
+        lines["CER"] = percent(found["cer"])
+    lines |= {"MER": percent(found["mer"]), "WIL": percent(found["wil"])}
+    lines["WIP"] = percent(found["wip"])
+    wrong, rate = found["sentences_wrong"], found["sentence_error_rate"]
+    lines["utterances with errors"] = f"{wrong:,} ({percent(rate)})"
+    silent = found["empty_references"]
+    if silent["utterances"]:
+        lines["invented (reference is empty)"] = (
+            f"{silent['inserted']:,} {units} in {silent['utterances']:,}"
+        )
+    if found["missing"]:
+        lines["missing, counted as deleted"] = f"{found['missing']:,}"
+    return lines
+
+
+def _groups(score: Score, column: str, result: Result) -> Table:
+    table = Table(
+        title=f"\nby {column} ({score.normalizer})", title_justify="left", box=None, pad_edge=False
+    )
+    table.add_column(column)
+    names = ("utterances", "reference", "correct", "sub", "del", "ins", label(score), "95 %")
+    for name in names:
+        table.add_column(name, justify="right")
+    for value, part in score.by(column).items():
+        counts, span = part.words, summary(part, result)["interval"]
+        table.add_row(
+            Text(value or "(none)"),
+            f"{part.utterances:,}",
+            *(f"{n:,}" for n in (counts.reference, counts.correct, counts.substituted)),
+            *(f"{n:,}" for n in (counts.deleted, counts.inserted)),
+            percent(counts.error_rate),
+            f"{span['low'] * 100:.2f} to {span['high'] * 100:.2f}" if span else "",
+        )
+    return table
+
+
+def _show_confusions(score: Score, result: Result, console: Console) -> None:
+    found = confusions(score, result.top)
+    lists = {
+        "substituted": [(f"{ref} → {hyp}", count) for (ref, hyp), count in found.substituted],
+        "inserted": found.inserted,
+        "deleted": found.deleted,
+    }
+    if not any(lists.values()):
+        return
+    table = Table(
+        title=f"\nmost frequent errors ({score.normalizer})",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+    )
+    for name in lists:
+        table.add_column(name, overflow="fold")
+    for number in range(max(map(len, lists.values()))):
+        cells = []
+        for items in lists.values():
+            word, count = items[number] if number < len(items) else ("", 0)
+            cells.append(Text(f"{count:>4} {word}" if count else ""))
+        table.add_row(*cells)
+    console.print(table)
+
+
+def _show_comparison(result: Result, number: int, found: dict[str, Any], console: Console) -> None:
+    score = result.scores[number]
+    other = result.against.path if result.against else ""
+    name = label(score)
+    span = found["interval"]
+    test = found["mapsswe"]
+    lines = [
+        f"\n{other} against {result.hypothesis.path} ({score.normalizer})",
+        f"{name} {percent(found['second'])} against {percent(found['first'])}:"
+        f" {found['difference'] * 100:+.2f} points"
+        + (f", 95 % {span['low'] * 100:+.2f} to {span['high'] * 100:+.2f}" if span else ""),
+    ]
+    if found["bootstrap_p"] is not None:
+        lines.append(f"paired bootstrap: p = {found['bootstrap_p']:.4f}")
+    if test["p"] is not None:
+        verdict = "differ" if test["p"] < 0.05 else "do not differ"
+        lines.append(
+            f"MAPSSWE: {test['segments']:,} segments, Z = {test['z']:.3f}, p = {test['p']:.4f}:"
+            f" the systems {verdict} at the 5 % level"
+        )
+    lines.append(f"{found['better']:,} utterances better, {found['worse']:,} worse")
+    console.print(Text("\n".join(lines)))
+    for row in found["changed"]:
+        first, second = row["errors"]
+        console.print(Text(f"\n{row['id']}: {first} errors, now {second}", "bold"))
+        for title, text in (("REF", "reference"), ("was", "first"), ("now", "second")):
+            console.print(Text(f"{title}: {row[text]}"))
+
+
+def _show_rows(score: Score, result: Result, console: Console) -> None:
+    rows = shown(score, result)[: result.worst]
+    if not rows:
+        return
+    console.print(Text(f"\nutterances, worst first ({score.normalizer})", "italic"))
+    for row in rows:
+        counts = row.words
+        head = f"{row.id}: {counts.errors} errors in {counts.reference}"
+        console.print(Text(f"\n{head}{', missing' if row.missing else ''}", "bold"))
+        console.print(aligned(row, console.width))
+
+
+def aligned(row: Row, width: int) -> Text:
+    """Reference over hypothesis, errors in colour and marked, folded to the width."""
+    blocks: list[tuple[Text, Text, Text]] = []
+    used = width + 1
+    for op, ref, hyp in row.aligned():
+        size = max(cell_len(ref), cell_len(hyp), 1)
+        if used + size + 1 > width:
+            blocks.append((Text("REF: "), Text("HYP: "), Text("     ")))
+            used = 5
+        left, right, marks = blocks[-1]
+        left.append(_pad(ref, size), STYLE[op])
+        right.append(_pad(hyp, size), STYLE[op])
+        marks.append(("" if op == "C" else op).ljust(size + 1), STYLE[op])
+        used += size + 1
+    lines = [line for block in blocks for line in block if line.plain.strip()]
+    for line in lines:
+        line.rstrip()
+    return Text("\n").join(lines)
+
+
+def _pad(word: str, size: int) -> str:
+    return (word or "*" * size) + " " * (size - cell_len(word or "*" * size) + 1)
