@@ -182,7 +182,12 @@ class WhisperTokenizer:
         return sorted(found)
 
     @cached_property
+    def steering(self) -> list[int]:
+        """Tokens that steer the decoder and are no part of a transcript."""
+        tasks = [self.task("transcribe"), self.task("translate")]
+        return sorted({*tasks, self.sot, self.sot_prev, self.sot_lm, self.no_speech})
+
+    @cached_property
     def suppressed(self) -> list[int]:
-        """Tokens that a transcript never holds: ``non_speech`` and those that steer the decoder."""
-        steering = [self.task("transcribe"), self.task("translate"), self.sot, self.sot_prev]
-        return sorted({*self.non_speech, *steering, self.sot_lm, self.no_speech})
+        """Tokens that a transcript never holds: ``non_speech`` and ``steering``."""
+        return sorted({*self.non_speech, *self.steering})
