@@ -1,0 +1,106 @@
+"""Shared fixtures.
+
+``tiny_model``      folder of a 16-wide Conformer with random weights: its texts are nonsense, but
+                    always the same ones (``make_model`` for other nets and settings)
+``speech_file``     writes a recording that voice-activity detection takes for speech
+``attnasr``         runs a command line in this process: ``attnasr("transcribe", "a.wav")`` gives
+                    ``.code``, ``.out`` and ``.err``
+Every test has an empty home: no user's configuration, models or ``ATTNASR_*`` variable leaks in.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.speech import RATE, babble
+
+SIZES: dict[str, dict[str, Any]] = {
+    "conformer": {"heads": 2, "hidden": 24, "kernel": 5, "decoder_layers": 1},
+    "transformer": {"heads": 2, "hidden": 24, "decoder_layers": 1},
+    "las": {"decoder_width": 12},
+}
+
+
+@pytest.fixture(autouse=True)
+def _empty_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path_factory.mktemp("home")
+    for name in [name for name in os.environ if name.startswith("ATTNASR_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
+
+
+def make_model(path: Path, net: str = "conformer", seed: int = 0, **config: Any) -> Path:
+    """Write a model folder with a 16-wide net of random weights."""
+    import torch
+
+    from attnasr_cli.audio.features import FeatureConfig
+    from attnasr_cli.checkpoint.folder import DecodingConfig, save_model
+    from attnasr_cli.nets import find_net
+    from attnasr_cli.text.tokenizer import CharTokenizer
+
+    tokenizer = CharTokenizer.train(["abcdefghij klmnopqrst uvwxyz"])
+    cls = find_net(net)
+    torch.manual_seed(seed)
+    sizes = {"vocab": tokenizer.vocab_size, "bins": 20, "width": 16, "layers": 2, "channels": 4}
+    built = cls(cls.Config(**{**sizes, **SIZES[net], **config}))
+    save_model(
+        path,
+        built.eval(),
+        path.name,
+        tokenizer,
+        FeatureConfig(bins=20),
+        DecodingConfig(beams=2),
+        languages=("en",),
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def speech_file() -> Callable[..., Path]:
+    """``speech_file(path, seconds=2.0, seed=0, rate=16000, channels=1)`` writes and returns it."""
+
+    def write(
+        path: Path, seconds: float = 2.0, seed: int = 0, rate: int = RATE, channels: int = 1
+    ) -> Path:
+        samples = babble(seconds * rate / RATE, seed)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, np.stack([samples] * channels, 1), rate)
+        return path
+
+    return write
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command line did."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def attnasr(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    def run(*args: object) -> Ran:
+        from attnasr_cli.app import main
+
+        capsys.readouterr()
+        code = main([str(arg) for arg in args])
+        captured = capsys.readouterr()
+        return Ran(code, captured.out, captured.err)
+
+    return run
