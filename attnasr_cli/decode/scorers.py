@@ -15,6 +15,10 @@ from torch import Tensor
 from attnasr_cli.nets.protocol import BLANK, Memory, Tree, length_mask
 
 
+IMPOSSIBLE = -1e4
+"""A log probability that no sum of others reaches, and whose sums over frames keep all digits."""
+
+
 class Scorer(Protocol):
     """What the search asks of a scorer."""
 
@@ -56,7 +60,7 @@ class CtcPrefixScorer:
         log_probs = F.log_softmax(logits.double(), dim=-1)
         outside = ~length_mask(lengths, logits.shape[1])
         # Past the end only the blank goes on, for free: sums over frames stay what they were.
-        log_probs = log_probs.masked_fill(outside[..., None], float("-inf"))
+        log_probs = log_probs.masked_fill(outside[..., None], IMPOSSIBLE)
         log_probs[..., BLANK].masked_fill_(outside, 0.0)
         self.log_probs = log_probs  # (B, S, V)
         self.probs = log_probs.exp().float()  # (B, S, V)
@@ -84,7 +88,9 @@ class CtcPrefixScorer:
         started = state.last >= 0
         repeat = torch.logsumexp(before_repeat + self._of(state, state.last.clamp_min(0)), -1)
         index = state.last.clamp_min(0)[:, None]
-        total.scatter_(1, index, torch.where(started, repeat, total.gather(1, index)[:, 0])[:, None])
+        total.scatter_(
+            1, index, torch.where(started, repeat, total.gather(1, index)[:, 0])[:, None]
+        )
         total[:, self.eos] = torch.logaddexp(state.ending[:, 0, -1], state.ending[:, 1, -1])
         total[:, BLANK] = float("-inf")
         return (total - state.prefix[:, None]).float()
@@ -94,8 +100,7 @@ class CtcPrefixScorer:
         before = torch.where((tokens == state.last)[:, None], before_repeat, before)
         token_sum = self._of(state, tokens).cumsum(-1)  # (R, S)
         blank_sum = self.blank_sum[state.utterance]
-        finite = token_sum.clamp_min(-1e30)  # a token of probability 0 must not give inf − inf
-        in_token = finite + torch.logcumsumexp(before - _shift(finite, 0.0), -1)
+        in_token = token_sum + torch.logcumsumexp(before - _shift(token_sum, 0.0), -1)
         in_blank = blank_sum + torch.logcumsumexp(
             _shift(in_token, float("-inf")) - _shift(blank_sum, 0.0), -1
         )

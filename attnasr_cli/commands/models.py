@@ -1,0 +1,88 @@
+"""``attnasr models``: what there is, what it is, and where."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from attnasr_cli import console
+from attnasr_cli.errors import ModelError, UsageError
+from attnasr_cli.registry import Entry, entries, find, user_folder
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="The models at hand.")
+
+Format = Annotated[str, typer.Option("--format", help="table or json")]
+
+
+@app.command("list")
+def list_models(format: Format = "table") -> None:
+    """List the models that can be used by name."""
+    _check(format)
+    rows = [_row(entry) for entry in entries()]
+    if format == "json":
+        console.result(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    if not rows:
+        console.note(f"no models; put one into {user_folder()}")
+    width = max((len(row["name"]) for row in rows), default=0)
+    for row in rows:
+        wer = f"dev WER {row['dev_wer']:.1%}" if row["dev_wer"] is not None else ""
+        languages = ",".join(row["languages"])
+        console.result(
+            f"{row['name']:<{width}}  {row['net']:<11}  {languages:<3}  {wer:<13}  {row['origin']}"
+        )
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="a model's name or folder")], format: Format = "table"
+) -> None:
+    """Show what a model is: net, sizes, features, decoding, origin."""
+    _check(format)
+    path = find(name)
+    table = _header(path)
+    if format == "json":
+        console.result(json.dumps({"path": str(path), **table}, indent=2, ensure_ascii=False))
+        return
+    from attnasr_cli.checkpoint.toml import dumps
+
+    console.result(f"# {path}")
+    console.result(dumps(table).rstrip())
+
+
+def _check(format: str) -> None:
+    if format not in ("table", "json"):
+        raise UsageError(f"unknown format {format!r}", "use table or json")
+
+
+def _header(path: Path) -> dict[str, Any]:
+    """``model.toml``, or the sizes in a Hugging Face ``config.json``; no torch is needed."""
+    import tomllib
+
+    file = path / "model.toml"
+    try:
+        if file.is_file():
+            return tomllib.loads(file.read_text(encoding="utf-8"))
+        table: dict[str, Any] = json.loads((path / "config.json").read_text(encoding="utf-8"))
+        return {"name": path.name, "net": str(table.get("model_type", "unknown")), "config": table}
+    except (OSError, ValueError) as problem:
+        raise ModelError(f"damaged model {path}: {problem}", "copy the folder again") from None
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    try:
+        header = _header(entry.path)
+    except ModelError as problem:  # one damaged model must not hide the others
+        console.warn(problem.message)
+        header = {}
+    return {
+        "name": entry.name,
+        "net": str(header.get("net", "damaged")),
+        "languages": list(header.get("languages", [])),
+        "dev_wer": header.get("origin", {}).get("dev_wer"),
+        "origin": entry.origin,
+        "path": str(entry.path),
+    }
