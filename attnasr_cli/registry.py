@@ -11,6 +11,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from attnasr_cli.checkpoint import hub
 from attnasr_cli.errors import ModelError
 
 DEFAULT = "english-small"
@@ -67,7 +68,10 @@ def is_model(path: Path) -> bool:
 
 
 def find(name: str | Path) -> Path:
-    """The folder (or file) of a model. Raises ModelError with the nearest names."""
+    """The folder (or file) of a model; a published one is downloaded when it is first asked for.
+
+    Raises ModelError with the nearest names.
+    """
     text = str(name)
     path = Path(text)
     if path.exists() and (os.sep in text or path.is_file() or is_model(path)):
@@ -77,6 +81,10 @@ def find(name: str | Path) -> Path:
         return known[text]
     if path.is_dir():
         raise ModelError(f"{path} is not a model folder", "it has no model.toml and no config.json")
+    published = hub.source(text)
+    if published is not None and not (os.sep in text and path.parent.is_dir()):
+        return hub.pull(published)
+    known |= dict.fromkeys(hub.NAMES, Path())
     near = difflib.get_close_matches(text, known, n=3, cutoff=0.5)
     if os.sep in text and not near:
         raise ModelError(f"no model {text}", "there is no such file or folder")

@@ -23,6 +23,7 @@ HOP = 160  # 10 ms at 16 kHz
 REACH = FFT // 2  # a frame sees this many samples on each side of its middle
 FLOOR = 1e-10
 RANGE = 8.0  # decades kept below the loudest bin
+FRAMES_PER_S = SAMPLE_RATE_HZ // HOP  # 100
 BLOCK_FRAMES = 6000  # 60 s: 10 MB of spectrum at a time
 
 
@@ -111,7 +112,17 @@ class MelRecorder:
 
     def window(self, start: int, frames: int) -> Tensor:
         """Features (≤ frames, F) from frame ``start`` on; shorter at the end of the recording."""
-        first, end = start // BLOCK_FRAMES, min(start + frames, self.frames)
+        return self._read(start, min(start + frames, self.frames))
+
+    def opening(self, frames: int) -> Tensor:
+        """Features (frames, F) of the start; silence follows a shorter recording."""
+        found = self._read(0, min(frames, sum(block.shape[0] for block in self._blocks)))
+        silence = (torch.maximum(torch.tensor(FLOOR).log10(), self._loudest - RANGE) + 4.0) / 4.0
+        rest = silence.expand(frames - found.shape[0], self.bins)
+        return torch.cat([found, rest])
+
+    def _read(self, start: int, end: int) -> Tensor:
+        first = start // BLOCK_FRAMES
         blocks = self._blocks[first : -(-end // BLOCK_FRAMES)]
         if not blocks or start >= end:
             return torch.zeros(0, self.bins)

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from attnasr_cli.audio.features import FeatureConfig
 from attnasr_cli.checkpoint.folder import SCHEMA, DecodingConfig, Header, Model, Text, Weights
+from attnasr_cli.checkpoint.hub import pull_tokenizer
 from attnasr_cli.checkpoint.toml import to_table
 from attnasr_cli.checkpoint.whisper_names import (
     HF_TIED,
@@ -59,12 +60,12 @@ def load_whisper(path: Path, tokenizer: Path | None = None) -> Model:
             raise ModelError(f"{path} has no tokenizer.json", "copy it, or give --tokenizer FILE")
     else:
         config, weights = _read_openai(path)
-        found = tokenizer or find_ranks(config.vocab)
+        found = tokenizer or find_ranks(config.vocab) or pull_tokenizer(config.vocab)
         if found is None:
             raise ModelError(
                 f"{path} has no vocabulary in it",
-                "give --tokenizer FILE (tokenizer.json or .tiktoken), install openai-whisper, "
-                "or use the hub's copy of the model by its name",
+                "give --tokenizer FILE (tokenizer.json or .tiktoken), or pip install openai-whisper, "
+                "or connect to the hub for its copy of the vocabulary",
             )
         vocabulary = found
     if not vocabulary.is_file():

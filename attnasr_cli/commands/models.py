@@ -53,6 +53,49 @@ def show(
     console.result(dumps(table).rstrip())
 
 
+@app.command()
+def pull(
+    name: Annotated[str, typer.Argument(help="whisper-tiny … or owner/name[@revision] on the hub")],
+) -> None:
+    """Download a published model, or say where it stands already."""
+    from attnasr_cli.checkpoint import hub
+
+    wanted = hub.source(name)
+    if wanted is None:
+        raise UsageError(
+            f"{name!r} is not a published model",
+            f"give owner/name, or one of {', '.join(hub.NAMES)}",
+        )
+    console.result(str(hub.pull(wanted)))
+
+
+@app.command()
+def export(
+    name: Annotated[str, typer.Argument(help="a Whisper model: name, folder or .pt")],
+    folder: Annotated[Path, typer.Argument(help="a new folder")],
+    tokenizer: Annotated[
+        Path | None, typer.Option(help="tokenizer.json or .tiktoken, for a .pt")
+    ] = None,
+) -> None:
+    """Write a Whisper model as a Hugging Face folder that transformers loads."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} is there already", "name a new folder")
+    from attnasr_cli.checkpoint.whisper import save_hf
+    from attnasr_cli.decode.choose import load_any
+    from attnasr_cli.nets.whisper import Whisper
+    from attnasr_cli.text.whisper_tokenizer import WhisperTokenizer
+
+    extra = {} if tokenizer is None else {"tokenizer": tokenizer}
+    model = load_any(find(name), **extra)
+    if not isinstance(model.net, Whisper) or not isinstance(model.tokenizer, WhisperTokenizer):
+        raise ModelError(
+            f"model {model.header.name} is a {model.header.net}, which has no Hugging Face form",
+            "copy its folder as it is",
+        )
+    save_hf(folder, model.net, model.tokenizer)
+    console.result(str(folder))
+
+
 def _check(format: str) -> None:
     if format not in ("table", "json"):
         raise UsageError(f"unknown format {format!r}", "use table or json")

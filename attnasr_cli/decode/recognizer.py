@@ -16,6 +16,7 @@ from attnasr_cli.checkpoint.folder import Model
 from attnasr_cli.decode import pipeline
 from attnasr_cli.decode.choose import decoder_for, load_any, settings_of
 from attnasr_cli.decode.decoded import SegmentDecoder
+from attnasr_cli.decode.meter import Meter
 from attnasr_cli.decode.pipeline import Result
 from attnasr_cli.decode.reading import Job
 from attnasr_cli.decode.stitch import language_of, stitch
@@ -111,24 +112,21 @@ class Recognizer:
             else:
                 on_error(result.job.path, result.error)
 
-    def run(
-        self,
-        jobs: Iterable[Job | None],
-        on_audio: Callable[[float], None] | None = None,
-        on_decoded: Callable[[float], None] | None = None,
-    ) -> Iterator[Result]:
+    def run(self, jobs: Iterable[Job | None], meter: Meter | None = None) -> Iterator[Result]:
         """What ``transcribe`` stands on: results with errors and figures, in order of the jobs."""
+        if self.sequential:
+            from attnasr_cli.decode import whole
+
+            return whole.run(jobs, self.decoders, on_audio, on_decoded)  # type: ignore[arg-type]
         threads = self.reading.jobs or device.cores()
-        return pipeline.run(
-            jobs, self.decoders, self.cut, self.batch_s, threads, on_audio, on_decoded
-        )
+        return pipeline.run(jobs, self.decoders, self.cut, self.batch_s, threads, meter)
 
     def transcript(self, result: Result) -> Transcript:
         """The transcript of a result without an error."""
         languages = self.model.header.languages
         only = languages[0] if len(languages) == 1 else None
         return Transcript(
-            file="stdin" if str(result.job.path) == "-" else str(result.job.path),
+            file=result.job.shown,
             duration=result.duration_s,
             segments=stitch(result.parts, result.job.start_s or 0.0),
             language=language_of(result.parts) or only,
@@ -141,10 +139,15 @@ class Recognizer:
             warnings=result.warnings,
         )
 
+    @property
+    def sequential(self) -> bool:
+        """Whether the decoder follows the text of whole recordings, so that none is cut."""
+        return bool(getattr(self.decoders[0], "sequential", False))
+
     def options(self) -> dict[str, Any]:
         """Everything that decides about the text, as it was chosen in the end."""
         return settings_of(self.decoders[0]) | {
-            "vad": self.reading.vad,
+            "vad": self.reading.vad and not self.sequential,
             "vad_threshold": self.reading.vad_threshold,
             "max_segment": self.cut.max_s,
         }

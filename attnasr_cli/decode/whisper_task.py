@@ -93,14 +93,14 @@ class WindowTask:
     @torch.inference_mode()
     def openings(self, memory: Memory, previous: Sequence[int] = ()) -> list[Opening]:
         """The language and the no-speech probability of each window; with ``previous`` text in
-        front the language is still judged without it."""
+        front the language is still judged without it, and only where none was chosen."""
         tokenizer = self.tokenizer
-        bare = self._after([tokenizer.sot], memory)
-        full = bare
-        if previous:
-            prompt = self.prompt(self.options.language, previous)
-            full = self._after(prompt[: prompt.index(tokenizer.sot) + 1], memory)
+        prompt = self.prompt(self.options.language, previous)
+        full = self._after(prompt[: prompt.index(tokenizer.sot) + 1], memory)
         silence = full[:, tokenizer.no_speech].exp().tolist()
+        if previous and self.options.language is not None:
+            return [Opening(p, {}) for p in silence]
+        bare = self._after([tokenizer.sot], memory) if previous else full
         codes = list(tokenizer.languages)
         tokens = torch.tensor(list(tokenizer.languages.values()), device=bare.device).long()
         shares = bare[:, tokens].softmax(-1).tolist() if codes else [[]] * len(silence)

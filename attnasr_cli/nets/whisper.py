@@ -88,11 +88,10 @@ class Attention(nn.Module):
             q, k, v = self.fused(x).chunk(3, -1)
         return self.split(q), self.split(k), self.split(v)
 
-    def remember(self, frames: Tensor) -> Projected:
-        """frames (B, S, D) → what the queries of all steps will look at"""
-        return Projected(
-            self.split(self.key(frames)).contiguous(), self.split(self.value(frames)).contiguous()
-        )
+    def remember(self, frames: Tensor, dtype: torch.dtype | None = None) -> Projected:
+        """frames (B, S, D) → what the queries of all steps will look at, kept in ``dtype``"""
+        k, v = self.split(self.key(frames)), self.split(self.value(frames))
+        return Projected(k.to(dtype or k.dtype).contiguous(), v.to(dtype or v.dtype).contiguous())
 
     def join(self, mixed: Tensor) -> Tensor:
         """(B, H, n, D/H) → (B, n, D), through the output projection"""
@@ -143,7 +142,7 @@ class Block(nn.Module):
             mask = torch.ones(n, k.shape[2], dtype=torch.bool, device=x.device)
             mask = mask.tril(k.shape[2] - n)
         mixed = F.scaled_dot_product_attention(q.to(k.dtype), k, v, attn_mask=mask)
-        x = x + self.attn.join(mixed.to(x.dtype))
+        x = x + self.attn.join(mixed)
 
         queries = self.cross_attn.query(self.cross_attn_ln(x))
         queries = self.cross_attn.split(queries.view(B, -1, D))  # beams ride on: (B, H, K·n, D/H)
@@ -152,7 +151,7 @@ class Block(nn.Module):
             seen, weights = look(queries, memory)
         else:
             seen = F.scaled_dot_product_attention(queries.to(memory.keys.dtype), *memory)
-        x = x + self.cross_attn.join(seen.to(x.dtype)).view(R, n, D)
+        x = x + self.cross_attn.join(seen).view(R, n, D)
         return x + cast(Tensor, self.mlp(self.mlp_ln(x))), weights
 
 
@@ -183,7 +182,7 @@ class Encoder(nn.Module):
         x = F.pad(x, (0, self.window - T))  # (B, F, window)
         x = F.gelu(self.conv1(x))
         x = F.gelu(self.conv2(x)).transpose(1, 2)  # (B, S, D)
-        x = (x + self.positional_embedding).to(x.dtype)
+        x = x + self.positional_embedding
         for block in self.blocks:
             x = cast(Block, block).listen(x)
         return cast(Tensor, self.ln_post(x))
@@ -202,6 +201,8 @@ class Decoder(nn.Module):
         self.ln = nn.LayerNorm(config.width)
         self.readout: nn.Module | None = None
         """the output layer, where a faster form of the net keeps one beside the embedding"""
+        self.memory_dtype: torch.dtype | None = None
+        """what keys and values of the memory are kept in, where not in that of the weights"""
         nn.init.normal_(self.token_embedding.weight, std=0.02)
         nn.init.normal_(self.positional_embedding, std=0.01)
 
@@ -248,7 +249,9 @@ class Whisper(Net):
     def remember(self, frames: Tensor) -> Memory:
         """frames (B, S, D), what the encoder gave → memory with keys and values of all layers"""
         keys = tuple(
-            cast(Attention, cast(Block, block).cross_attn).remember(frames)
+            cast(Attention, cast(Block, block).cross_attn).remember(
+                frames, self.decoder.memory_dtype
+            )
             for block in self.decoder.blocks
         )
         lengths = torch.full((frames.shape[0],), frames.shape[1], device=frames.device)

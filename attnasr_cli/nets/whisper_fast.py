@@ -1,0 +1,140 @@
+"""Faster forms of a Whisper net for inference; the interface stays, the products change.
+
+bfloat16 and float16: matrix products in the low precision, while the sum that runs through the
+blocks, the norms and the positions stay in float32, so that rounding does not add up over layers.
+int8 (CPU): weights in 8 bits with one scale a row, activations quantised as they come; it moves a
+quarter of the bytes, which is what a decoder step costs. The encoder is then computed in bfloat16
+where the processor has instructions for it.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from attnasr_cli.nets.whisper import Attention, Block, Whisper
+
+LOW = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def accelerate(
+    net: Whisper, device: torch.device, dtype: str, low_encoder: bool = False
+) -> Whisper:
+    """A net for inference on a device, in evaluation mode; ``net`` itself stays as it is.
+
+    dtype: float32, bfloat16, float16 or int8. low_encoder: with int8, the encoder in bfloat16.
+    """
+    fast = _shared_copy(net).eval()
+    if dtype in LOW:
+        _lower(fast.encoder, LOW[dtype])
+        _lower(fast.decoder, LOW[dtype])
+    elif dtype == "int8":
+        if low_encoder:
+            _lower(fast.encoder, torch.bfloat16)
+            fast.encoder.ln_post = cast(Norm, fast.encoder.ln_post).norm
+        else:
+            _quantize(fast.encoder)
+        fast.decoder.readout = quantized(fast.decoder.token_embedding.weight, None)
+        _quantize(fast.decoder)
+        if low_encoder:
+            fast.decoder.memory_dtype = torch.bfloat16
+    elif dtype != "float32":
+        raise ValueError(f"no form of the net for {dtype}")
+    return fast.to(device)
+
+
+def _shared_copy(net: Whisper) -> Whisper:
+    """New modules around the same storage: changing them does not change ``net``."""
+    memo: dict[int, object] = {
+        id(p): nn.Parameter(p.detach(), requires_grad=False) for p in net.parameters()
+    }
+    memo |= {id(buffer): buffer.detach() for buffer in net.buffers()}
+    return copy.deepcopy(net, memo)
+
+
+class Norm(nn.Module):
+    """Layer norm in float32 that hands on what the next product wants."""
+
+    def __init__(self, norm: nn.LayerNorm, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.norm, self.dtype = norm, dtype
+
+    def forward(self, x: Tensor) -> Tensor:
+        return cast(Tensor, self.norm(x.float())).to(self.dtype)
+
+
+def _lower(part: nn.Module, dtype: torch.dtype) -> None:
+    """Products in ``dtype``, norms and positions in float32."""
+    for module in list(part.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, nn.LayerNorm):
+                setattr(module, name, Norm(child, dtype))
+            elif isinstance(child, nn.Linear | nn.Conv1d | nn.Embedding):
+                child.to(dtype)
+    _fuse(part)
+
+
+def _fuse(part: nn.Module) -> None:
+    """Query, key and value of attention to itself in one product."""
+    for block in part.modules():
+        if isinstance(block, Block):
+            attention = block.attn
+            weight, bias = fused_weights(attention)
+            fused = nn.Linear(weight.shape[1], weight.shape[0], device="meta")
+            fused.weight = nn.Parameter(weight, requires_grad=False)
+            fused.bias = nn.Parameter(bias, requires_grad=False)
+            _drop_parts(attention, fused)
+
+
+def fused_weights(attention: Attention) -> tuple[Tensor, Tensor]:
+    """Weights (3D, D) and biases (3D,) of query, key and value one below the other."""
+    parts = (attention.query, attention.key, attention.value)
+    weight = torch.cat([part.weight for part in parts])
+    zero = torch.zeros_like(attention.query.bias)
+    return weight, torch.cat([attention.query.bias, zero, attention.value.bias])
+
+
+def _drop_parts(attention: Attention, fused: nn.Module) -> None:
+    attention.fused = fused
+    for name in ("query", "key", "value"):
+        setattr(attention, name, nn.Identity())
+
+
+class Quantized(nn.Module):
+    """A linear layer in int8: weights by row, activations by call; float32 in and out."""
+
+    def __init__(self, packed: object) -> None:
+        super().__init__()
+        self.packed = packed
+
+    def forward(self, x: Tensor) -> Tensor:
+        flat = x.float().reshape(-1, x.shape[-1])
+        y = torch.ops.quantized.linear_dynamic(flat, self.packed, False)
+        return cast(Tensor, y).view(*x.shape[:-1], -1)
+
+
+def quantized(weight: Tensor, bias: Tensor | None) -> Quantized:
+    """weight (out, in) and bias (out,) in float32 → int8 with a scale for each output."""
+    weight = weight.detach().float().cpu().contiguous()
+    scale = (weight.abs().amax(1).double() / 127).clamp_min(1e-12)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch warns that this form of int8 tensor may move
+        zero = torch.zeros(weight.shape[0], dtype=torch.long)
+        low = torch.quantize_per_channel(weight, scale, zero, 0, torch.qint8)
+        packed = torch.ops.quantized.linear_prepack(low, None if bias is None else bias.float())
+    return Quantized(packed)
+
+
+def _quantize(part: nn.Module) -> None:
+    """All linear layers of a part in int8."""
+    for block in part.modules():
+        if isinstance(block, Block):
+            _drop_parts(block.attn, quantized(*fused_weights(block.attn)))
+    for module in list(part.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, nn.Linear):
+                setattr(module, name, quantized(child.weight, child.bias))
