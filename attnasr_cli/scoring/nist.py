@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from attnasr_cli.errors import DataError
 
 SUBSTITUTE, GAP = 4, 3
-_CELLS = 1 << 25  # 32 MiB of moves in one batch
+_CELLS = 1 << 19  # 512 KiB of moves in one batch: small enough for a cache
 _MOST = 1 << 30  # one utterance may need 1 GiB: about 23,000 words against 23,000
 _PAIR, _DELETE, _INSERT = 0, 1, 2
 
