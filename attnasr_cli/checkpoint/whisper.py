@@ -64,7 +64,7 @@ def load_whisper(path: Path, tokenizer: Path | None = None) -> Model:
         if found is None:
             raise ModelError(
                 f"{path} has no vocabulary in it",
-                "give --tokenizer FILE (tokenizer.json or .tiktoken), or pip install openai-whisper, "
+                "give --tokenizer FILE (tokenizer.json or .tiktoken), or install openai-whisper, "
                 "or connect to the hub for its copy of the vocabulary",
             )
         vocabulary = found

@@ -117,7 +117,7 @@ class Recognizer:
         if self.sequential:
             from attnasr_cli.decode import whole
 
-            return whole.run(jobs, self.decoders, on_audio, on_decoded)  # type: ignore[arg-type]
+            return whole.run(jobs, self.decoders, meter)
         threads = self.reading.jobs or device.cores()
         return pipeline.run(jobs, self.decoders, self.cut, self.batch_s, threads, meter)
 
