@@ -5,7 +5,7 @@ an utterance alone gives what it gives in a batch."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -56,6 +56,8 @@ class ConformerConfig:
     """a CTC head on the encoder"""
     inner_ctc: tuple[int, ...] = ()
     """encoder layers (from 1) after which a CTC head stands inside; needs ctc"""
+    half: tuple[int, ...] = ()
+    """first and last encoder layer (from 1) that run at half the rate, or empty for none"""
 
 
 class ConvModule(nn.Module):
@@ -89,6 +91,11 @@ class ConformerLayer(nn.Module):
         self.norm_ff2, self.ff2 = nn.LayerNorm(c.width), FeedForward(c.width, c.hidden, c.dropout)
         self.norm = nn.LayerNorm(c.width)
         self.dropout = Dropout(c.dropout)
+        # Every branch starts at zero, so that the net starts as its convolutions and its head: as
+        # deep as it is, it then leaves the plateau of blanks as soon as a shallow one does.
+        for last in (self.ff1.down, self.attention.out, self.conv.out, self.ff2.down):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
 
     def forward(self, x: Tensor, rotation: Rotation, mask: Tensor, lengths: Tensor) -> Tensor:
         x = x + 0.5 * self.dropout(self.ff1(self.norm_ff1(x)))
@@ -100,11 +107,40 @@ class ConformerLayer(nn.Module):
         return out
 
 
+class HalfRate(nn.Module):
+    """Two frames become one for some layers, and then two again: they cost half there.
+
+    The temporal U-net of Squeezeformer (Kim et al. 2022, arXiv:2206.00888).
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.join = nn.Linear(2 * width, width)
+        self.split = nn.Linear(width, width)
+
+    def down(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """x (B, S, D) → (B, ceil(S / 2), D)"""
+        x = F.pad(masked(x, lengths), (0, 0, 0, x.shape[1] % 2))
+        joined: Tensor = self.join(x.unflatten(1, (-1, 2)).flatten(2))
+        return joined, (lengths + 1) // 2
+
+    def up(self, x: Tensor, before: Tensor) -> Tensor:
+        """x (B, ceil(S / 2), D) added to what stood before (B, S, D)."""
+        return before + self.split(x).repeat_interleave(2, 1)[:, : before.shape[1]]
+
+
 class ConformerEncoder(nn.Module):
     """(B, T, F) → (B, S, D)"""
 
     def __init__(self, c: ConformerConfig) -> None:
         super().__init__()
+        if c.half and not (len(c.half) == 2 and 1 <= c.half[0] <= c.half[1] <= c.layers):
+            raise ValueError(f"half is {c.half}, not a first and a last layer of 1 to {c.layers}")
+        first, last = c.half or (0, -1)
+        if any(first <= i <= last for i in c.inner_ctc):
+            raise ValueError("inner_ctc must stand outside the layers at half rate")
+        self.first_half, self.last_half = first, last
+        self.half_rate = HalfRate(c.width) if c.half else None
         self.head_width = c.width // c.heads
         self.front = Subsampling(c.bins, c.width, c.subsampling, c.channels)
         self.dropout = Dropout(c.dropout)
@@ -115,17 +151,36 @@ class ConformerEncoder(nn.Module):
         self, features: Tensor, lengths: Tensor, head: nn.Linear | None
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
         x, lengths = self.front(features, lengths)
-        positions = torch.arange(x.shape[1], device=x.device)
-        rotation = Rotation.at(positions, self.head_width)
-        mask = length_mask(lengths, x.shape[1])[:, None, None]  # (B, 1, 1, S)
-        x = self.dropout(x)
+        full = _Places.of(x, lengths, self.head_width)
+        x, here = self.dropout(x), full
         inner: list[Tensor] = []
         for i, layer in enumerate(self.layers, 1):
-            x = layer(x, rotation, mask, lengths)
+            if self.half_rate is not None and i == self.first_half:
+                before = x
+                x, halved = self.half_rate.down(x, lengths)
+                here = _Places.of(x, halved, self.head_width)
+            x = layer(x, here.rotation, here.mask, here.lengths)
+            if self.half_rate is not None and i == self.last_half:
+                x, here = self.half_rate.up(x, before), full
             if str(i) in self.inner and head is not None:
                 x, logits = self.inner[str(i)](x, head)
                 inner.append(logits)
         return masked(x, lengths), lengths, inner
+
+
+class _Places(NamedTuple):
+    """What the layers must know of the frames at one rate."""
+
+    rotation: Rotation
+    mask: Tensor
+    """(B, 1, 1, S)"""
+    lengths: Tensor
+
+    @staticmethod
+    def of(x: Tensor, lengths: Tensor, head_width: int) -> _Places:
+        size = x.shape[1]
+        rotation = Rotation.at(torch.arange(size, device=x.device), head_width)
+        return _Places(rotation, length_mask(lengths, size)[:, None, None], lengths)
 
 
 class Conformer(AttentionDecoderNet):

@@ -19,6 +19,10 @@ CASES = {
         "conformer",
         {"heads": 2, "hidden": 24, "kernel": 3, "inner_ctc": (1,), "subsampling": 8},
     ),
+    "conformer-half": (
+        "conformer",
+        {"heads": 2, "hidden": 24, "kernel": 3, "layers": 3, "inner_ctc": (1,), "half": (2, 3)},
+    ),
 }
 
 
