@@ -10,13 +10,14 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from torch import Tensor
 
 from attnasr_cli.audio.segment import SegmentConfig, Speech
 from attnasr_cli.decode.decoded import Decoded, SegmentDecoder
+from attnasr_cli.decode.meter import Meter
 from attnasr_cli.decode.packing import pack
 from attnasr_cli.decode.reading import End, Job, Reader
 from attnasr_cli.errors import AttnasrError
@@ -56,18 +57,17 @@ def run(
     cut: SegmentConfig,
     batch_s: float,
     threads: int,
-    on_audio: Callable[[float], None] | None = None,
-    on_decoded: Callable[[float], None] | None = None,
+    meter: Meter | None = None,
 ) -> Iterator[Result]:
     """Transcribe jobs; results come in their order, each as soon as it and those before are done.
 
     None among the jobs means that no more are there yet: what waits is decoded at once.
-    ``on_audio`` gets the seconds read, ``on_decoded`` the seconds of speech decoded.
+    ``meter`` counts the seconds that were read and decoded.
     """
     pool_s = batch_s * BATCHES_IN_A_POOL * len(decoders)
-    reader = Reader(cut, threads, pool_s * BUDGET_POOLS, on_audio)
+    reader = Reader(cut, threads, pool_s * BUDGET_POOLS, meter)
     try:
-        yield from _Run(reader, decoders, batch_s, pool_s, on_decoded).results(iter(jobs))
+        yield from _Run(reader, decoders, batch_s, pool_s).results(iter(jobs))
     finally:
         reader.close()
 
@@ -79,10 +79,9 @@ class _Run:
         decoders: Sequence[SegmentDecoder],
         batch_s: float,
         pool_s: float,
-        on_decoded: Callable[[float], None] | None,
     ) -> None:
         self.reader, self.decoders = reader, decoders
-        self.batch_s, self.pool_s, self.on_decoded = batch_s, pool_s, on_decoded
+        self.batch_s, self.pool_s = batch_s, pool_s
         self.pool: list[_Piece] = []
         self.pooled_s = 0.0
         self.open: deque[Result] = deque()  # submitted, not given back, in order
@@ -189,15 +188,14 @@ class _Run:
             return
         for piece, what in zip(pieces, decoded, strict=True):
             piece.result.parts[piece.place] = (piece.speech.start_s, what)
-        if self.on_decoded is not None:
-            self.on_decoded(sum(p.speech.duration_s for p in pieces))
+        self.reader.meter.decoded(sum(p.speech.duration_s for p in pieces))
 
 
 def _as_error(problem: Exception, piece: _Piece) -> AttnasrError:
     if isinstance(problem, AttnasrError):
         return problem
     start = piece.speech.start_s
-    where = f"{piece.result.job.path}, {start:.1f} to {start + piece.speech.duration_s:.1f} s"
+    where = f"{piece.result.job.shown}, {start:.1f} to {start + piece.speech.duration_s:.1f} s"
     text = str(problem).strip().splitlines() or [type(problem).__name__]
     hint = "choose a smaller --batch" if "memory" in text[0].lower() else "please report this"
     return AttnasrError(f"{where}: {text[0]}", hint)

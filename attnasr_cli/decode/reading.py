@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -9,9 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from attnasr_cli.audio.load import Recording
+from attnasr_cli.audio.load import STDIN, Recording
 from attnasr_cli.audio.resample import SAMPLE_RATE_HZ
 from attnasr_cli.audio.segment import SegmentConfig, Segmenter, Speech
+from attnasr_cli.decode.meter import Meter
 from attnasr_cli.errors import AttnasrError
 
 BLOCK_S = 10.0
@@ -28,9 +30,17 @@ class Job:
     start_s: float | None = None
     end_s: float | None = None
     salvage: bool = False
+    name: str = ""
+    """how messages and results call it; by default the path"""
     before: Callable[[], None] | None = None
     """called in the reading thread before anything is read; an AttnasrError it raises fails the
     job, ``Skip`` ends it without a result"""
+
+    @property
+    def shown(self) -> str:
+        """The name as valid text: bytes that are no UTF-8 are replaced."""
+        name = self.name or ("stdin" if str(self.path) == STDIN else str(self.path))
+        return os.fsencode(name).decode("utf-8", "replace")
 
 
 class Skip(Exception):  # noqa: N818 - not an error
@@ -89,9 +99,9 @@ class Reader:
         cut: SegmentConfig,
         threads: int,
         budget_s: float,
-        on_audio: Callable[[float], None] | None = None,
+        meter: Meter | None = None,
     ) -> None:
-        self.cut, self.on_audio = cut, on_audio
+        self.cut, self.meter = cut, meter or Meter()
         self.pool = ThreadPoolExecutor(threads, "attnasr-read", initializer=_one_thread)
         self.budget = Budget(budget_s)
         self.queues: dict[int, queue.SimpleQueue[Speech | End]] = {}
@@ -134,10 +144,10 @@ class Reader:
         except AttnasrError as problem:
             end.error = problem
         except OSError as problem:
-            end.error = AttnasrError(f"{job.path}: {problem.strerror or problem}", "try it again")
+            end.error = AttnasrError(f"{job.shown}: {problem.strerror or problem}", "try it again")
         except Exception as problem:  # one strange file must not stop the others
             end.error = AttnasrError(
-                f"{job.path}: {type(problem).__name__}: {problem}", "please report this recording"
+                f"{job.shown}: {type(problem).__name__}: {problem}", "please report this recording"
             )
         self.queues[number].put(end)
 
@@ -149,14 +159,14 @@ class Reader:
                     raise Skip
                 seconds = block.shape[0] / SAMPLE_RATE_HZ
                 end.duration_s += seconds
-                if self.on_audio is not None:
-                    self.on_audio(seconds)
+                self.meter.read(seconds)
                 self._put(number, segmenter.push(block))
             self._put(number, segmenter.finish())
             end.warnings = list(recording.probe.warnings)
 
     def _put(self, number: int, found: list[Speech]) -> None:
         for speech in found:
+            self.meter.found(speech.duration_s)
             self.budget.take(number, speech.duration_s)
             self.queues[number].put(speech)
 

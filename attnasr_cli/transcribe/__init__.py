@@ -1,0 +1,1 @@
+"""The batch around the recogniser: what to read, where to write, what is done already."""

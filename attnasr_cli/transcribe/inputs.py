@@ -1,0 +1,227 @@
+"""Which recordings are meant: files, folders with patterns, lists, stdin."""
+
+from __future__ import annotations
+
+import contextlib
+import fnmatch
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+
+from attnasr_cli import console
+from attnasr_cli.errors import DataError, UsageError
+
+STDIN = "-"
+SOUND = (
+    "wav flac ogg oga opus mp3 mp2 m4a m4b aac wma amr aif aiff aifc au snd caf w64 rf64 ac3 eac3"
+    " dts mka spx ape wv tta voc sph nist"
+)
+VIDEO = "mp4 m4v mkv webm mov avi wmv asf 3gp 3g2 mts flv mpg mpeg"
+ENDINGS = frozenset(f".{name}" for name in f"{SOUND} {VIDEO}".split())
+HIDDEN = "."
+
+
+@dataclass(frozen=True)
+class Input:
+    """One recording."""
+
+    path: Path
+    name: PurePath
+    """where it stands in the tree that is mirrored under the output folder"""
+    shown: str
+    """how it is called in messages and results"""
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    """A name as valid text: bytes that are no UTF-8 are replaced."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def printable(name: str) -> str:
+    """A name on one line: line ends and other control characters are written as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """Which files of a folder are taken."""
+
+    include: Sequence[str] = ()
+    """only those that match one of these; without any, those with a known ending"""
+    exclude: Sequence[str] = ()
+
+    def take(self, name: PurePath) -> bool:
+        """name: path from the folder given. A pattern is held against it and its last part."""
+        if any(_matches(name, pattern) for pattern in self.exclude):
+            return False
+        if self.include:
+            return any(_matches(name, pattern) for pattern in self.include)
+        return name.suffix.lower() in ENDINGS
+
+
+def _matches(name: PurePath, pattern: str) -> bool:
+    return fnmatch.fnmatch(str(name), pattern) or fnmatch.fnmatch(name.name, pattern)
+
+
+def find(
+    given: Sequence[str],
+    patterns: Patterns | None = None,
+    output_dir: Path | None = None,
+    empty_is_fine: bool = False,
+) -> list[Input]:
+    """Recordings of all arguments, in their order, folders sorted, each file once.
+
+    The output folder and hidden entries inside a folder are left out. A file that is missing is
+    kept: reading it will say so. Raises UsageError where nothing is found.
+    """
+    patterns = patterns or Patterns()
+    folders = [Path(text) for text in given if text != STDIN and Path(text).is_dir()]
+    tops = _top_names(folders)
+    files = [Path(text) for text in given if text != STDIN and not Path(text).is_dir()]
+    file_names = _file_names(files)
+    found: list[Input] = []
+    seen: set[Path] = set()
+    for text in given:
+        path = Path(text)
+        if text == STDIN:
+            found.append(Input(Path(STDIN), PurePath("stdin"), "stdin"))
+        elif path in tops:
+            inside = list(walk(path, patterns, output_dir))
+            if not inside and not empty_is_fine:
+                console.warn(f"no recordings in {printable(shown(path))}")
+            for file in inside:
+                if file not in seen:
+                    seen.add(file)
+                    name = tops[path] / file.relative_to(path)
+                    found.append(Input(file, name, shown(file)))
+        elif path not in seen:
+            seen.add(path)
+            found.append(Input(path, file_names[path], shown(path)))
+    if not found and not empty_is_fine:
+        raise UsageError(
+            "no recordings to transcribe",
+            "name files or folders; --include '*.xyz' takes files with an unusual ending",
+        )
+    return _unique(found)
+
+
+def _unique(found: Sequence[Input]) -> list[Input]:
+    """The same with a number behind names that a folder and a single file would share."""
+    used: set[PurePath] = set()
+    result: list[Input] = []
+    for item in found:
+        name, number = item.name, 2
+        while name in used:
+            name = item.name.with_name(f"{item.name.stem}-{number}{item.name.suffix}")
+            number += 1
+        used.add(name)
+        result.append(replace(item, name=name))
+    return result
+
+
+def walk(folder: Path, patterns: Patterns, output_dir: Path | None = None) -> Iterator[Path]:
+    """Recordings under a folder, sorted; links are followed, but no folder is entered twice."""
+    skipped = None if output_dir is None else _identity(output_dir)
+    entered: set[tuple[int, int]] = set()
+    root = _identity(folder)
+    if root is not None:
+        entered.add(root)
+
+    def complain(problem: OSError) -> None:
+        console.warn(f"{printable(shown(problem.filename or folder))}: {problem.strerror}")
+
+    for here, subfolders, files in os.walk(folder, followlinks=True, onerror=complain):
+        subfolders.sort()
+        kept: list[str] = []
+        for name in subfolders:
+            identity = _identity(Path(here, name))
+            if name.startswith(HIDDEN) or identity is None or identity == skipped:
+                continue
+            if identity in entered:
+                console.note(f"{printable(shown(Path(here, name)))} is left out: seen already")
+                continue
+            entered.add(identity)
+            kept.append(name)
+        subfolders[:] = kept
+        for name in sorted(files):
+            path = Path(here, name)
+            if not name.startswith(HIDDEN) and patterns.take(path.relative_to(folder)):
+                yield path
+
+
+def read_list(name: str) -> list[str]:
+    """Paths of a list, one a line (or parted by NUL); ``-`` is stdin.
+
+    Empty lines and those that begin with ``#`` are left out; a line that is a JSON string stands
+    for what is in it, so that names with line ends can be listed. Relative paths start from here.
+    """
+    try:
+        content = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
+    except OSError as problem:
+        raise DataError(
+            f"cannot read the list {name}: {problem.strerror}", "check the path of --from-file"
+        ) from None
+    if b"\0" in content:
+        return [os.fsdecode(part) for part in content.split(b"\0") if part]
+    paths: list[str] = []
+    for raw in content.split(b"\n"):
+        line = os.fsdecode(raw.rstrip(b"\r"))
+        if not line.strip() or line.startswith("#"):
+            continue
+        if line.startswith('"') and line.endswith('"'):
+            with contextlib.suppress(ValueError):
+                line = str(json.loads(line))
+        paths.append(line)
+    if not paths:
+        raise DataError(f"the list {name} is empty", "one path a line")
+    return paths
+
+
+def listed(path: str) -> str:
+    """A path as ``read_list`` reads it back."""
+    plain = path.isprintable() and not path.startswith(("#", '"')) and path == path.strip()
+    return path if plain else json.dumps(path, ensure_ascii=True)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _top_names(folders: Sequence[Path]) -> dict[Path, PurePath]:
+    """What is put before the names of each folder's files: nothing if there is only one."""
+    unique = list(dict.fromkeys(folders))
+    if len(unique) <= 1:
+        return {folder: PurePath() for folder in unique}
+    names: dict[Path, PurePath] = {}
+    used: set[str] = set()
+    for folder in unique:
+        name = base = folder.resolve().name or "root"
+        number = 2
+        while name.casefold() in used:
+            name, number = f"{base}-{number}", number + 1
+        used.add(name.casefold())
+        names[folder] = PurePath(name)
+    return names
+
+
+def _file_names(files: Iterable[Path]) -> dict[Path, PurePath]:
+    """Names of single files: the last part, or, where two share it, from their common folder."""
+    unique = list(dict.fromkeys(files))
+    counts: dict[str, int] = {}
+    for file in unique:
+        counts[file.name.casefold()] = counts.get(file.name.casefold(), 0) + 1
+    twins = [file for file in unique if counts[file.name.casefold()] > 1]
+    common = Path(os.path.commonpath([f.absolute().parent for f in twins])) if twins else Path()
+    return {
+        file: PurePath(file.absolute().relative_to(common))
+        if counts[file.name.casefold()] > 1
+        else PurePath(file.name)
+        for file in unique
+    }

@@ -1,0 +1,208 @@
+"""What an output folder knows of its transcripts: what is done, with which audio and options.
+
+``.attnasr/journal.jsonl`` has two lines for each recording: before its outputs are written, and
+after. A run that is killed leaves at most a first line without a second, and temporary files in
+``.attnasr/tmp``; the next run knows by the first that these outputs are its own and writes them
+again. A lock keeps two runs from one folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from attnasr_cli.errors import OutputError
+
+FOLDER = ".attnasr"
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+class FolderError(OutputError):
+    """Nothing more can be written to the output folder: the whole run ends."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The last that is known about one recording."""
+
+    stem: str
+    """name of its outputs without the format's ending"""
+    outputs: Mapping[str, str]
+    """path from the output folder → key of what it was made of: content, model, options"""
+    writing: bool
+    """the outputs were being written when this was noted"""
+
+
+class Journal:
+    """The memory of an output folder, locked while it is open."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.inner = folder, folder / FOLDER
+        self.temporary = self.inner / "tmp"
+        try:
+            self.temporary.mkdir(parents=True, exist_ok=True)
+            self._lock = self._locked()
+            for leftover in self.temporary.iterdir():
+                leftover.unlink()
+            self.entries = self._read()
+            self._file = self._opened()
+        except OSError as problem:
+            raise failed(folder, problem) from None
+
+    def _opened(self) -> IO[bytes]:
+        """The journal for appending; a line that was cut off by a kill gets its end first."""
+        path = self.inner / "journal.jsonl"
+        file = path.open("ab")
+        if path.stat().st_size:
+            with path.open("rb") as reading:
+                reading.seek(-1, os.SEEK_END)
+                if reading.read() != b"\n":
+                    file.write(b"\n")
+        return file
+
+    def _locked(self) -> IO[bytes]:
+        lock = (self.inner / "lock").open("ab+")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            owner = lock.read().decode("ascii", "replace").strip()
+            lock.close()
+            by = f" (process {owner})" if owner else ""
+            raise OutputError(
+                f"another attnasr{by} is writing to {self.folder}",
+                "wait until it ends, or choose another --output-dir",
+            ) from None
+        except OSError:
+            return lock  # a file system without locks: nothing to hold on to
+        lock.truncate(0)
+        lock.write(str(os.getpid()).encode())
+        lock.flush()
+        return lock
+
+    def _read(self) -> dict[str, Entry]:
+        entries: dict[str, Entry] = {}
+        try:
+            lines = (self.inner / "journal.jsonl").read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return entries
+        for line in lines:
+            with contextlib.suppress(ValueError, KeyError, TypeError):  # cut off by a kill
+                row = json.loads(line)
+                entries[row["input"]] = Entry(row["stem"], dict(row["outputs"]), row["writing"])
+        return entries
+
+    def close(self) -> None:
+        self._file.close()
+        self._lock.close()
+        with contextlib.suppress(OSError):
+            self.temporary.rmdir()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def stems(self) -> dict[str, str]:
+        """Output name without ending → input that it belongs to."""
+        return {entry.stem: name for name, entry in self.entries.items()}
+
+    def is_done(self, name: str, outputs: Mapping[str, str]) -> bool:
+        """Whether these outputs (path → key) of an input are there, made of the same."""
+        entry = self.entries.get(name)
+        return (
+            entry is not None
+            and not entry.writing
+            and all(entry.outputs.get(output) == key for output, key in outputs.items())
+            and all((self.folder / output).exists() for output in outputs)
+        )
+
+    def in_the_way(self, name: str, outputs: Mapping[str, str]) -> str | None:
+        """Why these outputs (path → key) may not be written without ``--overwrite``, or None."""
+        entry = self.entries.get(name)
+        for output, key in outputs.items():
+            if not os.path.lexists(self.folder / output):
+                continue
+            if entry is None or output not in entry.outputs:
+                return f"{self.folder / output} exists and was not written by attnasr"
+            if entry.outputs[output] != key and not entry.writing:
+                return (
+                    f"{self.folder / output} was made of other audio, with another model or "
+                    "other options"
+                )
+        return None
+
+    def write(self, name: str, stem: str, outputs: Mapping[str, tuple[str, bytes]]) -> None:
+        """Write outputs (path → key, content) of one input, each as a whole; raises OutputError."""
+        try:
+            before = self.entries.get(name)
+            keys = dict(before.outputs) if before else {}
+            keys |= {output: key for output, (key, _) in outputs.items()}
+            self._append(name, Entry(stem, keys, writing=True))
+            for output, (_, content) in outputs.items():
+                self._replace(self.folder / output, content)
+            self._append(name, Entry(stem, keys, writing=False))
+        except OSError as problem:
+            raise failed(Path(problem.filename or self.folder), problem) from None
+
+    def _append(self, name: str, entry: Entry) -> None:
+        row = {"input": name, "stem": entry.stem, "writing": entry.writing}
+        self._file.write(json.dumps(row | {"outputs": dict(entry.outputs)}).encode("ascii") + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self.entries[name] = entry
+
+    def _replace(self, path: Path, content: bytes) -> None:
+        """Write beside, then rename: a reader sees the old file or the new one."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = self.temporary / f"{os.getpid()}.part"
+        part.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with part.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            try:
+                os.replace(part, path)
+            except OSError as problem:
+                if problem.errno != errno.EXDEV:  # another file system is mounted below
+                    raise
+                beside = path.with_name(f".{hashlib.sha1(path.name.encode()).hexdigest()}.part")
+                shutil.copyfile(part, beside)
+                os.replace(beside, path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def content_key(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def key_of(content: str, facts: Mapping[str, Any]) -> str:
+    """One key of everything that an output depends on."""
+    text = json.dumps({"audio": content, **facts}, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def failed(path: Path, problem: OSError) -> OutputError:
+    """An OSError while writing, as a line and a hint."""
+    text = f"cannot write to {path}: {problem.strerror or problem}"
+    if problem.errno in FULL:
+        hint = "what is finished is kept; free some space and run the same command again"
+        return FolderError(text, hint)
+    if problem.errno in FORBIDDEN:
+        return FolderError(text, "choose an --output-dir where you may write")
+    return OutputError(text, "choose another --output-dir")

@@ -1,0 +1,58 @@
+"""New recordings of a folder, as they are finished."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from attnasr_cli.transcribe.inputs import Input, Patterns, find
+
+POLL_S = 0.5
+
+
+class Watch:
+    """Looks into folders again and again; a file counts when its size and time stand still."""
+
+    def __init__(
+        self,
+        folders: list[str],
+        patterns: Patterns,
+        output_dir: Path | None,
+        settle_s: float,
+        sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.folders, self.patterns, self.output_dir = folders, patterns, output_dir
+        self.settle_s, self.sleep, self.now = settle_s, sleep, now
+        self.changed: dict[Path, tuple[tuple[int, int], float]] = {}
+        self.taken: dict[Path, tuple[int, int]] = {}
+
+    def inputs(self) -> Iterator[Input | None]:
+        """Recordings that are complete; None when there is none at the moment. Never ends."""
+        while True:
+            ready = self.look()
+            yield from ready
+            yield None
+            self.sleep(POLL_S)
+
+    def look(self) -> list[Input]:
+        """What has become complete since the last look. A file that changes later comes again."""
+        ready: list[Input] = []
+        for item in find(self.folders, self.patterns, self.output_dir, empty_is_fine=True):
+            try:
+                status = item.path.stat()
+            except OSError:
+                continue  # gone between listing and looking
+            state = (status.st_size, status.st_mtime_ns)
+            before = self.changed.get(item.path)
+            if before is None or before[0] != state:
+                self.changed[item.path] = (state, self.now())
+                if self.settle_s > 0:
+                    continue
+            elif self.now() - before[1] < self.settle_s:
+                continue
+            if status.st_size and self.taken.get(item.path) != state:
+                self.taken[item.path] = state
+                ready.append(item)
+        return ready
