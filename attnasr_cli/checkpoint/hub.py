@@ -184,7 +184,7 @@ def _file_if_there(wanted: Source, name: str) -> Path | None:
 @contextmanager
 def _progress() -> Iterator[None]:
     """Bars on a terminal only, and not with ``--quiet``."""
-    from huggingface_hub.utils import (
+    from huggingface_hub.utils.tqdm import (
         are_progress_bars_disabled,
         disable_progress_bars,
         enable_progress_bars,
