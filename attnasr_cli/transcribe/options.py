@@ -2,40 +2,14 @@
 and ``--show-config`` are made from this table.
 
 An option with ``decoder=True`` goes to the model's decoder, which refuses what it cannot honour;
-to add one for another kind of model, append it to ``DECODER`` and to that decoder's ``Options``.
+to add one for another kind of model, list it here and in that decoder's ``Options``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from attnasr_cli import registry
-
-
-@dataclass(frozen=True)
-class Option:
-    """One option."""
-
-    name: str
-    """in snake case; the flag is the same in kebab case"""
-    kind: type
-    """str, int, float, bool, or list for several str"""
-    help: str
-    panel: str
-    default: object = None
-    """None: nothing, or what the model or the machine suggests"""
-    short: str = ""
-    decoder: bool = False
-    config: bool = True
-    """may stand in a configuration file and in the environment"""
-    metavar: str | None = None
-    once: bool = False
-    """of a bool: there is no --no-…"""
-
-    @property
-    def flag(self) -> str:
-        return "--" + self.name.replace("_", "-")
-
+from attnasr_cli.transcribe.option import Option
+from attnasr_cli.transcribe.whisper_options import WHISPER
 
 INPUT = [
     Option("include", list, "In folders, only files like this, e.g. '*.wav'. Repeatable.", "Input"),
@@ -140,4 +114,6 @@ OUTPUT = [
         once=True,
     ),
 ]
-OPTIONS: list[Option] = [*INPUT, *MODEL, *DECODER, *OUTPUT]
+OPTIONS: list[Option] = [*INPUT, *MODEL, *DECODER, *WHISPER, *OUTPUT]
+
+__all__ = ["OPTIONS", "Option"]
