@@ -176,7 +176,7 @@ def check_gradients(net: Net, features: Tensor, lengths: Tensor, tokens: Tensor)
     heads = [net.ctc(memory)] if net.has_ctc else []
     for head in (*heads, *memory.inner_ctc):
         loss = loss + head.log_softmax(-1)[..., BLANK].mean()
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     for name, parameter in net.named_parameters():
         assert parameter.grad is not None, f"{name} gets no gradient"
         assert bool(torch.isfinite(parameter.grad).all()), f"{name} gets a broken gradient"

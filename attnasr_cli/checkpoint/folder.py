@@ -139,7 +139,7 @@ def read_header(path: Path) -> Header:
 def build_net(name: str, config: dict[str, Any], where: str) -> Net:
     """A net with random weights from a complete ``[config]`` table. Raises ModelError."""
     cls = find_net(name)
-    settings = from_table(cls.Config, config, f"{where} [config]", partial=False)
+    settings: Any = from_table(cls.Config, config, f"{where} [config]", partial=False)
     try:
         return cls(settings)
     except ValueError as problem:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from attnasr_cli import console
 from attnasr_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from attnasr_cli.device import Placement
+    from attnasr_cli.scoring.wer import Score
+    from attnasr_cli.training.recipe import Recipe
+    from attnasr_cli.training.team import Team
 
 app = typer.Typer(add_completion=False)
 
@@ -30,6 +38,7 @@ def train(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
     dtype: Annotated[str, typer.Option(help="auto, float32 or bfloat16")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads; 0: all cores", min=0)] = 0,
+    workers: Annotated[int, typer.Option(help="processes; 0: one for each core or GPU", min=0)] = 0,
     cache: Annotated[
         Path | None, typer.Option(help="folder for features, default OUT/train/features")
     ] = None,
@@ -40,29 +49,56 @@ def train(
     The folder OUT is a model that `attnasr transcribe -m OUT` takes from the first evaluation on.
     """
     console.set_quiet(quiet)
+    from attnasr_cli.training.language_model import is_lm_recipe, train_lm
+
+    if is_lm_recipe(recipe):
+        report = train_lm(recipe, out, train or [])
+        held = report.held_out
+        figure = f", perplexity {held.perplexity:.1f}" if held else ""
+        console.result(f"{out}: language model of {report.bytes / 1e6:.1f} MB{figure}")
+        return 0
     from attnasr_cli.training.recipe import read_recipe
 
     plan = read_recipe(recipe, change or [])
+    if plan.data.train and not train:
+        train = [recipe.parent / p for p in plan.data.train]
+    if plan.data.dev and not dev:
+        dev = [recipe.parent / p for p in plan.data.dev]
     import torch
 
-    from attnasr_cli.device import choose
+    from attnasr_cli.device import choose_all
     from attnasr_cli.training.run import train as run
+    from attnasr_cli.training.team import run_team
 
     if threads:
         torch.set_num_threads(threads)
-    chosen = choose(device, dtype)
-    if chosen.dtype not in ("float32", "bfloat16"):
-        raise UsageError(f"training in {chosen.dtype} is not offered", "use float32 or bfloat16")
-    console.note(chosen.reason)
-    base = recipe.parent
-    score = run(
-        plan,
-        train or [base / p for p in plan.data.train],
-        dev or [base / p for p in plan.data.dev],
-        out,
-        chosen.device,
-        getattr(torch, chosen.dtype),
-        cache,
-    )
+    chosen = choose_all(device, dtype)
+    if chosen[0].dtype not in ("float32", "bfloat16"):
+        raise UsageError(f"training in {chosen[0].dtype} is not offered", "use float32 or bfloat16")
+    console.note(chosen[0].reason)
+    on_cpu = chosen[0].device.type == "cpu"
+    size = workers or (torch.get_num_threads() if on_cpu else len(chosen))
+    if not on_cpu and size != len(chosen):
+        raise UsageError(
+            f"{size} workers for {len(chosen)} GPUs", "one worker for each device of --device"
+        )
+    score = run_team(size, partial(_work, run, plan, train or [], dev or [], out, chosen, cache))
     console.result(f"{out}: dev WER {score.wer:.2%}, CER {score.cer:.2%}")
     return 0
+
+
+def _work(
+    run: Callable[..., Score],
+    plan: Recipe,
+    train: list[Path],
+    dev: list[Path],
+    out: Path,
+    chosen: list[Placement],
+    cache: Path | None,
+    team: Team,
+) -> Score:
+    """What each process of the team does."""
+    import torch
+
+    own = chosen[team.rank % len(chosen)]
+    return run(plan, train, dev, out, own.device, getattr(torch, own.dtype), cache, team)

@@ -5,7 +5,8 @@ Shared by ``transformer`` and ``conformer`` (Vaswani et al. 2017, arXiv:1706.037
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -58,9 +59,12 @@ class AttentionDecoder(nn.Module):
         self.out = nn.Linear(width, vocab)
         self.dropout = Dropout(dropout)
 
+    def _typed(self) -> Iterable[DecoderLayer]:
+        return cast(Iterable[DecoderLayer], self.layers)
+
     def keys(self, frames: Tensor) -> Keys:
         """What the decoder computes from the memory (B, S, D) once."""
-        return tuple(layer.cross.keys(frames) for layer in self.layers)
+        return tuple(layer.cross.keys(frames) for layer in self._typed())
 
     def start(self, memory: Memory, beams: int) -> DecoderState:
         rows = memory.frames.shape[0] * beams
@@ -76,7 +80,7 @@ class AttentionDecoder(nn.Module):
         x = self.embed(tokens) * self.scale  # (R, n, D)
         past = []
         total = memory.frames.new_zeros(rows, memory.frames.shape[1], dtype=torch.float32)
-        for layer, old, keys in zip(self.layers, state.past, memory.keys, strict=True):
+        for layer, old, keys in zip(self._typed(), state.past, memory.keys, strict=True):
             seen, new = layer.self_attention.extend(layer.norm_self(x), rotation, old)
             past.append(new)
             x = x + seen
@@ -108,7 +112,7 @@ class AttentionDecoder(nn.Module):
         U = tokens.shape[1]
         causal = torch.ones(U, U, dtype=torch.bool, device=tokens.device).tril()
         all_weights: list[Tensor] = []
-        for layer, keys in zip(self.layers, memory.keys, strict=True):
+        for layer, keys in zip(self._typed(), memory.keys, strict=True):
             attended = layer.self_attention(layer.norm_self(x), rotation, causal)
             x = x + layer.dropout(attended)
             query = layer.norm_cross(x)

@@ -40,7 +40,7 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
     """
     if q.is_cuda or not torch.is_grad_enabled():
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
+    scores: Tensor = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
     if mask is not None:
         scores = scores.masked_fill(~mask, float("-inf"))
     return scores.softmax(-1) @ v
@@ -106,7 +106,8 @@ class Rotation(NamedTuple):
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
     """(B, n, D) → (B, H, n, D/H)"""
-    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+    split: Tensor = x.unflatten(-1, (heads, -1)).transpose(1, 2)
+    return split
 
 
 def join_heads(x: Tensor) -> Tensor:
@@ -167,7 +168,7 @@ class CrossAttention(nn.Module):
     def weights(self, x: Tensor, keys: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
         """x (B, n, D) → (B, H, n, S), zero on padding."""
         q = split_heads(self.query(x), self.heads)  # (B, H, n, D/H)
-        scores = q @ keys[0].to(q.dtype).transpose(-1, -2) * q.shape[-1] ** -0.5
+        scores: Tensor = q @ keys[0].to(q.dtype).transpose(-1, -2) * q.shape[-1] ** -0.5
         return scores.float().masked_fill(~mask[:, None, None], float("-inf")).softmax(-1)
 
     def look(self, x: Tensor, keys: tuple[Tensor, Tensor], mask: Tensor) -> tuple[Tensor, Tensor]:

@@ -126,7 +126,8 @@ class HalfRate(nn.Module):
 
     def up(self, x: Tensor, before: Tensor) -> Tensor:
         """x (B, ceil(S / 2), D) added to what stood before (B, S, D)."""
-        return before + self.split(x).repeat_interleave(2, 1)[:, : before.shape[1]]
+        doubled: Tensor = self.split(x).repeat_interleave(2, 1)  # (B, S or S + 1, D)
+        return before + doubled[:, : before.shape[1]]
 
 
 class ConformerEncoder(nn.Module):

@@ -1,4 +1,4 @@
-"""Utterances with their features and tokens: what a training step or a look at the dev set needs."""
+"""Utterances with their features: what a training step or a look at the dev set needs."""
 
 from __future__ import annotations
 

@@ -30,6 +30,7 @@ from attnasr_cli.training.loss import Losses, losses
 from attnasr_cli.training.recipe import Recipe
 from attnasr_cli.training.schedule import rate_at
 from attnasr_cli.training.state import Average, Progress, load_state, save_state, swapped
+from attnasr_cli.training.team import Team
 
 NOTE_EVERY_S = 15.0
 
@@ -47,8 +48,9 @@ class Loop:
         dev: Corpus,
         device: torch.device,
         dtype: torch.dtype,
+        team: Team | None = None,
     ) -> None:
-        self.recipe, self.out = recipe, out
+        self.recipe, self.out, self.team = recipe, out, team or Team()
         self.net, self.tokenizer = net.to(device).train(), tokenizer
         self.train, self.dev = train, dev
         self.device, self.dtype = device, dtype
@@ -82,7 +84,7 @@ class Loop:
             began = time.monotonic()
             batch = self._next_batch()
             step, seconds = self._step(batch)
-            recent.append(step)
+            recent.append(Losses(*(part.detach() for part in step)))
             audio_s += seconds
             progress.hours += seconds / 3600
             progress.minutes += (time.monotonic() - began) / 60
@@ -95,7 +97,7 @@ class Loop:
                 self._evaluate(recipe.run.dev_utterances)
                 self._save()
                 last_save = last_note = time.monotonic()
-            elif now - last_save >= recipe.run.save_minutes * 60:
+            elif self.team.leads and now - last_save >= recipe.run.save_minutes * 60:
                 self._save()
                 last_save = time.monotonic()
         self._save()
@@ -106,8 +108,9 @@ class Loop:
         rows = [self.train.caches[speed].get(i) for i, speed in batch]
         features, lengths = pad(rows)
         # One seed for each update: a run that is continued draws what an unbroken one would.
-        self.generator.manual_seed(self.recipe.run.seed * 1_000_003 + self.progress.update)
-        torch.manual_seed(self.recipe.run.seed * 1_000_003 + self.progress.update)
+        seed = (self.recipe.run.seed * 1_000_003 + self.progress.update) * 64 + self.team.rank
+        self.generator.manual_seed(seed)
+        torch.manual_seed(seed)
         features = spec_augment(features, lengths, self.recipe.augment, self.generator)
         features, lengths = features.to(self.device), lengths.to(self.device)
         targets = [self.tokens[i] for i, _ in batch]
@@ -126,17 +129,19 @@ class Loop:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
-        step.total.backward()  # type: ignore[no-untyped-call]
+        step.total.backward()
+        self.team.average(p.grad for p in self.net.parameters() if p.grad is not None)
         norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.recipe.optim.clip)
         if torch.isfinite(norm):  # one bad batch must not spoil hours of work
             self.optimizer.step()
         self.progress.update += 1
-        return step, float(lengths.sum()) / FRAMES_PER_S
+        return step, float(lengths.sum()) / FRAMES_PER_S * self.team.size
 
     def _next_batch(self) -> Batch:
         if not hasattr(self, "_batches"):
             self._batches: Iterator[Batch] = self._stream()
-        return next(self._batches)
+        # An update takes one batch for each process; all draw the same ones and keep their own.
+        return [next(self._batches) for _ in range(self.team.size)][self.team.rank]
 
     def _stream(self) -> Iterator[Batch]:
         """Batches from where the progress stands, for ever."""
@@ -202,12 +207,19 @@ class Loop:
         picked = range(0, count, max(count // limit, 1))[:limit] if limit else range(count)
         used = [i for i in picked if self.dev.frames()[0][i]]
         features: list[Tensor] = [self.dev.caches[0].get(i) for i in used]
-        texts = texts_of(self.net, self.tokenizer, features, self.device, self.dtype)
+        mine = range(self.team.rank, len(used), self.team.size)
+        own = texts_of(
+            self.net, self.tokenizer, [features[i] for i in mine], self.device, self.dtype
+        )
+        shares = self.team.gather(own)
+        texts = [shares[i % self.team.size][i // self.team.size] for i in range(len(used))]
         references = {self.dev.utterances[i].id: self.dev.utterances[i].text for i in used}
         hypotheses = {self.dev.utterances[i].id: t for i, t in zip(used, texts, strict=True)}
         return score_pairs(references, hypotheses, "lower")
 
     def _save_model(self, score: Score) -> None:
+        if not self.team.leads:
+            return
         recipe, at = self.recipe, self.progress
         origin = {
             **recipe.origin,
@@ -230,6 +242,8 @@ class Loop:
         )
 
     def _save(self) -> None:
+        if not self.team.leads:
+            return
         save_state(
             self.state_path,
             {
@@ -249,6 +263,8 @@ class Loop:
         console.note(f"going on from update {self.progress.update}")
 
     def _log(self, **values: object) -> None:
+        if not self.team.leads:
+            return
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         line = {
             "update": self.progress.update,

@@ -87,9 +87,11 @@ def _folder(root: Path) -> Iterator[Utterance]:
 
 
 def _table(path: Path) -> Iterator[Utterance]:
-    delimiter = "," if path.suffix == ".csv" else "\t"
-    quoting = csv.QUOTE_MINIMAL if delimiter == "," else csv.QUOTE_NONE
-    reader = csv.DictReader(_lines(path), delimiter=delimiter, quoting=quoting)
+    lines = _lines(path)
+    if path.suffix == ".csv":
+        reader = csv.DictReader(lines)
+    else:
+        reader = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
     _need(path, reader.fieldnames or [])
     for row in reader:
         where = f"{path}:{reader.line_num}"

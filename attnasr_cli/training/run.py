@@ -14,10 +14,11 @@ from attnasr_cli.nets import find_net
 from attnasr_cli.nets.protocol import Net
 from attnasr_cli.scoring.wer import Score
 from attnasr_cli.text.tokenizer import BpeTokenizer, CharTokenizer, Tokenizer, load_tokenizer
-from attnasr_cli.training.corpus import open_corpus, read_corpora
+from attnasr_cli.training.corpus import Corpus, open_corpus, read_corpora
 from attnasr_cli.training.loop import Loop
 from attnasr_cli.training.manifest import Utterance
 from attnasr_cli.training.recipe import Recipe
+from attnasr_cli.training.team import Team
 
 
 def train(
@@ -28,6 +29,7 @@ def train(
     device: torch.device,
     dtype: torch.dtype,
     cache: Path | None = None,
+    team: Team | None = None,
 ) -> Score:
     """Train a model into the folder ``out`` (or go on there) and return its dev score."""
     if not train_paths or not dev_paths:
@@ -35,23 +37,30 @@ def train(
             "training needs both training and dev data", "give --train and --dev, or [data]"
         )
     find_net(recipe.net)  # a wrong name must not cost the reading of the data
-    utterances = read_corpora(train_paths, recipe.text.normalizer)
-    dev_utterances = read_corpora(dev_paths, recipe.text.normalizer)
+    team = team or Team()
+    torch.set_num_threads(max(torch.get_num_threads() // team.size, 1))
     start = _start_model(recipe)
     if start is not None:
         recipe = replace(recipe, features=start.features)
-    tokenizer = start.tokenizer if start else _tokenizer(recipe, utterances, out)
+    folder = cache or out / "train" / "features"
+
+    def prepare() -> tuple[Corpus, Corpus, Tokenizer]:
+        utterances = read_corpora(train_paths, recipe.text.normalizer)
+        dev_utterances = read_corpora(dev_paths, recipe.text.normalizer)
+        tokenizer = start.tokenizer if start else _tokenizer(recipe, utterances, out)
+        dev = open_corpus(folder, dev_utterances, recipe.features, [1.0], "dev")
+        corpus = open_corpus(folder, utterances, recipe.features, recipe.data.speeds, "train")
+        return corpus, dev, tokenizer
+
+    corpus, dev, tokenizer = team.in_turn(prepare)
     net = start.net if start else _net(recipe, tokenizer)
-    cache = cache or out / "train" / "features"
-    dev = open_corpus(cache, dev_utterances, recipe.features, [1.0], "dev")
-    corpus = open_corpus(cache, utterances, recipe.features, recipe.data.speeds, "train")
     size = sum(p.numel() for p in net.parameters()) / 1e6
     console.note(
         f"{recipe.net} with {size:.1f} M parameters, {tokenizer.vocab_size} tokens; "
-        f"{len(utterances)} utterances, {corpus.seconds().sum() / 3600:.2f} h; "
-        f"dev {len(dev_utterances)}; {device} in {str(dtype).removeprefix('torch.')}"
+        f"{len(corpus.utterances)} utterances, {corpus.seconds().sum() / 3600:.2f} h; "
+        f"dev {len(dev.utterances)}; {device} in {str(dtype).removeprefix('torch.')}"
     )
-    return Loop(recipe, out, net, tokenizer, corpus, dev, device, dtype).run()
+    return Loop(recipe, out, net, tokenizer, corpus, dev, device, dtype, team).run()
 
 
 def _start_model(recipe: Recipe) -> Model | None:

@@ -1,0 +1,97 @@
+"""Batches, SpecAugment, schedule, dropout and losses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attnasr_cli.nets.blocks import Dropout
+from attnasr_cli.nets.conformer import Conformer, ConformerConfig
+from attnasr_cli.training.augment import spec_augment
+from attnasr_cli.training.batch import epoch_batches
+from attnasr_cli.training.loss import losses
+from attnasr_cli.training.recipe import AugmentConfig, LossConfig, OptimConfig
+from attnasr_cli.training.schedule import rate_at
+
+
+@given(
+    sizes=st.lists(st.integers(0, 900), min_size=1, max_size=60),
+    frames=st.integers(900, 4000),
+    seed=st.integers(0, 5),
+)
+@settings(max_examples=60, deadline=None)
+def test_every_utterance_is_in_one_batch_and_no_batch_is_too_long(
+    sizes: list[int], frames: int, seed: int
+) -> None:
+    lengths = [np.array(sizes), np.array(sizes) * 9 // 10]
+    allowed = np.array(sizes) != 7
+    batches = epoch_batches(lengths, allowed, frames, seed, 0)
+    listed = sorted(i for batch in batches for i, _ in batch)
+    possible = {i for i, s in enumerate(sizes) if allowed[i] and s >= 2}
+    assert possible <= set(listed) <= set(np.flatnonzero(allowed))
+    assert len(listed) == len(set(listed))
+    for batch in batches:
+        assert max(lengths[s][i] for i, s in batch) * len(batch) <= frames
+    assert batches == epoch_batches(lengths, allowed, frames, seed, 0)
+
+
+def test_epochs_differ() -> None:
+    lengths = [np.arange(100, 400)]
+    allowed = np.ones(300, dtype=bool)
+    one, two = (epoch_batches(lengths, allowed, 2000, 1, epoch) for epoch in (0, 1))
+    assert one != two
+
+
+def test_spec_augment_stays_within_its_bounds() -> None:
+    config = AugmentConfig(frequency_masks=1, frequency_width=8, time_masks_per_s=20.0)
+    features = torch.ones(4, 300, 40)
+    lengths = torch.tensor([300, 200, 100, 50])
+    out = spec_augment(features, lengths, config, torch.Generator().manual_seed(0))
+    for b, length in enumerate(lengths.tolist()):
+        rows = (out[b, :length] == 0).all(-1).float().mean()
+        columns = int((out[b, :length] == 0).all(0).sum())
+        assert 0 < rows <= config.time_share + 1e-6
+        assert columns <= 8
+
+
+def test_rate_rises_stays_and_falls() -> None:
+    config = OptimConfig(updates=100, rate=1.0, warmup=10, fall=0.5)
+    rates = [rate_at(u, config) for u in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[9] == rates[50] == 1.0
+    assert rates[75] == pytest.approx(0.5)
+    assert 0 < rates[99] <= 0.02
+
+
+@pytest.mark.parametrize("probability", [0.1, 0.5])
+def test_dropout_keeps_the_mean_and_is_off_in_evaluation(probability: float) -> None:
+    torch.manual_seed(0)
+    layer = Dropout(probability)
+    x = torch.ones(1001, 333)
+    out = layer(x)
+    assert float((out == 0).float().mean()) == pytest.approx(probability, abs=0.01)
+    assert float(out.mean()) == pytest.approx(1.0, abs=0.01)
+    assert torch.equal(layer.eval()(x), x)
+
+
+def test_loss_shares_add_up() -> None:
+    torch.manual_seed(0)
+    config = ConformerConfig(
+        vocab=6, bins=8, width=16, heads=2, layers=2, hidden=16, kernel=3, channels=4,
+        inner_ctc=(1,), dropout=0.0,
+    )  # fmt: skip
+    net = Conformer(config).eval()
+    features, lengths = torch.randn(2, 80, 8), torch.tensor([80, 60])
+    targets = [[3, 4, 5], [3, 3]]
+
+    def at(ctc: float) -> tuple[float, float, float]:
+        found = losses(net, features, lengths, targets, 1, 2, LossConfig(ctc=ctc))
+        return float(found.total.detach()), float(found.attention), float(found.ctc)
+
+    total, attention, ctc = at(0.3)
+    assert total == pytest.approx(0.7 * attention + 0.3 * ctc, rel=1e-4)
+    assert at(1.0)[0] == pytest.approx(ctc, rel=1e-4)
+    assert at(0.0)[0] == pytest.approx(attention, rel=1e-4)
