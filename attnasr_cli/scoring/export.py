@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 from typing import Any
 
 from attnasr_cli import __version__
@@ -33,7 +32,7 @@ def to_json(result: Result) -> str:
     if result.against is not None:
         whole["against"] = _source(result.against)
         whole["comparisons"] = [comparison(pair, result.top) for pair in result.comparisons]
-    return json.dumps(finite(whole), ensure_ascii=False, indent=1) + "\n"
+    return json.dumps(whole, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
 def _source(source: Source) -> dict[str, str]:
@@ -71,15 +70,6 @@ def _row(row: Row) -> dict[str, Any]:
         "missing": row.missing,
         "columns": dict(row.columns),
     }
-
-
-def finite(value: Any) -> Any:
-    """JSON knows no infinity: it becomes null."""
-    if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def to_csv(result: Result) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import quote
 
 from attnasr_cli import __version__
-from attnasr_cli.scoring.export import finite
 from attnasr_cli.scoring.recordings import Recordings
 from attnasr_cli.scoring.result import Result, comparison, confusions, label, shown, summary
 from attnasr_cli.scoring.wer import ALIGNMENTS, Score
@@ -30,7 +29,7 @@ def to_html(result: Result, output: Path | None) -> str:
         "scores": [_score(score, result, finder, page_folder) for score in result.scores],
         "comparisons": [comparison(pair, result.top) for pair in result.comparisons],
     }
-    text = json.dumps(finite(data), ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     # inside a script element nothing may look like its end
     text = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     page = files("attnasr_cli.scoring").joinpath("page.html").read_text(encoding="utf-8")

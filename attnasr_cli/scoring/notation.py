@@ -16,7 +16,7 @@ from attnasr_cli.errors import DataError
 NULL = "@"  # the alternative that says nothing
 
 _OPTIONAL = re.compile(r"\(\S+\)")
-_MARKED = re.compile(r"[{}]|(?:^|\s)\(\S+\)(?=\s|$)")
+_MARKED = re.compile(r"[{}]|(?<!\S)(?:\(\S+\)|@)(?!\S)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class Network:
 
 
 def is_marked(text: str) -> bool:
-    """Whether a text has alternatives or optional words."""
-    return ("{" in text or "}" in text or "(" in text) and bool(_MARKED.search(text))
+    """Whether a text has alternatives, optional words or nulls."""
+    return any(mark in text for mark in "{}(@") and bool(_MARKED.search(text))
 
 
 def plain(words: list[str]) -> Network:
@@ -68,7 +68,7 @@ _Item: TypeAlias = "str | list[list[_Item]]"  # a stretch, or alternatives
 
 
 def _items(text: str, where: str) -> list[_Item]:
-    """Split into plain stretches, optional words ``(x)`` and lists of alternatives."""
+    """Split into plain stretches, ``(x)``, ``@`` and lists of alternatives."""
     items: list[_Item] = []
     position = 0
     while position < len(text):
@@ -95,7 +95,7 @@ def _stretches(text: str) -> list[str]:
     parts: list[str] = []
     words: list[str] = []
     for word in text.split():
-        if _OPTIONAL.fullmatch(word):
+        if word == NULL or _OPTIONAL.fullmatch(word):
             if words:
                 parts.append(" ".join(words))
                 words = []

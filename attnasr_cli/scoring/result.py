@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -156,7 +157,8 @@ def comparison(pair: Comparison, top: int) -> dict[str, Any]:
             "segments": test.segments,
             "mean": test.mean,
             "std_dev": test.std_dev,
-            "z": test.z,
+            # JSON knows no infinity: a difference without any spread has no Z
+            "z": test.z if math.isfinite(test.z) else None,
             "p": test.p_value,
         },
         "better": pair.better,

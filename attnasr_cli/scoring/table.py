@@ -149,9 +149,10 @@ def _show_comparison(result: Result, number: int, found: dict[str, Any], console
     if found["bootstrap_p"] is not None:
         lines.append(f"paired bootstrap: p = {found['bootstrap_p']:.4f}")
     if test["p"] is not None:
+        z = "∞" if test["z"] is None else f"{test['z']:.3f}"
         verdict = "differ" if test["p"] < 0.05 else "do not differ"
         lines.append(
-            f"MAPSSWE: {test['segments']:,} segments, Z = {test['z']:.3f}, p = {test['p']:.4f}:"
+            f"MAPSSWE: {test['segments']:,} segments, Z = {z}, p = {test['p']:.4f}:"
             f" the systems {verdict} at the 5 % level"
         )
     lines.append(f"{found['better']:,} utterances better, {found['worse']:,} worse")

@@ -33,8 +33,10 @@ def read_table(name: str, text: str, kind: str) -> Texts:
     header = lines[0]
     csv.field_size_limit(1 << 30)
     # a tab-separated file has no quoting: a lone " in a sentence is a "
-    plain = csv.QUOTE_NONE if kind == "tsv" else csv.QUOTE_MINIMAL
-    rows = csv.reader(io.StringIO(text), delimiter=mark, quoting=plain)  # type: ignore[arg-type]
+    if kind == "tsv":
+        rows = csv.reader(io.StringIO(text), delimiter=mark, quoting=csv.QUOTE_NONE)
+    else:
+        rows = csv.reader(io.StringIO(text), delimiter=mark, strict=True)
     names = [item.strip() for item in next(rows)]
     lower = [item.lower() for item in names]
     if not set(lower) & set(TEXT) or not set(lower) & {*ID, *PATH}:
