@@ -88,7 +88,12 @@ def words_of(segment: Segment) -> list[Word]:
     text = segment.text.strip()
     pieces: list[str] = []
     for character in text:
-        if not pieces or character == " " or is_spaceless(character) or is_spaceless(pieces[-1]):
+        if (
+            not pieces
+            or character == " "
+            or is_spaceless(character)
+            or is_spaceless(pieces[-1][-1])
+        ):
             pieces.append(character)
         else:
             pieces[-1] += character

@@ -1,0 +1,94 @@
+"""Options come from the command line, the environment, two files, or their defaults."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from attnasr_cli.decode.joint import JointOptions
+from attnasr_cli.decode.recognizer import Reading
+from attnasr_cli.errors import UsageError
+from attnasr_cli.output.cues import CueConfig
+from attnasr_cli.transcribe.config import resolve, show, user_file
+from attnasr_cli.transcribe.options import OPTIONS
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_first_source_wins(tmp_path: Path) -> None:
+    user_file().parent.mkdir(parents=True, exist_ok=True)
+    user_file().write_text("[transcribe]\nbeam = 1\nnbest = 1\npatience = 1.5\njobs = 7\n")
+    Path("attnasr.toml").write_text("[transcribe]\nbeam = 2\nnbest = 2\npatience = 2\n")
+    config = resolve({"beam": 4}, environment={"ATTNASR_BEAM": "3", "ATTNASR_NBEST": "3"})
+    assert [config[n] for n in ("beam", "nbest", "patience", "jobs")] == [4, 3, 2.0, 7]
+    assert config.sources["beam"] == "command line"
+    assert config.sources["nbest"] == "ATTNASR_NBEST"
+    assert config.sources["patience"] == "attnasr.toml"
+    assert config.sources["jobs"] == str(user_file())
+    assert config.sources["model"] == "default"
+
+
+def test_what_is_shown_is_a_configuration_file(tmp_path: Path) -> None:
+    given = {"include": ["*.wav", 'a"b'], "vad": False, "batch": 12.5, "format": "txt,srt"}
+    shown = show(resolve(given, environment={}))
+    assert "# command line" in shown
+    table = tomllib.loads(shown)["transcribe"]
+    assert given.items() <= table.items()
+    Path("attnasr.toml").write_text(shown)
+    again = resolve({}, environment={})
+    assert all(again[name] == value for name, value in given.items())
+
+
+@pytest.mark.parametrize(
+    ("content", "message", "hint"),
+    [
+        ("[transcribe]\nbeem = 2\n", "unknown option 'beem'", "'beam'"),
+        ("[transcribe]\nbeam = 'x'\n", "beam is 'x'", "a whole number"),
+        ("[transcribe]\nbeam = true\n", "beam is True", "a whole number"),
+        ("[transcribe]\ninclude = [1]\n", "include", "a list of texts"),
+        ("[transcribbe]\n", "unknown table", "[transcribe]"),
+        ("transcribe = 3\n", "not a table", "[transcribe]"),
+        ("nonsense", "attnasr.toml", "repair"),
+        ("[transcribe]\nfrom_file = 'x'\n", "unknown option 'from_file'", ""),
+    ],
+)
+def test_wrong_files(content: str, message: str, hint: str) -> None:
+    Path("attnasr.toml").write_text(content)
+    with pytest.raises(UsageError) as caught:
+        resolve({}, environment={})
+    assert message in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_the_environment(capsys: pytest.CaptureFixture[str]) -> None:
+    found = resolve(
+        {}, environment={"ATTNASR_VAD": "off", "ATTNASR_INCLUDE": "*.a, *.b", "ATTNASR_BEEM": "1"}
+    )
+    assert found["vad"] is False
+    assert found["include"] == ["*.a", "*.b"]
+    assert "ATTNASR_BEEM is no option; did you mean ATTNASR_BEAM?" in capsys.readouterr().err
+    resolve({}, environment={"ATTNASR_MODELS": "/x"})
+    assert "ATTNASR_MODELS" not in capsys.readouterr().err
+    for variable, text in (("ATTNASR_BEAM", "x"), ("ATTNASR_VAD", "maybe")):
+        with pytest.raises(UsageError, match=variable):
+            resolve({}, environment={variable: text})
+
+
+def test_every_option_of_a_decoder_is_on_the_command_line() -> None:
+    from attnasr_cli.decode.whisper_options import WindowOptions
+
+    offered = {option.name for option in OPTIONS if option.decoder}
+    for kind in (JointOptions, WindowOptions):
+        assert {field.name for field in dataclasses.fields(kind)} <= offered
+    rest = {option.name for option in OPTIONS if not option.decoder}
+    assert {field.name for field in dataclasses.fields(Reading)} <= rest
+    assert {field.name for field in dataclasses.fields(CueConfig)} <= rest
+    for field in dataclasses.fields(CueConfig):
+        [option] = [option for option in OPTIONS if option.name == field.name]
+        assert option.default == field.default
