@@ -1,0 +1,174 @@
+"""The words of a language model as a trie of characters, and the steps of token pieces in it.
+
+A word is the word-start mark ``▁`` and its letters. A piece such as ``▁th`` or ``ing`` leads from a
+node to the node that is so many characters further down, so a word is found whichever pieces spell
+it: in its canonical segmentation or in another. A tokenizer of single characters with a space has
+its space as the mark; there the first word of a sentence begins after the mark.
+
+N nodes, V pieces, W words. Nodes below which the same words lie form a group (G of them), which is
+what look-ahead values are kept for: a tail without branches is one group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from attnasr_cli.lm.vocabulary import SPECIAL, Ints
+
+MARK = "▁"
+MARKS = (MARK, " ", "|", "<space>")  # pieces and first characters that begin a word
+ROOT, MARKED = 0, 1  # before a word; after the mark
+BASE = np.uint64(0x9E3779B97F4A7C15)  # odd: hashes of strings, character by character
+
+
+def normalise(piece: str) -> str:
+    """A piece with the word-start mark, if it has one, as ``▁``."""
+    if piece in MARKS:
+        return MARK
+    return MARK + piece[1:] if piece[:1] in (MARK, " ") else piece
+
+
+class Lexicon:
+    """Where each piece leads from each node, and which nodes are words."""
+
+    def __init__(
+        self, words: Sequence[str], pieces: Sequence[str], encode: Callable[[str], list[int]]
+    ) -> None:
+        """``words``: all of the vocabulary, the special ones too. ``encode``: text to piece ids."""
+        self.pieces = len(pieces)
+        texts = [normalise(piece) for piece in pieces]
+        self.starts = np.array([text.startswith(MARK) for text in texts])
+        """(V,) true where a piece begins a word"""
+        self._grow(words)
+        self._connect(texts)
+        self._group()
+        first = encode(words[len(SPECIAL)]) if len(words) > len(SPECIAL) else []
+        self.start = ROOT if not first or self.starts[first[0]] else MARKED
+        """the node at the beginning of a sentence"""
+
+    def _grow(self, words: Sequence[str]) -> None:
+        """The nodes: every different beginning of a word, depth by depth."""
+        ids = sorted(range(len(SPECIAL), len(words)), key=words.__getitem__)
+        depth = max((len(words[i]) for i in ids), default=0) + 1
+        letters = np.zeros((len(ids), depth), np.uint32)  # (W', depth) code points, 0 after the end
+        for row, i in enumerate(ids):
+            letters[row, : len(words[i]) + 1] = [ord(c) for c in MARK + words[i]]
+        nodes = np.zeros((len(ids), depth), np.int64)  # (W', depth) the node of each beginning
+        differs = np.zeros(len(ids), bool)
+        differs[:1] = True
+        parent, character = [np.array([-1])], [np.array([0], np.uint32)]
+        low, high, count = [np.array([0])], [np.array([len(ids)])], 1
+        for d in range(depth):
+            differs[1:] |= letters[1:, d] != letters[:-1, d]
+            here = letters[:, d] > 0
+            # rows are sorted, so those that share a beginning lie beside each other
+            new = np.flatnonzero(here & differs)
+            nodes[:, d] = np.where(here, count - 1 + np.cumsum(here & differs), -1)
+            parent.append(nodes[new, d - 1] if d else np.zeros(len(new), np.int64))
+            character.append(letters[new, d])
+            low.append(new)
+            last = np.flatnonzero(here & np.append(differs[1:] | ~here[1:], True)[: len(ids)])
+            high.append(self._ends(nodes[:, d], last, count, len(new)))
+            count += len(new)
+        self.parent, self.character = np.concatenate(parent), np.concatenate(character)
+        self.low, self.high = np.concatenate(low), np.concatenate(high)
+        self.word = np.full(max(count, 2), -1, np.int64)
+        """(N,) id of the word that ends at a node, or -1"""
+        lengths = (letters > 0).sum(1)
+        self.word[nodes[np.arange(len(ids)), lengths - 1]] = ids
+        self.nodes = np.full((len(words), depth), -1, np.int64)
+        """(W, depth) the nodes on the way to each word, -1 after its end"""
+        self.nodes[ids] = nodes
+        self.size = count
+
+    @staticmethod
+    def _ends(nodes: Ints, last: Ints, first: int, count: int) -> Ints:
+        """The row after the last one of every node of a depth."""
+        ends = np.zeros(count, np.int64)
+        np.maximum.at(ends, nodes[last] - first, last + 1)
+        return ends
+
+    def _connect(self, texts: Sequence[str]) -> None:
+        """The transitions: which piece spells the last characters of which node."""
+        lengths = np.array([len(text) for text in texts])
+        sources, pieces, targets = [], [], []
+        ancestor = np.arange(self.size)
+        hashes, power = np.zeros(self.size, np.uint64), np.uint64(1)
+        with np.errstate(over="ignore"):
+            for length in range(1, lengths.max(initial=0) + 1):
+                usable = ancestor > ROOT
+                letters = self.character[ancestor].astype(np.uint64)
+                hashes = hashes + letters * power  # the last `length` characters
+                power = power * BASE
+                ancestor = np.where(usable, self.parent[ancestor], -1)
+                same = np.flatnonzero(lengths == length)
+                if not len(same):
+                    continue
+                wanted = np.array([self._hash(texts[i]) for i in same.tolist()])
+                order = np.argsort(wanted, kind="stable")
+                at = np.minimum(np.searchsorted(wanted[order], hashes), len(same) - 1)
+                found = np.flatnonzero((ancestor >= 0) & (wanted[order][at] == hashes))
+                sources.append(ancestor[found])
+                pieces.append(same[order][at[found]])
+                targets.append(found)
+        source = np.concatenate(sources) if sources else np.zeros(0, np.int64)
+        piece = np.concatenate(pieces) if pieces else np.zeros(0, np.int64)
+        target = np.concatenate(targets) if targets else np.zeros(0, np.int64)
+        keys = source * self.pieces + piece
+        order = np.argsort(keys)
+        self.keys, self.piece, self.target = keys[order], piece[order], target[order]
+        self.first = np.searchsorted(self.keys, np.arange(self.size + 1) * self.pieces)
+        """(N + 1,) the transitions of node i are first[i] … first[i + 1]"""
+
+    @staticmethod
+    def _hash(text: str) -> np.uint64:
+        total, power = np.uint64(0), np.uint64(1)
+        with np.errstate(over="ignore"):
+            for c in reversed(text):
+                total, power = total + np.uint64(ord(c)) * power, power * BASE
+        return total
+
+    def _group(self) -> None:
+        """Nodes with the same words below them share a number."""
+        keys = self.low * (len(self.nodes) + 1) + self.high
+        unique, group = np.unique(keys, return_inverse=True)
+        self.group: Ints = group.astype(np.int64)
+        """(N,)"""
+        self.groups = len(unique)
+
+    def step(self, nodes: Ints, pieces: Ints) -> Ints:
+        """The node (R,) that each piece leads to, or -1 where it leaves the trie."""
+        wanted = nodes * self.pieces + pieces
+        if not len(self.keys):
+            return np.full(len(nodes), -1)
+        at = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
+        return np.where((nodes >= 0) & (self.keys[at] == wanted), self.target[at], -1)
+
+    def steps(self, nodes: Ints) -> tuple[Ints, Ints, Ints]:
+        """All transitions of nodes (R,): row, piece and target of each, (M,) three times.
+
+        A node of -1 has none.
+        """
+        inside = np.maximum(nodes, 0)
+        count = np.where(nodes >= 0, self.first[inside + 1] - self.first[inside], 0)
+        rows = np.repeat(np.arange(len(nodes)), count)
+        offset = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
+        at = self.first[inside][rows] + offset
+        return rows, self.piece[at], self.target[at]
+
+
+def paths(nodes: Ints, column: Ints, columns: int) -> npt.NDArray[np.int64]:
+    """The columns on the way to each word: (W, P), padded with ``columns``.
+
+    nodes (W, depth) from Lexicon.nodes; column (N,): a node's column, or -1.
+    """
+    way = np.where(nodes >= 0, column[np.maximum(nodes, 0)], -1)
+    way[:, 1:][way[:, 1:] == way[:, :-1]] = -1
+    order = np.argsort(way < 0, axis=1, kind="stable")
+    way = np.take_along_axis(way, order, 1)
+    width = int((way >= 0).sum(1).max(initial=1))
+    way = way[:, :width]
+    return np.where(way < 0, columns, way)

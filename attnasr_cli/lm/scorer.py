@@ -1,0 +1,168 @@
+"""A word language model that scores the tokens of an acoustic model, token by token.
+
+Inside a word every row carries the best that can still come of it (look-ahead). When the word ends
+(a piece that begins another word, or the end of the sentence) that is replaced by the probability
+of the word itself, so a sentence ends with exactly the sum of its words:
+
+    Σ_words (log p(word | context) + word_bonus) + log p(end | context)
+
+A word that is not in the vocabulary is possible: log p(<unk> | context) + unknown_penalty for each
+of its pieces. R rows, V pieces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from attnasr_cli.lm.lexicon import MARKED, ROOT, Lexicon, paths
+from attnasr_cli.lm.lookahead import LookAhead
+from attnasr_cli.lm.ngram import Floats, NgramModel
+from attnasr_cli.lm.store import load_model
+from attnasr_cli.lm.vocabulary import BORDER, UNKNOWN, Ints
+
+FULL_ROWS = 384  # contexts whose look-ahead of the whole trie is kept: about 0.5 MB each
+FIRST_ROWS = 8192  # contexts whose look-ahead of the first pieces is kept: about 1 kB each
+
+
+class State(NamedTuple):
+    """What a row has read."""
+
+    context: Tensor
+    """(R, n-1) ids of the last complete words, -1 before the beginning"""
+    node: Tensor
+    """(R,) place in the trie, -1 in a word that is not in the vocabulary"""
+    ahead: Tensor
+    """(R,) what the word in progress has been given in advance"""
+    pieces: Tensor
+    """(R,) pieces of the word in progress"""
+    unknown: Tensor
+    """(R,) log p(<unk> | context)"""
+
+
+class NgramScorer:
+    """A scorer of the beam search, from a language model and the pieces of a tokenizer."""
+
+    def __init__(
+        self,
+        model: NgramModel | Path | str,
+        pieces: Sequence[str],
+        encode: Callable[[str], list[int]],
+        eos: int,
+        *,
+        weight: float = 0.3,
+        word_bonus: float = 0.0,
+        unknown_penalty: float = -4.0,
+    ) -> None:
+        """``encode``: text to piece ids (asked once, how a sentence begins). ``eos``: a piece id.
+
+        ``word_bonus`` is added to every complete word and ``unknown_penalty`` to every piece of an
+        unknown one: natural logarithms, before the search multiplies with ``weight``.
+        """
+        self.model = model if isinstance(model, NgramModel) else load_model(Path(model))
+        self.weight, self.eos = weight, eos
+        self.word_bonus, self.unknown_penalty = word_bonus, unknown_penalty
+        self.lexicon = Lexicon(self.model.vocabulary.words, pieces, encode)
+        lexicon = self.lexicon
+        self.starts = lexicon.starts.copy()
+        self.starts[eos] = False
+        # first pieces: a column for each that begins a word of the vocabulary
+        _, self.first_of, targets = lexicon.steps(np.array([ROOT]))
+        column = np.full(lexicon.size, -1)
+        column[targets] = np.arange(len(targets))
+        ways = paths(lexicon.nodes, column, len(targets))
+        self.first = LookAhead(self.model, ways, len(targets), FIRST_ROWS)
+        ways = paths(lexicon.nodes, lexicon.group, lexicon.groups)
+        self.full = LookAhead(self.model, ways, lexicon.groups, FULL_ROWS)
+
+    def start(self, memory: Any, rows: int) -> State:
+        """The state at the beginning of ``rows`` sentences, on the device of the memory."""
+        device = getattr(getattr(memory, "frames", None), "device", torch.device("cpu"))
+        context = self.model.start(rows)
+        unknown = self.model.log_prob(context, np.full((rows, 1), UNKNOWN))[:, 0]
+        node = np.full(rows, self.lexicon.start)
+        zeros = np.zeros(rows)
+        return self._state(context, node, zeros, zeros, unknown, device)
+
+    def score(self, state: State) -> Tensor:
+        """The natural log score (R, V) that each next token adds, not yet multiplied by weight."""
+        context, node, ahead, pieces, unknown = self._arrays(state)
+        close, after = self._close(context, node, ahead, pieces, unknown)
+        ends = np.tile(np.array([[BORDER, UNKNOWN]]), (len(node), 1))
+        ends_log_prob = self.model.log_prob(after, ends)  # (R, 2)
+
+        # a piece inside a word leaves the trie …
+        leave = np.where(
+            node < 0, self.unknown_penalty, unknown + self.unknown_penalty * (pieces + 1) - ahead
+        )
+        # … and so does one that begins a word which is not in the vocabulary
+        begin = close + ends_log_prob[:, 1] + self.unknown_penalty
+        scores = np.where(self.starts, begin[:, None], leave[:, None]).astype(np.float32)  # (R, V)
+        scores[:, self.first_of] = close[:, None] + self.first.all_columns(after)
+        rows, piece, target = self.lexicon.steps(np.where(node == ROOT, -1, node))
+        if len(rows):
+            best = self.full.some_columns(context, rows, self.lexicon.group[target])
+            scores[rows, piece] = best - ahead[rows]
+        scores[:, self.eos] = close + ends_log_prob[:, 0]
+        return torch.from_numpy(scores).to(state.node.device)
+
+    def advance(self, state: State, tokens: Tensor) -> State:
+        """The state after one chosen token (R,) for each row."""
+        context, node, _, pieces, unknown = self._arrays(state)
+        token = tokens.detach().cpu().numpy().astype(np.int64)
+        begins = self.starts[token]
+        if begins.any():
+            after = self._after(context, node)
+            context = np.where(begins[:, None], after, context)
+            asked = np.full((len(token), 1), UNKNOWN)
+            unknown = np.where(begins, self.model.log_prob(context, asked)[:, 0], unknown)
+        node = self.lexicon.step(np.where(begins, ROOT, node), token)
+        pieces = np.where(begins, 1, pieces + 1)
+        inside = np.flatnonzero(node >= 0)
+        ahead = np.zeros(len(node), np.float32)
+        if len(inside):
+            group = self.lexicon.group[node[inside]]
+            ahead[inside] = self.full.some_columns(context, inside, group)
+        return self._state(context, node, ahead, pieces, unknown, state.node.device)
+
+    def _after(self, context: Ints, node: Ints) -> Ints:
+        """The contexts (R, n-1) when the word in progress, if there is one, ends here."""
+        word = np.where(node < 0, UNKNOWN, self.lexicon.word[node])
+        word = np.where(word < 0, UNKNOWN, word)
+        empty = (node == ROOT) | (node == MARKED)
+        return np.where(empty[:, None], context, self.model.extend(context, word))
+
+    def _close(
+        self, context: Ints, node: Ints, ahead: Floats, pieces: Ints, unknown: Floats
+    ) -> tuple[Floats, Ints]:
+        """What the end of the word in progress adds (R,), and the contexts after it (R, n-1)."""
+        word = np.where(node < 0, -1, self.lexicon.word[node])
+        known = self.model.log_prob(context, np.maximum(word, 0)[:, None])[:, 0]
+        cost = np.where(word >= 0, known, unknown + self.unknown_penalty * pieces)
+        empty = (node == ROOT) | (node == MARKED)
+        close = np.where(empty, 0, np.where(node < 0, 0, cost) + self.word_bonus) - ahead
+        return close.astype(np.float32), self._after(context, node)
+
+    def _arrays(self, state: State) -> tuple[Ints, Ints, Floats, Ints, Floats]:
+        context, node, ahead, pieces, unknown = (leaf.detach().cpu().numpy() for leaf in state)
+        return context, node, ahead, pieces, unknown
+
+    def _state(
+        self, context: Ints, node: Ints, ahead: Any, pieces: Any, unknown: Any, device: torch.device
+    ) -> State:
+        def tensor(values: Any, kind: type[np.generic]) -> Tensor:
+            return torch.from_numpy(np.ascontiguousarray(values, kind)).to(device)
+
+        integer, real = np.int64, np.float32
+        return State(
+            tensor(context, integer),
+            tensor(node, integer),
+            tensor(ahead, real),
+            tensor(pieces, integer),
+            tensor(unknown, real),
+        )

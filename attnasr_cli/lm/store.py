@@ -1,0 +1,133 @@
+"""A language model as one safetensors file: small, and read without running code.
+
+Log-probabilities and back-off weights are multiples of STEP in 8 bits. The n-grams of an order are
+a trie: how many follow each context, and the steps between their word ids; words are numbered by
+frequency, so the steps are small. Each is split into its bytes, low to high, and every plane of
+bytes goes through zlib, which leaves about the entropy of the bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from attnasr_cli.errors import ModelError
+from attnasr_cli.lm.ngram import Floats, NgramModel, Order
+from attnasr_cli.lm.vocabulary import SPECIAL, Vocabulary
+
+KIND = "attnasr n-gram language model"
+SCHEMA = 1
+STEP = 0.15  # natural logarithm; 255 · 0.15 = 38, e⁻³⁸ is less than any probability in a model
+PLANES = 3  # bytes of a word id or a count: up to 16 million
+Bytes = npt.NDArray[np.uint8]
+
+
+def pack(values: npt.NDArray[np.uint8]) -> Bytes:
+    return np.frombuffer(zlib.compress(values.tobytes(), 9), np.uint8)
+
+
+def unpack(packed: Bytes) -> Bytes:
+    return np.frombuffer(zlib.decompress(packed.tobytes()), np.uint8)
+
+
+def quantise(logs: Floats) -> Bytes:
+    """(M,) natural logarithms, at most 0 → codes: -log / STEP, rounded."""
+    codes: Bytes = np.clip(np.rint(-logs / STEP), 0, 255).astype(np.uint8)
+    return codes
+
+
+def restore(codes: Bytes) -> Floats:
+    return codes.astype(np.float32) * np.float32(-STEP)
+
+
+def split(values: npt.NDArray[np.int64]) -> list[Bytes]:
+    """(M,) integers of at most PLANES bytes → their bytes, low to high."""
+    return [((values >> (8 * i)) & 255).astype(np.uint8) for i in range(PLANES)]
+
+
+def join(planes: list[Bytes]) -> npt.NDArray[np.int64]:
+    shifted = [plane.astype(np.int64) << (8 * i) for i, plane in enumerate(planes)]
+    return np.asarray(np.sum(shifted, axis=0))
+
+
+def to_bytes(model: NgramModel) -> bytes:
+    """The file's content."""
+    size = len(model.vocabulary)
+    words = "\n".join(model.vocabulary.words[len(SPECIAL) :])
+    tensors: dict[str, npt.NDArray[np.generic]] = {
+        "vocabulary": pack(np.frombuffer(words.encode(), np.uint8)),
+        "spelling": model.spelling.astype(np.float32),
+    }
+    for k, order in enumerate(model.orders, 1):
+        tensors[f"{k}.log_prob"] = pack(quantise(order.log_prob))
+        if k < model.order:
+            tensors[f"{k}.backoff"] = pack(quantise(order.backoff))
+        if k > 1:
+            context, word = np.divmod(order.keys, size)
+            children = np.bincount(context, minlength=len(model.orders[k - 2].keys))
+            first = np.append(True, context[1:] != context[:-1])[: len(word)]
+            gap = np.where(first, word, np.diff(word, prepend=0))
+            for i, (a, b) in enumerate(zip(split(children), split(gap), strict=True)):
+                tensors[f"{k}.children.{i}"], tensors[f"{k}.gap.{i}"] = pack(a), pack(b)
+    about = json.dumps({"schema": SCHEMA, "order": model.order})
+    content: bytes = save(dict(sorted(tensors.items())), {KIND: about})  # one key: same bytes
+    return content
+
+
+def save_model(model: NgramModel, path: Path) -> int:
+    """Write the file, whole or not at all. Returns its size in bytes."""
+    content = to_bytes(model)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(content)
+    part.replace(path)
+    return len(content)
+
+
+def load_model(path: Path) -> NgramModel:
+    """Read a language model. Raises ModelError for anything else than one."""
+    hint = "make it again with `attnasr train`, or decode without a language model"
+    try:
+        with safe_open(str(path), framework="np") as file:
+            about = json.loads((file.metadata() or {}).get(KIND, "{}"))
+            if about.get("schema") != SCHEMA:
+                raise ModelError(f"{path} is not a language model of schema {SCHEMA}", hint)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return _from_tensors(tensors, int(about["order"]))
+    except (OSError, SafetensorError, KeyError, ValueError, IndexError, zlib.error) as error:
+        raise ModelError(f"{path} cannot be read as a language model: {error}", hint) from error
+
+
+def _from_tensors(tensors: dict[str, npt.NDArray[np.generic]], order: int) -> NgramModel:
+    text = unpack(tensors["vocabulary"].astype(np.uint8)).tobytes().decode()
+    vocabulary = Vocabulary(text.split("\n") if text else [])
+    size = len(vocabulary)
+
+    def read(name: str) -> Bytes:
+        return unpack(tensors[name].astype(np.uint8))
+
+    orders: list[Order] = []
+    keys = np.arange(size, dtype=np.int64)
+    for k in range(1, order + 1):
+        if k > 1:
+            children = join([read(f"{k}.children.{i}") for i in range(PLANES)])
+            gap = join([read(f"{k}.gap.{i}") for i in range(PLANES)])
+            if len(children) != len(keys) or children.sum() != len(gap):
+                raise ValueError(f"order {k} is damaged")
+            context = np.repeat(np.arange(len(children)), children)
+            # running sum of the gaps, begun anew at the first word after every context
+            running = np.cumsum(gap)
+            before = np.append(0, running)[np.append(0, np.cumsum(children))[context]]
+            keys = context * size + running - before
+        log_prob = restore(read(f"{k}.log_prob"))
+        backoff = restore(read(f"{k}.backoff")) if k < order else np.zeros(0, np.float32)
+        if len(log_prob) != len(keys) or (k < order and len(backoff) != len(keys)):
+            raise ValueError(f"order {k} is damaged")
+        orders.append(Order(keys, log_prob, backoff))
+    return NgramModel(vocabulary, orders, tensors["spelling"].astype(np.float32))
