@@ -37,7 +37,9 @@ def from_table(
     for name, field in known.items():
         if name in table:
             values[name] = _convert(table[name], hints[name], f"{where}.{name}", error, partial)
-        elif (field.default is MISSING and field.default_factory is MISSING) or (not partial and not _optional(hints[name]) and not is_dataclass(hints[name])):
+        elif (field.default is MISSING and field.default_factory is MISSING) or (
+            not partial and not _optional(hints[name]) and not is_dataclass(hints[name])
+        ):
             raise error(f"{where}: missing key {name!r}", f"add {name} = … to [{where}]")
     try:
         return cls(**values)
@@ -91,7 +93,7 @@ def to_table(value: Any) -> dict[str, Any]:
 
 def dumps(tables: Mapping[str, Any], prefix: str = "") -> str:
     """TOML text: plain keys first, then a section for each nested table."""
-    plain = [f"{k} = {_literal(v)}" for k, v in tables.items() if not isinstance(v, Mapping)]
+    plain = [f"{_key(k)} = {_literal(v)}" for k, v in tables.items() if not isinstance(v, Mapping)]
     parts = ["\n".join(plain) + "\n"] if plain else []
     for key, value in tables.items():
         if isinstance(value, Mapping):
@@ -113,7 +115,5 @@ def _literal(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_literal(item) for item in value) + "]"
     text = str(value).replace("\\", "\\\\").replace('"', '\\"')
-    escaped = "".join(
-        c if ord(c) >= 32 and ord(c) != 127 else f"\\u{ord(c):04x}" for c in text
-    )
+    escaped = "".join(c if ord(c) >= 32 and ord(c) != 127 else f"\\u{ord(c):04x}" for c in text)
     return f'"{escaped}"'

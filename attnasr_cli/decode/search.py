@@ -35,7 +35,8 @@ class SearchConfig:
     nbest: int = 1
     """hypotheses returned for an utterance, best first"""
     net_weight: float = 1.0
-    """weight of the net's own log probabilities beside the scorers'"""
+    """weight of the net's own log probabilities beside the scorers'; at 0 the decoder of the net is
+    not run at all, and the first scorer's opinion stands for its own"""
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,8 @@ class _Search:
         self.token_log_probs = torch.zeros(total, 0, device=device)
         self.scores = torch.zeros(total, 1, device=device)  # (B', K)
         self.log_probs = torch.zeros(total, 1, device=device)
-        self.state: Tree = net.start(memory, 1)
+        self.decoder_runs = config.net_weight != 0.0 or not scorers
+        self.state: Tree = net.start(memory, 1) if self.decoder_runs else None
         self.scorer_states = [s.start(memory, total) for s in scorers]
         self.fed = self.tokens
         if len(self.alive) < total:
@@ -123,15 +125,20 @@ class _Search:
     def advance(self) -> None:
         """Score every next token, keep the best beams, set finished hypotheses aside."""
         K, eos = self.config.beams, self.eos
-        step = self.net.step(self.fed, self.state, self.memory)
-        log_probs = step.log_probs  # (R, V)
+        scores = [s.score(t) for s, t in zip(self.scorers, self.scorer_states, strict=True)]
+        if self.decoder_runs:
+            step = self.net.step(self.fed, self.state, self.memory)
+            log_probs, self.state = step.log_probs, step.state  # (R, V)
+        else:
+            log_probs = scores[0]
         for rule in self.rules:
             log_probs = rule(log_probs, self.tokens)
         if self.rules:
             log_probs = torch.log_softmax(log_probs, -1)
-        gain = log_probs * self.config.net_weight
-        for scorer, state in zip(self.scorers, self.scorer_states, strict=True):
-            gain = gain + scorer.weight * scorer.score(state)
+        weight = self.config.net_weight
+        gain = log_probs * weight if weight else torch.zeros_like(log_probs)
+        for scorer, score in zip(self.scorers, scores, strict=True):
+            gain = gain + scorer.weight * score
         V = gain.shape[1]
         count, W = self.scores.shape  # W: rows of an utterance, 1 before the first step, then K
         total = self.scores[:, :, None] + gain.view(count, W, V)  # (B', W, V)
@@ -179,7 +186,6 @@ class _Search:
         self.tokens = torch.cat([self.tokens[rows], token[:, None]], 1)
         self.token_log_probs = torch.cat([self.token_log_probs[rows], lp[:, None]], 1)
         self.fed = token[:, None]
-        self.state = step.state
         if K > 1:
             self.state = reorder(self.state, rows)
             self.scorer_states = [reorder(s, rows) for s in self.scorer_states]

@@ -209,7 +209,13 @@ class Loop:
         features: list[Tensor] = [self.dev.caches[0].get(i) for i in used]
         mine = range(self.team.rank, len(used), self.team.size)
         own = texts_of(
-            self.net, self.tokenizer, [features[i] for i in mine], self.device, self.dtype
+            self.net,
+            self.tokenizer,
+            [features[i] for i in mine],
+            self.device,
+            self.dtype,
+            # A decoder that is not trained must not have a say.
+            1.0 if self.recipe.loss.ctc == 1.0 else self.recipe.decoding.ctc_weight,
         )
         shares = self.team.gather(own)
         texts = [shares[i % self.team.size][i // self.team.size] for i in range(len(used))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import types
@@ -109,6 +110,14 @@ def test_formats_by_name_and_by_ending(here: Path) -> None:
     assert not list(here.glob("*.part"))
 
 
+def test_a_device_stays_a_device(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo("pipe")
+    reader = subprocess.Popen(["cat", "pipe"], stdout=subprocess.PIPE, text=True)
+    assert run("ref.tsv", "hyp.tsv", "-o", "pipe", "--format", "csv") == 0
+    assert reader.communicate()[0].startswith("system,")
+    assert Path("pipe").is_fifo()
+
+
 def test_formats_of_inputs(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("r").write_text("hello world")
     Path("h").write_text("hello word")
@@ -124,7 +133,7 @@ def test_against(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("ref.tsv", "hyp.tsv", "--against", "other.tsv") == 0
     out = capsys.readouterr().out
     assert "other.tsv against hyp.tsv (lower)" in out
-    assert "1 utterances better, 0 worse" in out
+    assert "utterances: 1 better, 0 worse" in out
 
 
 def test_several_normalizers_side_by_side(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -163,6 +172,7 @@ def test_missing(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (("ref.tsv", "hyp.tsv", "--hyp-format", "stm"), 1, "hyp.tsv:1: 2 fields"),
         (("ref.tsv", "hyp.tsv", "-o", "x.docx"), 2, "cannot tell the format"),
         (("ref.tsv", "hyp.tsv", "-o", "no/x.csv"), 1, "no/x.csv: No such file"),
+        (("ref.tsv", "hyp.tsv", "-o", "."), 1, ".: Is a directory"),
         (("ref.tsv", "hyp.tsv", "--by", "age"), 1, "no column 'age'"),
         (("ref.tsv", "hyp.tsv", "--fail-above", "15"), 2, "15 is not a rate"),
         (("ref.tsv", "hyp.tsv", "--fail-above", "nan"), 2, "nan is not a rate"),

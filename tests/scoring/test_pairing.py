@@ -88,7 +88,9 @@ def test_one_recording_against_one_recording() -> None:
     hyp = kinds.read("out.srt", "1\n00:00:00,000 --> 00:00:01,000\nhello\n")
     found = pairing.pair(ref, hyp)
     assert (found.how, found.pairs[0].hypothesis) == ("as one recording", "hello")
-    silence = pairing.pair(kinds.read("r.txt", ""), hyp)
+    with pytest.raises(DataError, match=r"r\.txt: empty"):
+        pairing.pair(kinds.read("r.txt", ""), hyp)
+    silence = pairing.pair(kinds.read("r.txt", "", "txt"), hyp)
     assert silence.pairs[0].reference == ""
 
 

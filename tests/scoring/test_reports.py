@@ -114,6 +114,16 @@ def test_table() -> None:
     assert "HYP: a dig ran off" in text
 
 
+def test_a_group_without_reference_has_no_rate() -> None:
+    silence = [Pair("a", "", "thanks", {"speaker": "x"}), Pair("b", "", "", {"speaker": "x"})]
+    scores = [wer.score(silence, normalize.get("lower"))]
+    found = Result(Source("r", "tsv"), Source("h", "tsv"), "by id", scores, by=("speaker",))
+    text = printed(found)
+    assert re.search(r"WER +–", text)
+    assert "100.00 %" not in text.split("utterances with errors")[0].split("MER")[0]
+    assert "invented (reference is empty)  1 words in 2" in text
+
+
 def test_alignments_fold_to_the_width() -> None:
     words = " ".join(f"word{k}" for k in range(60))
     row = wer.score([Pair("a", words, words.replace("7", "x"))], normalize.get("none")).rows[0]

@@ -1,0 +1,59 @@
+"""Log-mel features: right shapes, right bins, the same alone as in a batch."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from attnasr_cli.audio.features import FRAMES_PER_S, FeatureConfig, LogMel, log_mel
+from attnasr_cli.errors import ModelError
+
+
+def tone(hz: float, seconds: float = 1.0) -> torch.Tensor:
+    return torch.sin(2 * math.pi * hz * torch.arange(int(16_000 * seconds)) / 16_000)
+
+
+@pytest.mark.parametrize("count", [1, 159, 160, 400, 16_000, 16_001])
+def test_frames_are_10_ms_apart(count: int) -> None:
+    frames = log_mel(torch.randn(count), FeatureConfig(bins=40)).shape[0]
+    assert frames == max(count, 512) // 160 + 1
+
+
+def test_a_higher_tone_is_in_a_higher_bin() -> None:
+    config = FeatureConfig(bins=80, normalize="none")
+    loudest = [int(log_mel(tone(hz), config).mean(0).argmax()) for hz in (200, 800, 3000, 7000)]
+    assert loudest == sorted(loudest)
+    assert len(set(loudest)) == 4
+
+
+def test_normalised_features_do_not_depend_on_loudness() -> None:
+    torch.manual_seed(0)
+    samples = 0.1 * torch.randn(16_000)
+    config = FeatureConfig(bins=40)
+    quiet, loud = log_mel(samples, config), log_mel(5 * samples, config)
+    assert torch.allclose(quiet, loud, atol=0.02)
+    assert float(quiet.mean()) == pytest.approx(0, abs=1e-4)
+    assert float(quiet.std(0).mean()) == pytest.approx(1, abs=0.1)
+
+
+def test_a_batch_holds_what_each_gives_alone() -> None:
+    torch.manual_seed(0)
+    segments = [torch.randn(16_000), torch.randn(8_000)]
+    config = FeatureConfig(bins=40)
+    batch, lengths = LogMel(config)(segments)
+    assert batch.shape == (2, FRAMES_PER_S + 1, 40)
+    assert lengths.tolist() == [101, 51]
+    assert torch.equal(batch[1, :51], log_mel(segments[1], config))
+    assert not batch[1, 51:].any()
+
+
+def test_silence_is_finite() -> None:
+    assert torch.isfinite(log_mel(torch.zeros(16_000), FeatureConfig())).all()
+
+
+@pytest.mark.parametrize("wrong", [{"style": "mfcc"}, {"normalize": "batch"}, {"bins": 0}])
+def test_unknown_settings_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ModelError):
+        FeatureConfig(**wrong)  # type: ignore[arg-type]

@@ -1,0 +1,116 @@
+"""The command line as a whole: exit codes, where things are printed, what is imported."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from attnasr_cli import __version__
+from attnasr_cli.app import COMMANDS, main
+from attnasr_cli.errors import AttnasrError, UsageError
+
+HEAVY = ("torch", "torchaudio", "transformers", "av", "numpy.testing", "sentencepiece")
+
+
+def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in COMMANDS)
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"attnasr {__version__}\n"
+    assert main([]) == 2
+
+
+def test_a_wrong_command_gets_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["transcibe"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "did you mean 'transcribe'" in captured.err
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_and_refuses_what_it_does_not_know(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([name, "--help"]) == 0
+    assert "--" in capsys.readouterr().out
+    assert main([name, "--no-such-option"]) == 2
+    captured = capsys.readouterr()
+    assert "--no-such-option" in captured.err
+    assert "Traceback" not in captured.err
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize(
+    ("problem", "code"),
+    [(AttnasrError("a", "b"), 1), (UsageError("a", "b"), 2), (KeyboardInterrupt(), 130)],
+)
+def test_exit_codes(
+    problem: BaseException,
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_: object) -> int:
+        raise problem
+
+    monkeypatch.setattr("attnasr_cli.app._dispatch", fail)
+    assert main(["models", "list"]) == code
+    err = capsys.readouterr().err
+    assert err.startswith("error: ")
+    assert "Traceback" not in err
+    if code in (1, 2):
+        assert err == "error: a\nhint: b\n"
+        assert main(["models", "list", "--debug"]) == code
+        assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import attnasr_cli",
+        "from attnasr_cli.app import main; main(['--help'])",
+        "from attnasr_cli.app import main; main(['models', 'list'])",
+        "from attnasr_cli.app import main; main(['transcribe', '--help'])",
+        "from attnasr_cli.app import main; main(['train', '--help'])",
+        "from attnasr_cli.app import main; main(['score', '--help'])",
+    ],
+)
+def test_nothing_heavy_is_imported_before_it_is_needed(code: str) -> None:
+    script = f"{code}\nimport sys\nprint('@', [m for m in {HEAVY!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "@ []", done.stderr
+
+
+def test_imports_run_one_way() -> None:
+    """commands → decode, training, scoring, output, registry → checkpoint, nets, audio, text."""
+    import ast
+    from pathlib import Path
+
+    package = Path(sys.modules["attnasr_cli"].__file__ or "").parent
+    lower = {"nets", "audio", "text", "checkpoint", "lm", "errors"}
+    upper = {"decode", "training", "scoring", "output", "registry", "transcribe"}
+    wrong = []
+    for file in package.rglob("*.py"):
+        parts = file.relative_to(package).parts
+        home = parts[0].removesuffix(".py")
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = (
+                [node.module or ""] if isinstance(node, ast.ImportFrom)
+                else [a.name for a in node.names] if isinstance(node, ast.Import)
+                else []
+            )  # fmt: skip
+            for name in names:
+                pieces = name.split(".")
+                if pieces[0] != "attnasr_cli" or len(pieces) < 2:
+                    continue
+                target = pieces[1]
+                if target == "commands" and home not in ("commands", "app"):
+                    wrong.append(f"{file.name} imports {name}")
+                if home in lower and target in upper:
+                    wrong.append(f"{'/'.join(parts)} imports {name}")
+                if home == "nets" and target not in ("nets", "errors"):
+                    wrong.append(f"{'/'.join(parts)} imports {name}")
+    assert not wrong

@@ -1,0 +1,75 @@
+"""Characters and sentencepiece: any script, there and back."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attnasr_cli.errors import ModelError
+from attnasr_cli.text.tokenizer import (
+    UNKNOWN,
+    BpeTokenizer,
+    CharTokenizer,
+    Tokenizer,
+    load_tokenizer,
+)
+
+TEXTS = ["it's a fine day", "तुम कैसे हो", "今日は良い天気", "ça va très bien", "مرحبا بك"]
+
+
+@pytest.fixture(scope="module")
+def bpe() -> BpeTokenizer:
+    return BpeTokenizer.train(TEXTS * 10, 80)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_any_script_there_and_back(text: str, bpe: BpeTokenizer) -> None:
+    characters = CharTokenizer.train(TEXTS)
+    for tokenizer in (characters, bpe):
+        assert tokenizer.decode(tokenizer.encode(text)) == text
+        assert min(tokenizer.encode(text)) > UNKNOWN
+
+
+@given(st.text(alphabet="abc xyz'é漢", max_size=30))
+@settings(deadline=None)
+def test_characters_give_back_every_text_with_single_spaces(text: str) -> None:
+    tokenizer = CharTokenizer(["a", "b", "c", "x", "y", "z", "'", "é", "漢", "▁"])
+    wanted = " ".join(unicodedata.normalize("NFC", text).split())
+    assert tokenizer.decode(tokenizer.encode(text)) == wanted
+
+
+def test_what_cannot_be_written_is_unknown(bpe: BpeTokenizer) -> None:
+    tokenizers: list[Tokenizer] = [CharTokenizer(["a", "▁"]), bpe]
+    for tokenizer in tokenizers:
+        assert UNKNOWN in tokenizer.encode("a Ω")
+        assert "Ω" not in tokenizer.decode(tokenizer.encode("a Ω"))
+
+
+def test_files_are_read_back(tmp_path: Path, bpe: BpeTokenizer) -> None:
+    for tokenizer in (CharTokenizer.train(TEXTS), bpe):
+        path = tmp_path / tokenizer.file_name
+        path.write_bytes(tokenizer.to_bytes())
+        again = load_tokenizer(path)
+        assert again.pieces == tokenizer.pieces
+        assert again.encode(TEXTS[0]) == tokenizer.encode(TEXTS[0])
+
+
+@pytest.mark.parametrize("name", ["characters.json", "sentencepiece.model"])
+def test_damaged_files_are_named(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    with pytest.raises(ModelError, match="no tokenizer file"):
+        load_tokenizer(path)
+    path.write_bytes(b"\xff\xfenot a tokenizer")
+    with pytest.raises(ModelError, match=f"damaged tokenizer file .*{name}"):
+        load_tokenizer(path)
+    with pytest.raises(ModelError, match="unknown tokenizer file"):
+        load_tokenizer(tmp_path / "vocab.txt")
+
+
+def test_too_few_texts_for_the_pieces() -> None:
+    with pytest.raises(ModelError, match="cannot make 900 bpe pieces"):
+        BpeTokenizer.train(["a b c"], 900)
