@@ -231,10 +231,13 @@ def _write(out: Result, form: str, output: Path | None) -> None:
     if output is None:
         console.result(text.rstrip("\n"))
         return
-    part = output.with_name(f"{output.name}.{os.getpid()}.part")
+    part = Path(f"{output}.{os.getpid()}.part")
     try:
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, output)
+        if output.exists() and not output.is_file():
+            output.write_text(text, encoding="utf-8")  # a device or a pipe stays what it is
+        else:
+            part.write_text(text, encoding="utf-8")
+            os.replace(part, output)
     except OSError as problem:
         part.unlink(missing_ok=True)
         raise OutputError(f"{output}: {problem.strerror}", "check the folder and space") from None

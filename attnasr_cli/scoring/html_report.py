@@ -51,7 +51,7 @@ def _score(score: Score, result: Result, finder: Recordings, page: Path) -> dict
             for column in result.by
         },
         "confusions": [
-            [[f"{ref} → {hyp}", count] for (ref, hyp), count in found.substituted],
+            [[list(pair), count] for pair, count in found.substituted],
             [list(item) for item in found.inserted],
             [list(item) for item in found.deleted],
         ],

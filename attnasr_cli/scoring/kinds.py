@@ -15,9 +15,12 @@ _LOOK = 2000  # lines that are looked at
 
 def read(name: str, text: str, kind: str | None = None) -> Texts:
     """Parse the content of one file."""
+    empty = kind is None and not text.strip()
     kind = kind or detect(name, text)
     if kind == "txt":
-        return Texts(name, kind, [Utterance(subtitles.stem(name), " ".join(text.split()))])
+        return Texts(
+            name, kind, [Utterance(subtitles.stem(name), " ".join(text.split()))], empty=empty
+        )
     if kind in ("srt", "vtt"):
         return subtitles.read(name, text, kind)
     if kind in ("tsv", "csv"):

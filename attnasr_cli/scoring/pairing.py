@@ -63,11 +63,13 @@ def pair(ref: Texts, hyp: Texts, allow_missing: bool = False) -> Pairing:
 
 def _by_id(ref: Texts, hyp: Texts, allow_missing: bool) -> Pairing:
     refs, hyps = _utterances(ref), _utterances(hyp)
+    if ref.empty:
+        raise DataError(f"{ref.path}: empty", "--ref-format txt, if nothing is said there")
     if len(refs) == len(hyps) == 1 and (ref.one or hyp.one):
         return Pairing([_pair(ref, hyp, refs[0], hyps[0])], "as one recording")
     _some(refs, ref)
-    if hyp.one and not hyps[0].text:
-        hyps = []  # an empty file holds no utterances
+    if hyp.empty:
+        hyps = []
     how, key = _view(refs, hyps)
     mine, theirs = _index(ref, refs, key), _index(hyp, hyps, key)
     missing = [name for name in mine if name not in theirs]

@@ -37,6 +37,11 @@ def percent(value: float) -> str:
     return f"{value * 100:.2f} %"
 
 
+def rate(value: float, reference: int) -> str:
+    """An error rate; without a reference there is none, only insertions."""
+    return percent(value) if reference else "–"
+
+
 def _sources(result: Result) -> str:
     ref, hyp = result.reference, result.hypothesis
     count = result.scores[0].utterances
@@ -67,16 +72,16 @@ def _lines(score: Score, found: dict[str, Any]) -> dict[str, str]:
         lines[f"  {key}"] = f"{counts[key]:,}"
     if "optional_not_said" in counts:
         lines["  optional words not said"] = f"{counts['optional_not_said']:,}"
-    lines[label(score)] = percent(found["error_rate"])
+    lines[label(score)] = rate(found["error_rate"], counts["reference"])
     if found["interval"]:
         low, high = found["interval"]["low"], found["interval"]["high"]
         lines["  95 % interval"] = f"{low * 100:.2f} to {high * 100:.2f}"
     if units == "words":
-        lines["CER"] = percent(found["cer"])
+        lines["CER"] = rate(found["cer"], counts["reference"])
     lines |= {"MER": percent(found["mer"]), "WIL": percent(found["wil"])}
     lines["WIP"] = percent(found["wip"])
-    wrong, rate = found["sentences_wrong"], found["sentence_error_rate"]
-    lines["utterances with errors"] = f"{wrong:,} ({percent(rate)})"
+    wrong, share = found["sentences_wrong"], found["sentence_error_rate"]
+    lines["utterances with errors"] = f"{wrong:,} ({percent(share)})"
     silent = found["empty_references"]
     if silent["utterances"]:
         lines["invented (reference is empty)"] = (
@@ -102,7 +107,7 @@ def _groups(score: Score, column: str, result: Result) -> Table:
             f"{part.utterances:,}",
             *(f"{n:,}" for n in (counts.reference, counts.correct, counts.substituted)),
             *(f"{n:,}" for n in (counts.deleted, counts.inserted)),
-            percent(counts.error_rate),
+            rate(counts.error_rate, counts.reference),
             f"{span['low'] * 100:.2f} to {span['high'] * 100:.2f}" if span else "",
         )
     return table
@@ -155,7 +160,7 @@ def _show_comparison(result: Result, number: int, found: dict[str, Any], console
             f"MAPSSWE: {test['segments']:,} segments, Z = {z}, p = {test['p']:.4f}:"
             f" the systems {verdict} at the 5 % level"
         )
-    lines.append(f"{found['better']:,} utterances better, {found['worse']:,} worse")
+    lines.append(f"utterances: {found['better']:,} better, {found['worse']:,} worse")
     console.print(Text("\n".join(lines)))
     for row in found["changed"]:
         first, second = row["errors"]

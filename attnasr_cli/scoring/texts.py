@@ -91,6 +91,7 @@ class Texts:
     channels: Channels = field(default_factory=dict)  # words with times: ctm, json
     segments: list[Segment] = field(default_factory=list)  # stm
     folder: bool = False
+    empty: bool = False  # nothing is in the file, so its kind is not known
 
     @property
     def marked(self) -> bool:
