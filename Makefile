@@ -13,6 +13,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,plot]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps openai-whisper
 	touch $@
 
 demo: $(VENV)/.installed   ## transcribe the sample recording with the model that ships inside

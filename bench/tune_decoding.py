@@ -1,0 +1,88 @@
+"""Try weights of the search on a development set and print the WER of each.
+
+    python bench/tune_decoding.py MODEL dev.tsv --limit 100 --ctc 0.5 1.0 --lm 0.3 0.5 --bonus 0 1
+
+The encoder runs once; each setting is only a search.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import time
+from pathlib import Path
+
+import torch
+
+from attnasr_cli.audio.features import SAMPLE_RATE_HZ, LogMel
+from attnasr_cli.audio.load import load
+from attnasr_cli.checkpoint.folder import load_model
+from attnasr_cli.decode.packing import pack
+from attnasr_cli.decode.scorers import CtcPrefixScorer, Scorer
+from attnasr_cli.decode.search import SearchConfig, search
+from attnasr_cli.lm.scorer import NgramScorer
+from attnasr_cli.registry import find
+from attnasr_cli.scoring.wer import score_pairs
+from attnasr_cli.training.manifest import read_data
+
+
+@torch.inference_mode()
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model")
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--lm-file", type=Path, help="default: the model's own")
+    parser.add_argument("--limit", type=int, default=100, help="utterances, spread over the set")
+    parser.add_argument("--beams", type=int, nargs="+", default=[8])
+    parser.add_argument("--ctc", type=float, nargs="+", default=[0.5])
+    parser.add_argument("--lm", type=float, nargs="+", default=[0.0])
+    parser.add_argument("--bonus", type=float, nargs="+", default=[0.0])
+    parser.add_argument("--unknown", type=float, nargs="+", default=[-4.0])
+    args = parser.parse_args()
+    model = load_model(find(args.model))
+    utterances = read_data(args.data)
+    utterances = utterances[:: max(len(utterances) // args.limit, 1)][: args.limit]
+    samples = [load(u.path) for u in utterances]
+    references = {u.id: u.text for u in utterances}
+    tokenizer, net = model.tokenizer, model.net
+    memories = []
+    extract = LogMel(model.features)
+    for batch in pack([len(s) / SAMPLE_RATE_HZ for s in samples], 60.0):
+        features, lengths = extract([samples[i] for i in batch])
+        with torch.autocast("cpu", torch.bfloat16):
+            memory = net.encode(features, lengths)
+            memories.append((batch, memory, net.ctc(memory).float()))
+    file = args.lm_file or model.lm_path
+    lm = None
+    if file and any(args.lm):
+        lm = NgramScorer(file, tokenizer.pieces, tokenizer.encode, tokenizer.eos)
+    audio_s = sum(len(s) for s in samples) / SAMPLE_RATE_HZ
+    grid = itertools.product(args.beams, args.ctc, args.lm, args.bonus, args.unknown)
+    for beams, ctc, weight, bonus, unknown in grid:
+        hypotheses: dict[str, str] = {}
+        began = time.perf_counter()
+        for batch, memory, logits in memories:
+            scorers: list[Scorer] = []
+            if ctc > 0:
+                scorers.append(CtcPrefixScorer(logits, memory.lengths, tokenizer.eos, ctc))
+            if weight and lm:
+                lm.weight, lm.word_bonus, lm.unknown_penalty = weight, bonus, unknown
+                scorers.append(lm)
+            prompt = torch.full((len(batch), 1), tokenizer.bos)
+            config = SearchConfig(beams=beams, net_weight=1 - ctc)
+            limits = memory.lengths + 1
+            with torch.autocast("cpu", torch.bfloat16):
+                found = search(net, memory, prompt, tokenizer.eos, limits, config, (), scorers)
+            for i, best in zip(batch, found, strict=True):
+                hypotheses[utterances[i].id] = tokenizer.decode(best[0].tokens)
+        took = time.perf_counter() - began
+        score = score_pairs(references, hypotheses, "lower")
+        print(
+            f"beams {beams} ctc {ctc} lm {weight} bonus {bonus} unknown {unknown}: "
+            f"WER {score.wer:.2%} CER {score.cer:.2%}, search {audio_s / took:.0f} x real time",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""The model that ships inside: right on the sample, silent on what is no speech, and no worse on
+real speech than it was."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import soundfile
+import torch
+
+from attnasr_cli.app import main
+from attnasr_cli.decode.recognizer import load
+from attnasr_cli.registry import DEFAULT, find
+from attnasr_cli.scoring.wer import score_pairs
+
+ROOT = Path(__file__).parent.parent
+SPEECH = ROOT.parent / "shared" / "speech"
+WORST_WER = 1.0  # of the twenty clips; what the shipped model has is in its card
+
+
+def test_the_sample_is_right(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["transcribe", str(ROOT / "examples" / "sample.flac")]) == 0
+    assert capsys.readouterr().out == (ROOT / "examples" / "sample.txt").read_text()
+
+
+NOTHING: dict[str, Callable[[int], torch.Tensor]] = {
+    "silence": torch.zeros,
+    "noise": lambda n: 0.1 * torch.randn(n, generator=torch.Generator().manual_seed(0)),
+    "tone": lambda n: 0.3 * torch.sin(2 * math.pi * 440 * torch.arange(n) / 16_000),
+}
+
+
+@pytest.mark.parametrize("kind", NOTHING)
+def test_nothing_is_invented(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / f"{kind}.wav"
+    soundfile.write(path, NOTHING[kind](60 * 16_000).numpy(), 16_000)
+    assert main(["transcribe", str(path)]) == 0
+    assert capsys.readouterr().out.strip() == ""
+
+
+@pytest.mark.skipif(not SPEECH.is_dir(), reason="the twenty shared clips are not beside the clone")
+def test_real_speech_is_no_worse_than_it_was() -> None:
+    with (SPEECH / "references.tsv").open(encoding="utf-8") as file:
+        rows = list(csv.reader(file, delimiter="\t"))
+    references = {Path(name).stem: text.lower() for name, _, text in rows[1:]}
+    assert len(references) == 20
+    paths = [SPEECH / f"{name}.flac" for name in references]
+    found = load(DEFAULT).transcribe(paths)
+    hypotheses = {Path(t.file).stem: t.text for t in found}
+    assert score_pairs(references, hypotheses, "lower").wer <= WORST_WER
+
+
+def test_the_card_is_complete() -> None:
+    card = (find(DEFAULT) / "README.md").read_text(encoding="utf-8")
+    for part in ("Data", "Licence", "Recipe", "WER", "attnasr score"):
+        assert part in card
