@@ -53,9 +53,9 @@ class Lexicon:
         """The nodes: every different beginning of a word, depth by depth."""
         ids = sorted(range(len(SPECIAL), len(words)), key=words.__getitem__)
         depth = max((len(words[i]) for i in ids), default=0) + 1
-        letters = np.zeros((len(ids), depth), np.uint32)  # (W', depth) code points, 0 after the end
-        for row, i in enumerate(ids):
-            letters[row, : len(words[i]) + 1] = [ord(c) for c in MARK + words[i]]
+        marked = np.array([MARK + words[i] for i in ids], f"<U{depth}")
+        # (W', depth) code points, 0 after the end
+        letters = marked.view("<u4").reshape(len(ids), depth)
         nodes = np.zeros((len(ids), depth), np.int64)  # (W', depth) the node of each beginning
         differs = np.zeros(len(ids), bool)
         differs[:1] = True

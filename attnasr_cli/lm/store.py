@@ -52,8 +52,11 @@ def split(values: npt.NDArray[np.int64]) -> list[Bytes]:
 
 
 def join(planes: list[Bytes]) -> npt.NDArray[np.int64]:
-    shifted = [plane.astype(np.int64) << (8 * i) for i, plane in enumerate(planes)]
-    return np.asarray(np.sum(shifted, axis=0))
+    """The inverse of ``split``: the planes as the low bytes of little-endian words."""
+    words = np.zeros((len(planes[0]), 4), np.uint8)
+    for i, plane in enumerate(planes):
+        words[:, i] = plane
+    return words.view("<u4")[:, 0].astype(np.int64)
 
 
 def to_bytes(model: NgramModel) -> bytes:
