@@ -53,4 +53,4 @@ def compare(
         if a.errors != b.errors
     ]
     changed = [pairs[index] for _, index in sorted(gaps, key=lambda gap: (-gap[0], gap[1]))]
-    return Comparison(first, second, difference, mapsswe.test(pairs), changed)
+    return Comparison(first, second, difference, mapsswe.compare(pairs), changed)

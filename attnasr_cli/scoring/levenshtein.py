@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from attnasr_cli.scoring.counts import Counts
 from attnasr_cli.scoring.units import graphemes
@@ -15,53 +15,49 @@ Split = Callable[[list[str]], list[list[str]]]
 
 def align(references: Sequence[str], hypotheses: Sequence[str]) -> list[str]:
     """The columns of each pair of texts (units between single spaces) as C, S, D and I."""
-    import jiwer
-
-    ops: list[str] = []
-    for start in range(0, len(references), _BATCH):
-        part = slice(start, start + _BATCH)
-        out = jiwer.process_words(
-            list(references[part]),
-            list(hypotheses[part]),
-            reference_transform=_words,  # type: ignore[arg-type]
-            hypothesis_transform=_words,  # type: ignore[arg-type]
-        )
-        for chunks in out.alignments:
-            ops.append(
-                "".join(
-                    _LETTER[chunk.type]
-                    * max(
-                        chunk.ref_end_idx - chunk.ref_start_idx,
-                        chunk.hyp_end_idx - chunk.hyp_start_idx,
-                    )
-                    for chunk in chunks
-                )
-            )
-    return ops
+    return [
+        "".join(_LETTER[kind] * size for kind, size in runs)
+        for runs in _runs(references, hypotheses, _words)
+    ]
 
 
 def characters(references: Sequence[str], hypotheses: Sequence[str]) -> list[Counts]:
     """Counts over characters, spaces included as jiwer does, a grapheme cluster being one."""
+    counts: list[Counts] = []
+    for runs in _runs(references, hypotheses, _letters):
+        tally = dict.fromkeys(_LETTER, 0)
+        for kind, size in runs:
+            tally[kind] += size
+        counts.append(Counts(*tally.values()))
+    return counts
+
+
+def _runs(
+    references: Sequence[str], hypotheses: Sequence[str], units: Split
+) -> Iterator[list[tuple[str, int]]]:
+    """Of each pair, the runs of equal operations with their lengths."""
     import jiwer
 
-    counts: list[Counts] = []
     for start in range(0, len(references), _BATCH):
         part = slice(start, start + _BATCH)
-        out = jiwer.process_characters(
+        # characters are words of one letter: jiwer's process_characters calls this, too
+        out = jiwer.process_words(
             list(references[part]),
             list(hypotheses[part]),
-            reference_transform=_letters,  # type: ignore[arg-type]
-            hypothesis_transform=_letters,  # type: ignore[arg-type]
+            reference_transform=units,  # type: ignore[arg-type]  # any function of a list will do
+            hypothesis_transform=units,  # type: ignore[arg-type]
         )
         for chunks in out.alignments:
-            tally = {"equal": 0, "substitute": 0, "delete": 0, "insert": 0}
-            for chunk in chunks:
-                tally[chunk.type] += max(
-                    chunk.ref_end_idx - chunk.ref_start_idx,
-                    chunk.hyp_end_idx - chunk.hyp_start_idx,
+            yield [
+                (
+                    chunk.type,
+                    max(
+                        chunk.ref_end_idx - chunk.ref_start_idx,
+                        chunk.hyp_end_idx - chunk.hyp_start_idx,
+                    ),
                 )
-            counts.append(Counts(*tally.values()))
-    return counts
+                for chunk in chunks
+            ]
 
 
 def _words(texts: list[str]) -> list[list[str]]:

@@ -13,27 +13,29 @@ class Recordings:
     """Finds recordings; every folder is listed once, however many utterances are in it."""
 
     def __init__(self, reference: str) -> None:
-        place = Path(reference)
-        self.folder = place if place.is_dir() else place.parent
-        self.known: dict[Path, set[str]] = {}
+        folder = reference if os.path.isdir(reference) else os.path.dirname(reference)
+        # paths are meant from the references' folder, then from here
+        self.starts = list(dict.fromkeys((folder, "")))
+        self.known: dict[str, set[str]] = {}
 
     def find(self, name: str, columns: Mapping[str, str]) -> Path | None:
-        """The file, or None; paths are meant from the references' folder, then from here."""
+        """The file, or None."""
         given = columns.get("path") or columns.get("file") or name
-        for start in (self.folder, Path()):
-            at = start / given
-            if at.suffix and self._there(at):
-                return at
+        above, last = os.path.split(given)
+        for start in self.starts:
+            folder = os.path.join(start, above)
+            there = self._list(folder)
+            if "." in last and last in there:
+                return Path(folder, last)
             for ending in ENDINGS:
-                beside = at.parent / f"{at.name}{ending}"
-                if self._there(beside):
-                    return beside
+                if last + ending in there:
+                    return Path(folder, last + ending)
         return None
 
-    def _there(self, path: Path) -> bool:
-        if path.parent not in self.known:
+    def _list(self, folder: str) -> set[str]:
+        if folder not in self.known:
             try:
-                self.known[path.parent] = set(os.listdir(path.parent))
+                self.known[folder] = set(os.listdir(folder or "."))
             except OSError:
-                self.known[path.parent] = set()
-        return path.name in self.known[path.parent]
+                self.known[folder] = set()
+        return self.known[folder]

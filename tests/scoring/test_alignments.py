@@ -153,6 +153,6 @@ def test_segments(ref: str, one: str, two: str, expected: list[tuple[int, int]])
 
 def test_a_difference_without_spread_is_sure() -> None:
     pair = rows("a b c d e f g", "x b c d y f g", "a b c d e f g")
-    result = mapsswe.test([pair])
+    result = mapsswe.compare([pair])
     assert (result.segments, result.mean, result.p_value) == (2, 1.0, 0.0)
-    assert mapsswe.test([rows("a", "b", "a")]).p_value is None
+    assert mapsswe.compare([rows("a", "b", "a")]).p_value is None
