@@ -83,8 +83,10 @@ class Recording:
         end_s: float | None = None,
         channel: int | None = None,
         salvage: bool = False,
+        name: str = "",
     ) -> None:
-        self.name = "stdin" if str(path) == STDIN else str(path)
+        """``name``: what errors call it; by default the path."""
+        self.name = name or ("stdin" if str(path) == STDIN else str(path))
         if start_s is not None and end_s is not None and end_s <= start_s:
             raise AudioError(
                 f"the end, {end_s} s, is not after the start, {start_s} s", "choose a later end"

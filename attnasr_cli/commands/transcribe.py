@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -53,9 +52,8 @@ def transcribe(paths: list[str] | None, **given: Any) -> int:
         wanted += read_list(config["from_file"])
     _check(config, formats, wanted)
     with contextlib.ExitStack() as stack:
-        if STDIN in wanted:
-            wanted = _stdin_as_file(wanted, stack)
-        return _run(config, formats, cues, wanted, stack)
+        stdin = _stdin_as_file(stack) if STDIN in wanted else None
+        return _run(config, formats, cues, wanted, stdin, stack)
 
 
 def _run(
@@ -63,6 +61,7 @@ def _run(
     formats: list[Format],
     cues: CueConfig,
     wanted: list[str],
+    stdin: Path | None,
     stack: contextlib.ExitStack,
 ) -> int:
     from attnasr_cli.transcribe.emit import Emitter, ToFolder, ToStdout
@@ -73,7 +72,7 @@ def _run(
 
     folder = Path(config["output_dir"]) if config["output_dir"] is not None else None
     patterns = Patterns(config["include"] or (), config["exclude"] or ())
-    inputs = [] if config["watch"] else find(wanted, patterns, folder)
+    inputs = [] if config["watch"] else find(wanted, patterns, folder, stdin=stdin)
     several = config["watch"] or len(inputs) > 1 or config["split_channels"]
     journal: Journal | None = None
     emitter: Emitter
@@ -130,24 +129,11 @@ def _load(config: Config, formats: list[Format]) -> Recognizer:
     return recognizer
 
 
-def _stdin_as_file(wanted: list[str], stack: contextlib.ExitStack) -> list[str]:
+def _stdin_as_file(stack: contextlib.ExitStack) -> Path:
     """Stdin copied to disk, so that it can be read like any other recording."""
     from attnasr_cli.audio.load import on_disk
 
-    if wanted.count(STDIN) > 1:
-        raise UsageError("stdin (-) can be read only once", "give - once")
-    folder = stack.enter_context(_temporary_folder())
-    copy = folder / "stdin"
-    copy.symlink_to(stack.enter_context(on_disk(STDIN)))
-    return [str(copy) if text == STDIN else text for text in wanted]
-
-
-@contextlib.contextmanager
-def _temporary_folder() -> Iterator[Path]:
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="attnasr-") as name:
-        yield Path(name)
+    return stack.enter_context(on_disk(STDIN))
 
 
 def _check(config: Config, formats: list[Format], wanted: list[str]) -> None:
@@ -183,6 +169,8 @@ def _check(config: Config, formats: list[Format], wanted: list[str]) -> None:
         raise UsageError(f"--start {start}", "use 0 or more")
     if end is not None and end <= (start or 0.0):
         raise UsageError(f"--end {end} is not after the start", "choose a later end")
+    if wanted.count(STDIN) > 1:
+        raise UsageError("stdin (-) can be read only once", "give - once")
     folders = [text for text in wanted if text != STDIN and Path(text).is_dir()]
     for name in ("include", "exclude"):
         if config.sources[name] == "command line" and not folders:

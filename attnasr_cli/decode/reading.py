@@ -153,7 +153,9 @@ class Reader:
 
     def _cut(self, number: int, job: Job, end: End) -> None:
         segmenter = Segmenter(self.cut)
-        with Recording(job.path, job.start_s, job.end_s, job.channel, job.salvage) as recording:
+        with Recording(
+            job.path, job.start_s, job.end_s, job.channel, job.salvage, job.shown
+        ) as recording:
             for block in recording.blocks(BLOCK_S):
                 if self.budget.stopped:
                     raise Skip

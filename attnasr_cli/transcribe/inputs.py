@@ -71,11 +71,13 @@ def find(
     patterns: Patterns | None = None,
     output_dir: Path | None = None,
     empty_is_fine: bool = False,
+    stdin: Path | None = None,
 ) -> list[Input]:
     """Recordings of all arguments, in their order, folders sorted, each file once.
 
     The output folder and hidden entries inside a folder are left out. A file that is missing is
-    kept: reading it will say so. Raises UsageError where nothing is found.
+    kept: reading it will say so. ``stdin``: where a copy of stdin stands. Raises UsageError where
+    nothing is found.
     """
     patterns = patterns or Patterns()
     folders = [Path(text) for text in given if text != STDIN and Path(text).is_dir()]
@@ -87,7 +89,7 @@ def find(
     for text in given:
         path = Path(text)
         if text == STDIN:
-            found.append(Input(Path(STDIN), PurePath("stdin"), "stdin"))
+            found.append(Input(stdin or Path(STDIN), PurePath("stdin"), "stdin"))
         elif path in tops:
             inside = list(walk(path, patterns, output_dir))
             if not inside and not empty_is_fine:

@@ -119,8 +119,11 @@ class Planner:
         overwrite = self.config["overwrite"]
 
         def before() -> None:
+            path = Path(job.path)
             try:
-                content = content_key(Path(job.path))
+                if not path.is_file():  # reading a pipe would never end
+                    return
+                content = content_key(path)
             except OSError:
                 return  # reading it will say what is wrong
             for kind in self.formats:

@@ -1,0 +1,375 @@
+"""Everything that can be wrong: one clear line, a hint, the right exit code, nothing lost."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.conftest import Ran
+
+Run = Callable[..., Ran]
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def run(attnasr: Run, tiny_model: Path) -> Run:
+    def transcribe(*args: object) -> Ran:
+        return attnasr("transcribe", "-m", tiny_model, "--beam", 1, "--dtype", "float32", *args)
+
+    return transcribe
+
+
+@pytest.fixture
+def sound(tmp_path: Path, speech_file: Callable[..., Path]) -> Path:
+    return speech_file(tmp_path / "good.wav", 0.8, 1)
+
+
+def complaint(ran: Ran) -> str:
+    """The error of a command that failed with one line and a hint."""
+    lines = [line for line in ran.err.splitlines() if line.startswith(("error:", "hint:"))]
+    assert len(lines) == 2, ran.err
+    assert "Traceback" not in ran.err
+    return lines[0]
+
+
+def write_bad(folder: Path) -> dict[str, str]:
+    """Bad recordings and what is said about each."""
+    tone = (0.3 * np.sin(np.arange(32_000) / 5)).astype(np.float32)
+    (folder / "text.wav").write_text("just words\n" * 50)
+    (folder / "empty.wav").touch()
+    soundfile.write(folder / "none.wav", tone[:0], 16_000)
+    soundfile.write(folder / "one.wav", tone[:1], 16_000)
+    sick = tone.copy()
+    sick[5] = np.nan
+    soundfile.write(folder / "nan.wav", sick, 16_000, subtype="FLOAT")
+    soundfile.write(folder / "cut.flac", tone, 16_000)
+    data = (folder / "cut.flac").read_bytes()
+    (folder / "cut.flac").write_bytes(data[: len(data) // 2])
+    (folder / "gone.wav").symlink_to(folder / "nowhere")
+    os.mkfifo(folder / "pipe.wav")
+    return {
+        "text.wav": "not a recording",
+        "empty.wav": "is empty",
+        "none.wav": "no samples",
+        "one.wav": "only 0.1 ms",
+        "nan.wav": "NaN",
+        "cut.flac": "cut off",
+        "gone.wav": "no file",
+        "pipe.wav": "not a regular file",
+    }
+
+
+def test_bad_recordings_alone(run: Run, tmp_path: Path) -> None:
+    for name, words in write_bad(tmp_path).items():
+        ran = run(tmp_path / name)
+        assert ran.code == 1
+        assert ran.out == ""
+        assert words in complaint(ran)
+        assert name in complaint(ran)
+
+
+def test_bad_recordings_among_good_ones(run: Run, sound: Path, tmp_path: Path) -> None:
+    bad = write_bad(tmp_path)
+    ran = run(tmp_path, "-o", tmp_path / "out")
+    assert ran.code == 1
+    assert f"1 transcribed, {len(bad)} failed" in ran.err
+    assert (tmp_path / "out" / "good.txt").read_text().strip()
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ([], "nothing to transcribe"),
+        (["{empty}"], "no recordings"),
+        (["{sound}", "-m", "tinyy"], "no model 'tinyy'"),
+        (["{sound}", "--beam", "0"], "a beam of 0"),
+        (["{sound}", "--beam", "x"], "--beam"),
+        (["{sound}", "--bean", "2"], "--bean"),
+        (["{sound}", "--device", "tpu"], "unknown device 'tpu'"),
+        (["{sound}", "--device", "cuda:99"], "cuda:99"),
+        (["{sound}", "--dtype", "bf16"], "unknown dtype 'bf16'"),
+        (["{sound}", "--format", "doc"], "unknown format 'doc'"),
+        (["{sound}", "--format", "txt,srt"], "need files"),
+        (["{sound}", "{sound2}", "--format", "srt"], "cannot stand in one stream"),
+        (["{sound}", "--overwrite"], "--overwrite without --output-dir"),
+        (["{sound}", "--words"], "--words with format txt"),
+        (["{sound}", "--max-line-width", "9"], "--max-line-width with format txt"),
+        (["{sound}", "-f", "srt", "--max-line-width", "-1"], "--max-line-width is -1"),
+        (["{sound}", "--word-timestamps"], "--word-timestamps with format txt"),
+        (["{sound}", "-f", "ctm", "--no-word-timestamps"], "--no-word-timestamps with format ctm"),
+        (["{sound}", "--channel", "0"], "--channel 0"),
+        (["{sound}", "--channel", "1", "--split-channels"], "--channel and --split-channels"),
+        (["{sound}", "--start", "3", "--end", "2"], "--end 2.0 is not after"),
+        (["{sound}", "--start", "-1"], "--start -1.0"),
+        (["{sound}", "--include", "*.wav"], "--include without a folder"),
+        (["{sound}", "--watch"], "--watch is for folders"),
+        (["{sound}", "--settle", "1"], "--settle without --watch"),
+        (["{sound}", "--language", "en"], "cannot use --language"),
+        (["{sound}", "--tokenizer", "x"], "cannot use --tokenizer"),
+        (["-", "-"], "only once"),
+        (["--from-file", "-", "-"], "stdin"),
+    ],
+)
+def test_wrong_command_lines(
+    run: Run,
+    sound: Path,
+    tmp_path: Path,
+    speech_file: Callable[..., Path],
+    args: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import io
+
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"x.wav")))
+    (tmp_path / "nothing").mkdir()
+    places = {"{sound}": sound, "{empty}": tmp_path / "nothing", "{sound2}": tmp_path / "b.wav"}
+    ran = run(*(places.get(arg, arg) for arg in args))
+    assert message in complaint(ran)
+    assert ran.code == (1 if "no model" in message else 2)
+    assert ran.out == ""
+
+
+def test_a_channel_that_is_not_there(run: Run, sound: Path) -> None:
+    ran = run(sound, "--channel", 2)
+    assert "no channel 2" in complaint(ran)
+
+
+def test_a_missing_list(run: Run, tmp_path: Path) -> None:
+    ran = run("--from-file", tmp_path / "none")
+    assert "cannot read the list" in complaint(ran)
+
+
+@pytest.mark.parametrize(
+    "name", ["new\nline.wav", "quo'te\".wav", "тест 音.wav", "-x.wav", "%s.wav"]
+)
+def test_strange_names(
+    run: Run, tmp_path: Path, speech_file: Callable[..., Path], name: str
+) -> None:
+    speech_file(tmp_path / "in" / name, 0.8, 1)
+    ran = run(tmp_path / "in", "-o", tmp_path / "out", "-f", "txt,json,ctm,textgrid")
+    assert ran.code == 0
+    assert (tmp_path / "out" / name).with_suffix(".txt").read_text().strip()
+    bad = tmp_path / "in" / ("bad " + name)
+    bad.write_text("x")
+    ran = run(tmp_path / "in", "-o", tmp_path / "out", "--failures", tmp_path / "failed")
+    assert "1 failed" in ran.err
+    bad.unlink()
+    ran = run("--from-file", tmp_path / "failed")
+    assert "no file" in complaint(ran)
+
+
+def test_unreadable_files(
+    run: Run, sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    ran = run(sound)
+    assert "may not be read" in complaint(ran)
+
+
+def test_a_file_that_vanishes(
+    run: Run, tmp_path: Path, speech_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from attnasr_cli.decode import recognizer
+
+    for name in ("a.wav", "b.wav"):
+        speech_file(tmp_path / name, 0.8, 1)
+    real = recognizer.Recognizer.run
+
+    def vanish(self: object, jobs: object, meter: object = None) -> object:
+        (tmp_path / "a.wav").unlink()
+        return real(self, jobs, meter)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(recognizer.Recognizer, "run", vanish)
+    ran = run(tmp_path, "-o", tmp_path / "out")
+    assert ran.code == 1
+    assert "1 transcribed, 1 failed" in ran.err
+    assert "no file" in ran.err
+
+
+def test_a_full_disk_ends_the_run_and_loses_nothing(
+    run: Run, tmp_path: Path, speech_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for i in range(3):
+        speech_file(tmp_path / "in" / f"{i}.wav", 0.8, i)
+    real, count = os.replace, 0
+
+    def full(*args: object) -> None:
+        nonlocal count
+        count += 1
+        if count == 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(*args)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full)
+        ran = run(tmp_path / "in", "-o", tmp_path / "out")
+    assert ran.code == 1
+    assert "No space left" in complaint(ran)
+    assert "the same command goes on" in ran.err
+    again = run(tmp_path / "in", "-o", tmp_path / "out")
+    assert "2 transcribed, 1 done before" in again.err
+    assert again.code == 0
+
+
+def test_output_that_cannot_be_written(run: Run, sound: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "file", Path("/proc/nothing")):
+        ran = run(sound, "-o", place)
+        assert ran.code == 1
+        assert "cannot write to" in complaint(ran)
+        assert "model" not in ran.err  # nothing was loaded in vain
+
+
+def test_two_runs_at_once(run: Run, sound: Path, tmp_path: Path) -> None:
+    from attnasr_cli.transcribe.journal import Journal
+
+    with Journal(tmp_path / "out"):
+        ran = run(sound, "-o", tmp_path / "out")
+    assert ran.code == 1
+    assert "another attnasr" in complaint(ran)
+
+
+def test_a_reader_that_goes_away(sound: Path, tiny_model: Path) -> None:
+    """``attnasr … | head -0`` ends without a traceback."""
+    command = [sys.executable, "-m", "attnasr_cli", "transcribe", "-m", str(tiny_model)]
+    child = subprocess.Popen(
+        [*command, "--beam", "1", "-q", str(sound)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+    )
+    assert child.stdout is not None
+    assert child.stderr is not None
+    child.stdout.close()
+    assert b"Traceback" not in child.stderr.read()
+    assert child.wait() == 1
+
+
+def test_ctrl_c_keeps_what_is_done(
+    run: Run, tmp_path: Path, speech_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from attnasr_cli.transcribe.emit import ToFolder
+
+    for i in range(3):
+        speech_file(tmp_path / "in" / f"{i}.wav", 0.8, i)
+    real, count = ToFolder.emit, 0
+
+    def interrupted(self: ToFolder, *args: object) -> None:
+        nonlocal count
+        count += 1
+        if count == 2:
+            raise KeyboardInterrupt
+        real(self, *args)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ToFolder, "emit", interrupted)
+        ran = run(tmp_path / "in", "-o", tmp_path / "out")
+    assert ran.code == 130
+    assert "the same command goes on" in ran.err
+    assert threading.active_count() == 1 or not any(
+        t.name.startswith("attnasr") for t in threading.enumerate()
+    )
+    assert "2 transcribed, 1 done before" in run(tmp_path / "in", "-o", tmp_path / "out").err
+
+
+def test_kill_9_at_random_moments(
+    run: Run, tmp_path: Path, tiny_model: Path, speech_file: Callable[..., Path]
+) -> None:
+    """Killed again and again, then left alone: exactly what an unbroken run gives."""
+    files = 24
+    for i in range(files):
+        speech_file(tmp_path / "in" / f"{i:02d}.wav", 0.5 + 0.02 * i, i)
+    options = ["--beam", "1", "--dtype", "float32", "--batch", "2", "-f", "txt,srt,json"]
+    run(tmp_path / "in", "-o", tmp_path / "whole", "--batch", 2, "-f", "txt,srt,json")
+    journal = tmp_path / "out" / ".attnasr" / "journal.jsonl"
+    command = [sys.executable, "-m", "attnasr_cli", "transcribe", "-m", str(tiny_model), *options]
+    rng = np.random.default_rng()
+    for goal in (0.3, 0.7):
+        child = subprocess.Popen(
+            [*command, str(tmp_path / "in"), "-o", str(tmp_path / "out")],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=ROOT,
+        )
+        deadline = time.monotonic() + 60
+        wanted = goal * files * 2  # two lines a recording
+        while time.monotonic() < deadline and child.poll() is None:
+            if journal.exists() and journal.read_bytes().count(b"\n") >= wanted:
+                time.sleep(rng.uniform(0, 0.02))
+                break
+            time.sleep(0.001)
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        for path in (tmp_path / "out").glob("[0-9]*"):
+            assert path.read_bytes() == (tmp_path / "whole" / path.name).read_bytes()
+    ran = run(tmp_path / "in", "-o", tmp_path / "out", "--batch", 2, "-f", "txt,srt,json")
+    assert ran.code == 0
+    assert "done before" in ran.err
+
+    def tree(folder: Path) -> dict[str, bytes]:
+        return {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
+
+    assert tree(tmp_path / "out") == tree(tmp_path / "whole")
+    assert len(tree(tmp_path / "out")) == 3 * files
+
+
+def test_watch_picks_up_finished_files_until_ctrl_c(
+    run: Run, tmp_path: Path, speech_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from attnasr_cli.transcribe import watch
+
+    folder, out = tmp_path / "in", tmp_path / "out"
+    speech_file(folder / "a.wav", 0.8, 1)
+    complete = speech_file(tmp_path / "b.wav", 0.8, 2).read_bytes()
+    looks = 0
+
+    def sleep(seconds: float) -> None:
+        """In place of time going by: what happens in the folder between two looks."""
+        nonlocal looks
+        looks += 1
+        if looks <= 4:  # a recording that is still being written
+            (folder / "b.wav").write_bytes(complete[: len(complete) * looks // 4])
+            assert not (out / "b.txt").exists()
+        if looks > 4 and (out / "a.txt").exists() and (out / "b.txt").exists():
+            raise KeyboardInterrupt
+        assert looks < 2_000
+        time.sleep(0.002)
+
+    monkeypatch.setattr(watch.Watch.__init__, "__defaults__", (sleep, time.monotonic))
+    ran = run("--watch", folder, "-o", out, "--settle", 0.05)
+    assert ran.code == 0
+    assert "watching" in ran.err
+    assert "2 transcribed" in ran.err
+    assert (out / "b.txt").read_text().strip()
+
+
+def test_memory_stays_flat_over_a_long_recording(
+    run: Run, tmp_path: Path, speech_file: Callable[..., Path]
+) -> None:
+    """Twenty minutes of speech and pauses are 77 MB of samples."""
+    from tests.speech import babble
+
+    minute = np.concatenate([babble(2.0, 1), np.zeros(16_000 * 58, np.float32)])
+    with soundfile.SoundFile(tmp_path / "long.flac", "w", 16_000, 1) as file:
+        for _ in range(20):
+            file.write(minute)
+    soundfile.write(tmp_path / "short.flac", minute, 16_000)
+    run(tmp_path / "short.flac", "--batch", 20)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert run(tmp_path / "long.flac", "--batch", 20).code == 0
+    grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    assert grown_mb < 40
