@@ -63,7 +63,7 @@ def read_table(name: str, text: str, kind: str) -> Texts:
 
 
 def read_jsonl(name: str, text: str) -> Texts:
-    out = Texts(name, "jsonl")
+    found: list[tuple[int, dict[str, Any]]] = []
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
@@ -73,8 +73,25 @@ def read_jsonl(name: str, text: str) -> Texts:
             raise DataError(f"{name}:{number}: not JSON: {problem}", "one object a line") from None
         if not isinstance(values, dict):
             raise DataError(f"{name}:{number}: not an object", 'like {"id": "a", "text": "b"}')
+        found.append((number, values))
+    out = Texts(name, "jsonl")
+    for number, values in _recordings(found):
         _add(out, name, number, values)
     return out
+
+
+def _recordings(found: list[tuple[int, dict[str, Any]]]) -> list[tuple[int, dict[str, Any]]]:
+    """Where every line is a timed segment of a file, as attnasr writes jsonl: a line per file."""
+    if not all({"file", "start", "end", "text"} <= values.keys() for _, values in found):
+        return found
+    files: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {}
+    for number, values in found:
+        key = str(values["file"]), str(values.get("channel", ""))
+        if key not in files:
+            origin: dict[str, Any] = {k: values[k] for k in ("file", "channel") if k in values}
+            files[key] = number, {**origin, "segments": []}
+        files[key][1]["segments"].append(values)
+    return list(files.values())
 
 
 def read_json(name: str, text: str) -> Texts:

@@ -86,6 +86,18 @@ def test_our_transcript_and_whispers_json() -> None:
     assert kinds.read("dir/t.json", json.dumps(whole)).utterances[0].id == "t"
 
 
+def test_jsonl_of_timed_segments_is_joined_per_file() -> None:
+    def line(file: str, start: float, word: str) -> str:
+        words = [{"word": f" {word}", "start": start, "end": start + 1}]
+        segment = {"file": file, "id": 0, "start": start, "end": start + 1, "text": word}
+        return json.dumps({**segment, "words": words}) + "\n"
+
+    text = line("a.wav", 0, "one") + line("a.wav", 1, "two") + line("b.wav", 0, "three")
+    found = kinds.read("name.jsonl", text)
+    assert [(u.id, u.text) for u in found.utterances] == [("a.wav", "one two"), ("b.wav", "three")]
+    assert [w.word for w in found.channels["a", "1"]] == ["one", "two"]
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("kind", SAMPLES)
