@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attnasr_cli.nets.protocol import Memory, Net, Step, Tree
+from attnasr_cli.nets.whisper_attention import mix
 from attnasr_cli.nets.whisper_cache import Cache
 
 HOP_S = 0.01
@@ -122,7 +123,7 @@ class Block(nn.Module):
     def listen(self, x: Tensor) -> Tensor:
         """Encoder: x (B, S, D) → (B, S, D)"""
         q, k, v = self.attn.project(self.attn_ln(x))
-        x = x + self.attn.join(F.scaled_dot_product_attention(q, k, v))
+        x = x + self.attn.join(mix(q, k, v))
         return x + cast(Tensor, self.mlp(self.mlp_ln(x)))
 
     def write(
@@ -137,19 +138,20 @@ class Block(nn.Module):
         q, k, v = self.attn.project(self.attn_ln(x))
         if cache is not None:
             k, v = cache.append(layer, k, v)  # (R, H, seen + n, D/H)
-        mask = None
         if n > 1:
             mask = torch.ones(n, k.shape[2], dtype=torch.bool, device=x.device)
             mask = mask.tril(k.shape[2] - n)
-        mixed = F.scaled_dot_product_attention(q.to(k.dtype), k, v, attn_mask=mask)
+            mixed = F.scaled_dot_product_attention(q.to(k.dtype), k, v, attn_mask=mask)
+        else:  # the fused kernel takes four times as long for a single query
+            mixed, _ = look(q, Projected(k, v))
         x = x + self.attn.join(mixed)
 
         queries = self.cross_attn.query(self.cross_attn_ln(x))
         queries = self.cross_attn.split(queries.view(B, -1, D))  # beams ride on: (B, H, K·n, D/H)
         weights = None
-        if want_weights:
+        if want_weights or cache is not None:
             seen, weights = look(queries, memory)
-        else:
+        else:  # training keeps no weights
             seen = F.scaled_dot_product_attention(queries.to(memory.keys.dtype), *memory)
         x = x + self.cross_attn.join(seen).view(R, n, D)
         return x + cast(Tensor, self.mlp(self.mlp_ln(x))), weights
@@ -219,7 +221,7 @@ class Decoder(nn.Module):
             cache.reserve(n)
         for layer, block in enumerate(self.blocks):
             x, weights = cast(Block, block).write(x, keys[layer], cache, layer, layer in weights_of)
-            if weights is not None:
+            if weights is not None and layer in weights_of:
                 found[layer] = weights
         return cast(Tensor, self.ln(x)), found
 

@@ -10,7 +10,7 @@ import torch
 from attnasr_cli.decode.whisper_task import TaskOptions, WindowTask, pick
 from tests.whisper.conftest import ENGLISH, SMALL
 
-INPUTS = 50
+INPUTS, TOKENS = 50, 14
 
 
 @pytest.fixture(scope="module")
@@ -22,14 +22,14 @@ def inputs():
 def reference_results(openai, reference, frames, **options):
     """Greedy in one batch; beams one by one, as the reference cannot batch them."""
     several = options.get("beam_size") or options.get("best_of")
-    options = openai.DecodingOptions(fp16=False, sample_len=24, **options)
+    options = openai.DecodingOptions(fp16=False, sample_len=TOKENS, **options)
     if several:
         return [openai.decode(reference, x[None], options)[0] for x in frames]
     return openai.decode(reference, frames, options)
 
 
 def ours(model, frames, temperature=0.0, previous=(), generators=(), **options):
-    task = WindowTask(model.net, model.tokenizer, TaskOptions(max_tokens=24, **options))
+    task = WindowTask(model.net, model.tokenizer, TaskOptions(max_tokens=TOKENS, **options))
     memory = model.net.remember(frames)
     openings = task.openings(memory, previous)
     return task.decode(memory, openings, temperature, generators, previous)
@@ -73,7 +73,7 @@ def test_fifty_inputs_in_one_batch(openai, pair, inputs, case):
 def test_alone_is_as_in_a_batch(pair, inputs, beams):
     _, model = pair(SMALL)
     together = ours(model, inputs, language="en", beams=beams)
-    for i in range(0, INPUTS, 5):
+    for i in range(0, INPUTS, 10):
         alone = ours(model, inputs[i : i + 1], language="en", beams=beams)[0]
         assert alone.tokens == together[i].tokens
 

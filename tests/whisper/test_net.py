@@ -25,10 +25,10 @@ def test_features_equal_the_references(openai, bins, samples):
 
 
 def test_features_equal_transformers(transformers):
-    x = noise(2)
+    x = noise(2, 25.0)  # both see silence behind it
     extractor = transformers.WhisperFeatureExtractor(feature_size=80)
     wanted = extractor(x.numpy(), sampling_rate=16_000, return_tensors="pt").input_features[0].T
-    torch.testing.assert_close(log_mel(x, 80), wanted, rtol=0, atol=1e-5)
+    torch.testing.assert_close(log_mel(x, 80), wanted[:2500], rtol=0, atol=1e-5)
 
 
 def test_features_do_not_depend_on_the_blocks():
