@@ -13,7 +13,9 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write a file as a whole or not at all. Raises OutputError with the reason."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:60]}.", suffix=".part")
+        handle, name = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name[:60]}.", suffix=".part"
+        )
     except OSError as problem:
         raise _failed(path, problem) from None
     part = Path(name)

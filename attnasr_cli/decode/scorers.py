@@ -14,7 +14,6 @@ from torch import Tensor
 
 from attnasr_cli.nets.protocol import BLANK, Memory, Tree, length_mask
 
-
 IMPOSSIBLE = -1e4
 """A log probability that no sum of others reaches, and whose sums over frames keep all digits."""
 

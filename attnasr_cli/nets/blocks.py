@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import torch
@@ -67,7 +68,7 @@ class Subsampling(nn.Module):
             raise ValueError(f"subsampling must be 2, 4 or 8, not {factor}")
         sizes = [1, *(min(channels << i, 4 * channels) for i in range(stages))]
         self.convs = nn.ModuleList(
-            nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in zip(sizes, sizes[1:], strict=False)
+            nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in itertools.pairwise(sizes)
         )
         for _ in range(stages):
             bins = (bins + 1) // 2

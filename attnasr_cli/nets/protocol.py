@@ -1,7 +1,8 @@
 """Read this first: what every net offers, and the few rules that make one search serve them all.
 
 Axis letters: ``B`` utterances · ``K`` beams · ``R`` = B·K rows · ``T`` frames · ``S`` memory
-positions · ``U`` tokens · ``V`` vocabulary · ``F`` mel bins · ``D`` width · ``H`` heads · ``L`` layers.
+positions · ``U`` tokens · ``V`` vocabulary · ``F`` mel bins · ``D`` width · ``H`` heads ·
+``L`` layers.
 
 The rules:
 

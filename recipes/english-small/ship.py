@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+"""Make the folder that ships of a finished run: half-precision weights, the language model, the
+weights of the search that bench/tune_decoding.py found.
+
+    python recipes/english-small/ship.py RUN --lm lm.safetensors --out models/english-small
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from attnasr_cli.checkpoint.folder import DecodingConfig, LmFile, load_model, save_model
+
+# Found on every fourth utterance of the development speakers; see the model's card.
+DECODING = DecodingConfig(
+    beams=12,
+    ctc_weight=1.0,
+    lm_weight=0.6,
+    word_bonus=1.0,
+    unknown_penalty=-4.0,
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path, help="folder that attnasr train wrote")
+    parser.add_argument("--lm", type=Path, required=True, help="language model file")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--name", default="english-small")
+    parser.add_argument("--origin", nargs="*", default=[], help="key=value for model.toml")
+    args = parser.parse_args()
+    model = load_model(args.run)
+    args.out.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(args.lm, args.out / "lm.safetensors")
+    digest = hashlib.sha256(args.lm.read_bytes()).hexdigest()
+    header = model.header
+    extra = dict(item.split("=", 1) for item in args.origin)
+    save_model(
+        args.out,
+        model.net,
+        args.name,
+        model.tokenizer,
+        model.features,
+        replace(DECODING, min_logprob=header.decoding.min_logprob),
+        dtype=torch.float16,
+        normalizer=header.text.normalizer,
+        languages=header.languages,
+        origin={**header.origin, **extra},
+        lm=LmFile("lm.safetensors", digest),
+    )
+
+
+if __name__ == "__main__":
+    main()
