@@ -56,7 +56,7 @@ def load_whisper(path: Path, tokenizer: Path | None = None) -> Model:
     if path.is_dir():
         config, weights = _read_hf(path)
         vocabulary = tokenizer or path / "tokenizer.json"
-        if not vocabulary.is_file():
+        if tokenizer is None and not vocabulary.is_file():
             raise ModelError(f"{path} has no tokenizer.json", "copy it, or give --tokenizer FILE")
     else:
         config, weights = _read_openai(path)

@@ -56,6 +56,8 @@ class Recognizer:
     ) -> None:
         self.model, self.decoders, self.placements = model, list(decoders), list(placements)
         self.reading, self.batch_s = reading, batch_s
+        if self.sequential:
+            _refuse_cutting(reading)
         longest = self.decoders[0].max_segment_s
         if reading.max_segment is not None and reading.max_segment > longest:
             raise UsageError(
@@ -179,6 +181,15 @@ def _split(options: dict[str, Any]) -> tuple[Reading, dict[str, Any]]:
     given = {key: value for key, value in options.items() if value is not None}
     reading = {k: v for k, v in given.items() if k in Reading.__dataclass_fields__}
     return Reading(**reading), {k: v for k, v in given.items() if k not in reading}
+
+
+def _refuse_cutting(reading: Reading) -> None:
+    """Options about segments and batches have no meaning where recordings are read whole."""
+    plain = Reading()
+    for name in ("vad_threshold", "max_segment", "batch", "jobs"):
+        if getattr(reading, name) != getattr(plain, name):
+            flag = "--" + name.replace("_", "-")
+            raise UsageError(f"{flag} with --mode sequential", "it is for --mode batched")
 
 
 def _replica(model: Model) -> Model:
