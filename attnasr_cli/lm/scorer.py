@@ -29,6 +29,8 @@ from attnasr_cli.lm.vocabulary import BORDER, UNKNOWN, Ints
 FULL_ROWS = 384  # contexts whose look-ahead of the whole trie is kept: about 0.5 MB each
 FIRST_ROWS = 8192  # contexts whose look-ahead of the first pieces is kept: about 1 kB each
 
+EMPTY_WORD = -20.0  # natural logarithm: two word marks with nothing between are no word
+
 
 class State(NamedTuple):
     """What a row has read."""
@@ -146,6 +148,7 @@ class NgramScorer:
         cost = np.where(word >= 0, known, unknown + self.unknown_penalty * pieces)
         empty = (node == ROOT) | (node == MARKED)
         close = np.where(empty, 0, np.where(node < 0, 0, cost) + self.word_bonus) - ahead
+        close = np.where((node == MARKED) & (pieces > 0), EMPTY_WORD - ahead, close)
         return close.astype(np.float32), self._after(context, node)
 
     def _arrays(self, state: State) -> tuple[Ints, Ints, Floats, Ints, Floats]:

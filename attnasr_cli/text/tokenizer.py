@@ -84,7 +84,7 @@ class CharTokenizer:
 
     def decode(self, tokens: Sequence[int]) -> str:
         pieces = [self._pieces[t] for t in tokens if t >= len(SPECIAL)]
-        return "".join(pieces).replace(SPACE, " ").strip()
+        return " ".join("".join(pieces).replace(SPACE, " ").split())
 
 
 def _marked(text: str) -> str:

@@ -190,3 +190,21 @@ def test_an_empty_vocabulary_leaves_only_unknown_words(model: NgramModel) -> Non
     scorer = NgramScorer(empty, SUBWORDS, encode_subwords, EOS, unknown_penalty=PENALTY)
     tokens = encode_subwords("the cat")
     assert math.isfinite(walk(scorer, [*tokens, EOS]))
+
+
+def test_two_word_marks_in_a_row_are_no_word(model: NgramModel) -> None:
+    pieces = [
+        "<blank>",
+        "<s>",
+        "</s>",
+        "<unk>",
+        *sorted({c for w in model.vocabulary.words for c in w}),
+    ]
+    pieces = [*dict.fromkeys(pieces), "▁"]
+    mark = pieces.index("▁")
+    scorer = NgramScorer(model, pieces, lambda text: [mark], 2)
+    state = scorer.advance(scorer.start(None, 1), torch.tensor([mark]))
+    scores = scorer.score(state)[0]
+    assert float(scores[mark]) < -15
+    assert float(scores[2]) < -15
+    assert float(scores.max()) > -5
