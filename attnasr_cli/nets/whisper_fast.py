@@ -16,7 +16,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from attnasr_cli.nets.whisper import Attention, Block, Whisper
+from attnasr_cli.nets.whisper import Whisper
+from attnasr_cli.nets.whisper_blocks import Attention, Block
 
 LOW = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
