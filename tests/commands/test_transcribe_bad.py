@@ -143,6 +143,17 @@ def test_wrong_command_lines(
     assert ran.out == ""
 
 
+@pytest.mark.parametrize(
+    "args", [["--help"], ["--show-config"], ["a.wav", "-f", "doc"], ["a.wav", "-f", "txt,srt"], []]
+)
+def test_no_torch_for_what_needs_none(args: list[str]) -> None:
+    program = (
+        "import sys; from attnasr_cli.app import main; "
+        f"main(['transcribe', *{args!r}]); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT, capture_output=True)
+
+
 def test_a_channel_that_is_not_there(run: Run, sound: Path) -> None:
     ran = run(sound, "--channel", 2)
     assert "no channel 2" in complaint(ran)
