@@ -16,7 +16,7 @@ _LAZY = {
     "Score": "attnasr_cli.scoring.wer",
 }
 
-__all__ = ["Recognizer", "Score", "Transcript", "__version__", "load"]  # noqa: F822
+__all__ = ["Recognizer", "Score", "Transcript", "__version__", "load"]
 
 
 def __getattr__(name: str) -> Any:
