@@ -50,9 +50,10 @@ def main() -> None:
         minute = np.zeros(60 * RATE, np.float32)
         minute[: 20 * RATE] = babble(20.0, 1)
         soundfile.write(folder / "minute.flac", minute, RATE)
-        with soundfile.SoundFile(folder / "long.flac", "w", RATE, 1) as file:
-            for _ in range(int(60 * args.hours)):
-                file.write(minute)
+        for recording, minutes in (("half.flac", 30), ("long.flac", int(60 * args.hours))):
+            with soundfile.SoundFile(folder / recording, "w", RATE, 1) as file:
+                for _ in range(minutes):
+                    file.write(minute)
         clips = folder / "clips"
         clips.mkdir()
         for i in range(10):
@@ -62,9 +63,10 @@ def main() -> None:
             (clips / f"{i}.flac").write_bytes((clips / f"{i % 10}.flac").read_bytes())
         many = peak_mb(clips, *options, folder / "many")
         short = peak_mb(folder / "minute.flac", *options, folder / "short")
+        half = peak_mb(folder / "half.flac", *options, folder / "half")
         long = peak_mb(folder / "long.flac", *options, folder / "long")
     print(f"10 files {few:.0f} MB, {args.files} files {many:.0f} MB: +{many - few:.0f} MB")
-    print(f"1 minute {short:.0f} MB, {args.hours:g} hours {long:.0f} MB: +{long - short:.0f} MB")
+    print(f"1 minute {short:.0f} MB, 30 minutes {half:.0f} MB, {args.hours:g} hours {long:.0f} MB")
 
 
 if __name__ == "__main__":

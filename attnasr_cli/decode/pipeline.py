@@ -23,8 +23,8 @@ from attnasr_cli.decode.reading import End, Job, Reader
 from attnasr_cli.errors import AttnasrError
 
 AHEAD = 64  # files that may be open or waiting
-BATCHES_IN_A_POOL = 6
-BUDGET_POOLS = 2  # pools of audio that may wait: one is decoded while the next is read
+BATCHES_IN_A_POOL = 4
+BUDGET_POOLS = 1  # pools of audio that may wait: one is decoded while the next is read
 
 
 @dataclass

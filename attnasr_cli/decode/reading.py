@@ -58,30 +58,42 @@ class End:
 
 
 class Budget:
-    """Seconds of audio that may wait. The job whose turn it is never waits: nothing locks."""
+    """Seconds of audio that may wait.
+
+    The job whose turn it is has the limit for itself alone, whatever those after it hold: it can
+    always go on when its own audio has been taken, so that nothing locks.
+    """
 
     def __init__(self, limit_s: float) -> None:
-        self.limit_s, self.held_s, self.turn = limit_s, 0.0, 0
+        self.limit_s, self.turn = limit_s, 0
+        self.held_s: dict[int, float] = {}
         self.stopped = False
         self.changed = threading.Condition()
 
     def take(self, number: int, seconds: float) -> None:
         """Wait for room; raises Skip where the whole run has been stopped."""
         with self.changed:
-            self.changed.wait_for(
-                lambda: self.stopped or number <= self.turn or self.held_s + seconds <= self.limit_s
-            )
+            self.changed.wait_for(lambda: self.stopped or self._fits(number, seconds))
             if self.stopped:
                 raise Skip
-            self.held_s += seconds
+            self.held_s[number] = self.held_s.get(number, 0.0) + seconds
 
-    def give(self, seconds: float) -> None:
+    def _fits(self, number: int, seconds: float) -> bool:
+        own = self.held_s.get(number, 0.0)
+        if number <= self.turn:
+            return own == 0.0 or own + seconds <= self.limit_s
+        return sum(self.held_s.values()) + seconds <= self.limit_s
+
+    def give(self, number: int, seconds: float) -> None:
+        """A segment has been taken out of the queue."""
         with self.changed:
-            self.held_s -= seconds
+            left = self.held_s.get(number, 0.0) - seconds
+            self.held_s[number] = left if left > 1e-6 else 0.0
             self.changed.notify_all()
 
     def set_turn(self, number: int) -> None:
         with self.changed:
+            self.held_s = {n: held for n, held in self.held_s.items() if held and n >= number}
             self.turn = number
             self.changed.notify_all()
 
@@ -125,7 +137,7 @@ class Reader:
                 del self.queues[number]
                 yield item
                 return
-            self.budget.give(item.duration_s)
+            self.budget.give(number, item.duration_s)
             yield item
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -19,7 +20,7 @@ from attnasr_cli.audio.segment import SegmentConfig
 from attnasr_cli.decode import pipeline
 from attnasr_cli.decode.decoded import Decoded, Piece
 from attnasr_cli.decode.packing import pack
-from attnasr_cli.decode.reading import Job
+from attnasr_cli.decode.reading import Budget, Job, Skip
 from attnasr_cli.decode.recognizer import Recognizer, load
 from attnasr_cli.decode.stitch import stitch
 from attnasr_cli.errors import AttnasrError, AudioError, UsageError
@@ -267,6 +268,42 @@ def test_waiting_work_is_flushed_when_no_more_is_there_yet(recordings: list[Path
     for result in pipeline.run(jobs(), [Echo()], cut, 1e6, 1):
         seen.append(str(result.job.path))
     assert seen == [str(recordings[0]), str(recordings[1])]
+
+
+def test_no_more_audio_waits_than_the_budget_allows() -> None:
+    """A long recording that is read faster than it is decoded is held back, too."""
+    import threading
+
+    budget = Budget(10.0)
+    passed: list[tuple[int, float]] = []
+
+    def take(number: int) -> None:
+        with contextlib.suppress(Skip):
+            for _ in range(100):
+                budget.take(number, 3.0)
+                passed.append((number, 3.0))
+
+    threads = [threading.Thread(target=take, args=(n,)) for n in (0, 1, 2)]
+    for thread in threads:
+        thread.start()
+
+    def wait_for_first(seconds: float) -> None:
+        deadline = time.monotonic() + 20.0
+        while sum(s for n, s in passed if n == 0) < seconds:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+
+    wait_for_first(9.0)  # it is its turn: the limit for itself
+    time.sleep(0.02)
+    for i in range(20):
+        assert sum(s for n, s in passed if n == 0) == 9.0 + 3.0 * i
+        assert sum(s for n, s in passed if n > 0) <= 10.0
+        budget.give(0, 3.0)
+        wait_for_first(12.0 + 3.0 * i)
+    budget.stop()
+    for thread in threads:
+        thread.join(5.0)
+        assert not thread.is_alive()
 
 
 def test_leaving_early_ends_the_threads(recordings: list[Path]) -> None:
