@@ -12,7 +12,7 @@ from attnasr_cli.text.tokenizer import SPACE, Tokenizer
 if TYPE_CHECKING:
     from attnasr_cli.decode.align import Spans
 
-LEAD_S = 0.04
+LEAD_S = 0.06
 """A CTC head fires inside a token, not at its onset: words are taken to begin this much earlier."""
 TAIL_S = 0.08
 """and to last this much longer, where the next one leaves room"""
