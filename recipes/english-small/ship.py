@@ -22,7 +22,7 @@ DECODING = DecodingConfig(
     beams=10,
     ctc_weight=0.85,
     lm_weight=0.55,
-    word_bonus=0.0,
+    word_bonus=-3.0,
     unknown_penalty=-4.0,
 )
 
