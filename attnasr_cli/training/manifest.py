@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,9 +119,9 @@ def _jsonl(path: Path) -> Iterator[Utterance]:
         yield _row(row, path, where)
 
 
-def _need(path: Path, columns: object, where: str = "") -> None:
+def _need(path: Path, columns: Container[str], where: str = "") -> None:
     for name in ("path", "text"):
-        if name not in columns:  # type: ignore[operator]
+        if name not in columns:
             raise DataError(f"{where or path}: no column {name!r}", "wanted: path, text, maybe id")
 
 
