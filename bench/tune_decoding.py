@@ -20,6 +20,7 @@ from attnasr_cli.checkpoint.folder import load_model
 from attnasr_cli.decode.packing import pack
 from attnasr_cli.decode.scorers import CtcPrefixScorer, Scorer
 from attnasr_cli.decode.search import SearchConfig, search
+from attnasr_cli.decode.written import written_text
 from attnasr_cli.lm.scorer import NgramScorer
 from attnasr_cli.registry import find
 from attnasr_cli.scoring.wer import score_pairs
@@ -55,7 +56,8 @@ def main() -> None:
     file = args.lm_file or model.lm_path
     lm = None
     if file and any(args.lm):
-        lm = NgramScorer(file, tokenizer.pieces, tokenizer.encode, tokenizer.eos)
+        spoken = getattr(tokenizer, "spoken", None)
+        lm = NgramScorer(file, tokenizer.pieces, tokenizer.encode, tokenizer.eos, spoken=spoken)
     audio_s = sum(len(s) for s in samples) / SAMPLE_RATE_HZ
     grid = itertools.product(args.beams, args.ctc, args.lm, args.bonus, args.unknown)
     for beams, ctc, weight, bonus, unknown in grid:
@@ -74,7 +76,9 @@ def main() -> None:
             with torch.autocast("cpu", torch.bfloat16):
                 found = search(net, memory, prompt, tokenizer.eos, limits, config, (), scorers)
             for i, best in zip(batch, found, strict=True):
-                hypotheses[utterances[i].id] = tokenizer.decode(best[0].tokens)
+                hypotheses[utterances[i].id] = written_text(
+                    tokenizer, lm if weight else None, best[0].tokens
+                )
         took = time.perf_counter() - began
         score = score_pairs(references, hypotheses, "lower")
         print(

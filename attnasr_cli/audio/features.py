@@ -86,8 +86,9 @@ class LogMel:
         return pad([log_mel(samples, self.config) for samples in segments])
 
 
-def pad(features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """list of (T, F) → (B, T, F) padded with zeros, lengths (B,)."""
+def pad(features: Sequence[Tensor], frames: int = 0) -> tuple[Tensor, Tensor]:
+    """list of (T, F) → (B, T, F) padded with zeros, T ≥ ``frames``; lengths (B,)."""
     lengths = torch.tensor([f.shape[0] for f in features])
     batch = torch.nn.utils.rnn.pad_sequence(list(features), batch_first=True)
-    return batch, lengths
+    more = max(frames - batch.shape[1], 0)
+    return torch.nn.functional.pad(batch, (0, 0, 0, more)), lengths

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -57,6 +58,8 @@ def train(
         figure = f", perplexity {held.perplexity:.1f}" if held else ""
         console.result(f"{out}: language model of {report.bytes / 1e6:.1f} MB{figure}")
         return 0
+    # oneDNN keeps the code that it made for so many shapes; 1024 are too few for a run's.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16384")
     from attnasr_cli.training.recipe import read_recipe
 
     plan = read_recipe(recipe, change or [])

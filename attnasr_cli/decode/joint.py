@@ -20,6 +20,7 @@ from attnasr_cli.decode.packing import pack
 from attnasr_cli.decode.scorers import CtcPrefixScorer, Scorer
 from attnasr_cli.decode.search import Hypothesis, SearchConfig, search
 from attnasr_cli.decode.words import spaced, words_of
+from attnasr_cli.decode.written import written_text, written_words
 from attnasr_cli.device import Placement
 from attnasr_cli.errors import ModelError, UsageError
 from attnasr_cli.nets.protocol import Memory, map_tree, select
@@ -130,7 +131,7 @@ class JointDecoder:
     ) -> Decoded:
         """What the search found for utterance i of a batch."""
         best = hypotheses[0]
-        text = self.model.tokenizer.decode(best.tokens)
+        text = self._text(best.tokens)
         average = best.log_prob / (len(best.tokens) + 1)  # the end token counts too
         ratio = compression_ratio(text) if text else 0.0
         if not text or average < self.model.decoding.min_logprob:
@@ -143,8 +144,7 @@ class JointDecoder:
         extra: dict[str, Any] = {}
         if self.settings["nbest"] > 1:
             extra["alternatives"] = [
-                {"text": self.model.tokenizer.decode(h.tokens), "score": round(h.score, 3)}
-                for h in hypotheses
+                {"text": self._text(h.tokens), "score": round(h.score, 3)} for h in hypotheses
             ]
         suspect = _suspect(best, average, ratio)
         language = self.model.header.languages[0] if self.model.header.languages else None
@@ -156,6 +156,9 @@ class JointDecoder:
             language=language,
             extra=extra,
         )
+
+    def _text(self, tokens: Sequence[int]) -> str:
+        return written_text(self.model.tokenizer, self.lm, tokens)
 
     def _words(
         self, i: int, best: Hypothesis, duration_s: float, memory: Memory, logits: Tensor | None
@@ -176,6 +179,7 @@ class JointDecoder:
             memory.step_s,
             duration_s,
             self.model.tokenizer,
+            texts=written_words(self.model.tokenizer, self.lm, best.tokens),
         )
 
 
@@ -243,4 +247,5 @@ def _language_model(model: Model, weight: float) -> NgramScorer | None:
         weight=weight,
         word_bonus=model.decoding.word_bonus,
         unknown_penalty=model.decoding.unknown_penalty,
+        spoken=getattr(model.tokenizer, "spoken", None),
     )

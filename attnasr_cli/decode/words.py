@@ -67,14 +67,18 @@ def words_of(
     tokenizer: Tokenizer,
     lead_s: float = LEAD_S,
     tail_s: float = TAIL_S,
+    texts: Sequence[str] | None = None,
 ) -> list[Word]:
-    """Words with times in seconds from the segment's start. step_s: seconds a memory position."""
+    """Words with times in seconds from the segment's start. step_s: seconds a memory position.
+
+    ``texts``: the words, where the tokenizer alone does not know how they are written.
+    """
     groups = group(tokens, tokenizer.pieces)
     pieces = tokenizer.pieces
     found: list[Word] = []
     edges: list[tuple[float, float, str, float]] = []
-    for indices in groups:
-        text = tokenizer.decode([tokens[i] for i in indices])
+    for n, indices in enumerate(groups):
+        text = texts[n] if texts is not None else tokenizer.decode([tokens[i] for i in indices])
         if not text:
             continue
         spoken = [i for i in indices if pieces[tokens[i]] != SPACE] or indices

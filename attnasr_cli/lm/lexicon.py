@@ -1,5 +1,8 @@
 """The words of a language model as a trie of characters, and the steps of token pieces in it.
 
+Where the tokens are sounds, the characters are phones: a word may then stand in several places, one
+for each of its pronunciations, and several words in one (K of them at most).
+
 A word is the word-start mark ``▁`` and its letters. A piece such as ``▁th`` or ``ing`` leads from a
 node to the node that is so many characters further down, so a word is found whichever pieces spell
 it: in its canonical segmentation or in another. A tokenizer of single characters with a space has
@@ -11,7 +14,7 @@ what look-ahead values are kept for: a tail without branches is one group.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +24,7 @@ from attnasr_cli.lm.vocabulary import SPECIAL, Ints
 MARK = "▁"
 MARKS = (MARK, " ", "|", "<space>")  # pieces and first characters that begin a word
 ROOT, MARKED = 0, 1  # before a word; after the mark
+HOMOPHONES = 6  # words kept for one pronunciation, the most frequent
 BASE = np.uint64(0x9E3779B97F4A7C15)  # odd: hashes of strings, character by character
 
 
@@ -35,28 +39,41 @@ class Lexicon:
     """Where each piece leads from each node, and which nodes are words."""
 
     def __init__(
-        self, words: Sequence[str], pieces: Sequence[str], encode: Callable[[str], list[int]]
+        self,
+        words: Sequence[str],
+        pieces: Sequence[str],
+        encode: Callable[[str], list[int]],
+        spoken: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        """``words``: all of the vocabulary, the special ones too. ``encode``: text to piece ids."""
+        """``words``: all of the vocabulary, the special ones too. ``encode``: text to piece ids.
+
+        ``spoken``: how each word is pronounced, for pieces that are phones; a word without a
+        pronunciation is not in the trie.
+        """
         self.pieces = len(pieces)
         texts = [normalise(piece) for piece in pieces]
         self.starts = np.array([text.startswith(MARK) for text in texts])
         """(V,) true where a piece begins a word"""
-        self._grow(words)
+        own = range(len(SPECIAL), len(words))
+        if spoken is None:
+            entries = [(words[i], i) for i in own]
+        else:
+            entries = [(way, i) for i in own for way in spoken.get(words[i], ())]
+        self._grow(sorted(entries), len(words))
         self._connect(texts)
         self._group()
         first = encode(words[len(SPECIAL)]) if len(words) > len(SPECIAL) else []
         self.start = ROOT if not first or self.starts[first[0]] else MARKED
         """the node at the beginning of a sentence"""
 
-    def _grow(self, words: Sequence[str]) -> None:
-        """The nodes: every different beginning of a word, depth by depth."""
-        ids = sorted(range(len(SPECIAL), len(words)), key=words.__getitem__)
-        depth = max((len(words[i]) for i in ids), default=0) + 1
-        marked = np.array([MARK + words[i] for i in ids], f"<U{depth}")
-        # (W', depth) code points, 0 after the end
+    def _grow(self, entries: Sequence[tuple[str, int]], size: int) -> None:
+        """The nodes: every different beginning of an entry (text, word id), depth by depth."""
+        ids = np.array([word for _, word in entries], np.int64)
+        depth = max((len(text) for text, _ in entries), default=0) + 1
+        marked = np.array([MARK + text for text, _ in entries], f"<U{depth}")
+        # (E, depth) code points, 0 after the end
         letters = marked.view("<u4").reshape(len(ids), depth)
-        nodes = np.zeros((len(ids), depth), np.int64)  # (W', depth) the node of each beginning
+        nodes = np.zeros((len(ids), depth), np.int64)  # (E, depth) the node of each beginning
         differs = np.zeros(len(ids), bool)
         differs[:1] = True
         parent, character = [np.array([-1])], [np.array([0], np.uint32)]
@@ -75,13 +92,18 @@ class Lexicon:
             count += len(new)
         self.parent, self.character = np.concatenate(parent), np.concatenate(character)
         self.low, self.high = np.concatenate(low), np.concatenate(high)
-        self.word = np.full(max(count, 2), -1, np.int64)
-        """(N,) id of the word that ends at a node, or -1"""
         lengths = (letters > 0).sum(1)
-        self.word[nodes[np.arange(len(ids)), lengths - 1]] = ids
-        self.nodes = np.full((len(words), depth), -1, np.int64)
-        """(W, depth) the nodes on the way to each word, -1 after its end"""
-        self.nodes[ids] = nodes
+        ends = nodes[np.arange(len(ids)), lengths - 1]
+        place = _rank(ends)  # entries are sorted, so the more frequent of two homophones is first
+        self.words = np.full((max(count, 2), min(place.max(initial=0) + 1, HOMOPHONES)), -1)
+        """(N, K) ids of the words that end at a node, then -1"""
+        kept = place < HOMOPHONES
+        self.words[ends[kept], place[kept]] = ids[kept]
+        variant = _rank(ids)
+        ways = np.full((size, int(variant.max(initial=0)) + 1, depth), -1, np.int64)
+        ways[ids, variant] = nodes
+        self.nodes = ways.reshape(size, -1)
+        """(W, ways · depth) the nodes on all ways to each word, -1 after the end of each"""
         self.size = count
 
     @staticmethod
@@ -133,7 +155,7 @@ class Lexicon:
 
     def _group(self) -> None:
         """Nodes with the same words below them share a number."""
-        keys = self.low * (len(self.nodes) + 1) + self.high
+        keys = self.low * (int(self.high.max(initial=0)) + 1) + self.high
         unique, group = np.unique(keys, return_inverse=True)
         self.group: Ints = group.astype(np.int64)
         """(N,)"""
@@ -160,10 +182,21 @@ class Lexicon:
         return rows, self.piece[at], self.target[at]
 
 
+def _rank(values: Ints) -> Ints:
+    """How many equal values stand before each one (E,)."""
+    order = np.argsort(values, kind="stable")
+    ranked = values[order]
+    first = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1]))[: len(values)]
+    size = np.diff(np.append(first, len(values)))
+    rank = np.empty(len(values), np.int64)
+    rank[order] = np.arange(len(values)) - np.repeat(first, size)
+    return rank
+
+
 def paths(nodes: Ints, column: Ints, columns: int) -> npt.NDArray[np.int64]:
     """The columns on the way to each word: (W, P), padded with ``columns``.
 
-    nodes (W, depth) from Lexicon.nodes; column (N,): a node's column, or -1.
+    nodes (W, …) from Lexicon.nodes; column (N,): a node's column, or -1.
     """
     way = np.where(nodes >= 0, column[np.maximum(nodes, 0)], -1)
     way[:, 1:][way[:, 1:] == way[:, :-1]] = -1

@@ -12,7 +12,7 @@ of its pieces. R rows, V pieces.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from attnasr_cli.lm.homophones import likeliest
 from attnasr_cli.lm.lexicon import MARKED, ROOT, Lexicon, paths
 from attnasr_cli.lm.lookahead import LookAhead
 from attnasr_cli.lm.ngram import Floats, NgramModel
@@ -60,8 +61,10 @@ class NgramScorer:
         weight: float = 0.3,
         word_bonus: float = 0.0,
         unknown_penalty: float = -4.0,
+        spoken: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         """``encode``: text to piece ids (asked once, how a sentence begins). ``eos``: a piece id.
+        ``spoken``: the pronunciations of words, where the pieces are phones.
 
         ``word_bonus`` is added to every complete word and ``unknown_penalty`` to every piece of an
         unknown one: natural logarithms, before the search multiplies with ``weight``.
@@ -69,7 +72,7 @@ class NgramScorer:
         self.model = model if isinstance(model, NgramModel) else load_model(Path(model))
         self.weight, self.eos = weight, eos
         self.word_bonus, self.unknown_penalty = word_bonus, unknown_penalty
-        self.lexicon = Lexicon(self.model.vocabulary.words, pieces, encode)
+        self.lexicon = Lexicon(self.model.vocabulary.words, pieces, encode, spoken)
         lexicon = self.lexicon
         self.starts = lexicon.starts.copy()
         self.starts[eos] = False
@@ -119,7 +122,7 @@ class NgramScorer:
         token = tokens.detach().cpu().numpy().astype(np.int64)
         begins = self.starts[token]
         if begins.any():
-            after = self._after(context, node)
+            after = self._after(context, node, self._ending(context, node)[0])
             context = np.where(begins[:, None], after, context)
             asked = np.full((len(token), 1), UNKNOWN)
             unknown = np.where(begins, self.model.log_prob(context, asked)[:, 0], unknown)
@@ -132,24 +135,48 @@ class NgramScorer:
             ahead[inside] = self.full.some_columns(context, inside, group)
         return self._state(context, node, ahead, pieces, unknown, state.node.device)
 
-    def _after(self, context: Ints, node: Ints) -> Ints:
+    def words(self, tokens: Sequence[int]) -> list[str | None]:
+        """The words that the tokens are, the most probable of those that sound alike; None for a
+        word that is not in the vocabulary."""
+        places: list[Ints] = []
+        for token in tokens:
+            if self.starts[token] or not places:
+                places.append(np.array([self.lexicon.start if not places else ROOT]))
+            places[-1] = self.lexicon.step(places[-1], np.array([token]))
+        node = np.array([place[0] for place in places], np.int64)
+        choices = np.where(node[:, None] < 0, -1, self.lexicon.words[node])
+        chosen = likeliest(self.model, [row[row >= 0].tolist() for row in choices])
+        return [None if i == UNKNOWN else self.model.vocabulary.words[i] for i in chosen]
+
+    def _ending(self, context: Ints, node: Ints) -> tuple[Ints, Floats]:
+        """The word (R,) that ends at each node, or -1, and its log probability; of several that
+        sound alike the most probable one."""
+        choices = np.where(node[:, None] < 0, -1, self.lexicon.words[node])  # (R, K)
+        choices = choices[:, : max(int((choices >= 0).sum(1).max(initial=1)), 1)]
+        log_prob = self.model.log_prob(context, np.maximum(choices, 0))
+        if choices.shape[1] == 1:
+            return choices[:, 0], log_prob[:, 0]
+        log_prob = np.where(choices < 0, np.float32(-np.inf), log_prob)
+        best = log_prob.argmax(1)[:, None]
+        word = np.take_along_axis(choices, best, 1)[:, 0]
+        return word, np.take_along_axis(log_prob, best, 1)[:, 0]
+
+    def _after(self, context: Ints, node: Ints, word: Ints) -> Ints:
         """The contexts (R, n-1) when the word in progress, if there is one, ends here."""
-        word = np.where(node < 0, UNKNOWN, self.lexicon.word[node])
-        word = np.where(word < 0, UNKNOWN, word)
         empty = (node == ROOT) | (node == MARKED)
-        return np.where(empty[:, None], context, self.model.extend(context, word))
+        extended = self.model.extend(context, np.where(word < 0, UNKNOWN, word))
+        return np.where(empty[:, None], context, extended)
 
     def _close(
         self, context: Ints, node: Ints, ahead: Floats, pieces: Ints, unknown: Floats
     ) -> tuple[Floats, Ints]:
         """What the end of the word in progress adds (R,), and the contexts after it (R, n-1)."""
-        word = np.where(node < 0, -1, self.lexicon.word[node])
-        known = self.model.log_prob(context, np.maximum(word, 0)[:, None])[:, 0]
+        word, known = self._ending(context, node)
         cost = np.where(word >= 0, known, unknown + self.unknown_penalty * pieces)
         empty = (node == ROOT) | (node == MARKED)
         close = np.where(empty, 0, np.where(node < 0, 0, cost) + self.word_bonus) - ahead
         close = np.where((node == MARKED) & (pieces > 0), EMPTY_WORD - ahead, close)
-        return close.astype(np.float32), self._after(context, node)
+        return close.astype(np.float32), self._after(context, node, word)
 
     def _arrays(self, state: State) -> tuple[Ints, Ints, Floats, Ints, Floats]:
         context, node, ahead, pieces, unknown = (leaf.detach().cpu().numpy() for leaf in state)

@@ -1,6 +1,7 @@
-"""Text to token ids and back, for any script: single characters, or sentencepiece BPE.
+"""Text to token ids and back, for any script: single characters, or sentencepiece BPE. The phones
+of a lexicon are in ``phones.py``.
 
-Ids 0 to 2 are the same in both: 0 the blank of CTC (and padding), 1 the start, 2 the end; 3 stands
+Ids 0 to 2 are the same in all: 0 the blank of CTC (and padding), 1 the start, 2 the end; 3 stands
 for what the vocabulary cannot write.
 """
 
@@ -165,9 +166,10 @@ def load_tokenizer(path: Path) -> Tokenizer:
 
     Raises ModelError where the file is missing or damaged.
     """
-    kinds: dict[str, type[CharTokenizer] | type[BpeTokenizer]] = {
-        CharTokenizer.file_name: CharTokenizer,
-        BpeTokenizer.file_name: BpeTokenizer,
+    from attnasr_cli.text.phones import PhoneTokenizer
+
+    kinds: dict[str, type[CharTokenizer] | type[BpeTokenizer] | type[PhoneTokenizer]] = {
+        cls.file_name: cls for cls in (CharTokenizer, BpeTokenizer, PhoneTokenizer)
     }
     if path.name not in kinds:
         raise ModelError(f"unknown tokenizer file {path.name}", f"known: {', '.join(kinds)}")

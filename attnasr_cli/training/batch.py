@@ -1,4 +1,8 @@
-"""Batches by seconds of audio: utterances of like length together, in a seeded order."""
+"""Batches by seconds of audio: utterances of like length together, in a seeded order.
+
+Lengths are padded up to a grid, so that a run meets a few dozen shapes and not thousands: a CPU's
+matrix library prepares code for every new shape, which took a third of the time of training.
+"""
 
 from __future__ import annotations
 
@@ -9,35 +13,55 @@ import numpy as np
 Batch = list[tuple[int, int]]
 """(utterance, speed) indices"""
 
+FIRST, RATIO, MULTIPLE = 48, 1.08, 8  # frames of the shortest length, and the steps from there
+
+
+def grid(longest: int) -> np.ndarray:
+    """The lengths in frames that batches are padded to, up to the first not below ``longest``."""
+    lengths = [FIRST]
+    while lengths[-1] < longest:
+        lengths.append(-(-int(lengths[-1] * RATIO + 1) // MULTIPLE) * MULTIPLE)
+    return np.array(lengths)
+
+
+def padded_length(frames: int) -> int:
+    """What a batch whose longest utterance has so many frames is padded to."""
+    return int(grid(frames)[-1])
+
 
 def epoch_batches(
-    lengths: Sequence[np.ndarray], allowed: np.ndarray, frames: int, seed: int, epoch: int
+    lengths: Sequence[np.ndarray],
+    allowed: np.ndarray,
+    frames: int,
+    seed: int,
+    epoch: int,
+    together: int = 1,
 ) -> list[Batch]:
     """All batches of one epoch, in the order of training.
 
     lengths: for each speed the frames (utterances,) of every utterance; allowed (utterances,) bool;
     frames: the most that a batch may hold, padding included. Each utterance appears once, at a
-    speed drawn for this epoch. The same arguments always give the same batches.
+    speed drawn for this epoch. ``together``: so many batches in a row are of like length, for
+    processes that wait for each other. The same arguments always give the same batches.
     """
     draw = np.random.default_rng([seed, epoch])
     chosen = np.flatnonzero(allowed)
     speeds = draw.integers(len(lengths), size=len(chosen))
     table = np.stack(lengths)  # (speeds, utterances)
     sizes = table[speeds, chosen]
-    # Lengths are blurred by up to a tenth, so that neighbours change from epoch to epoch.
-    order = np.argsort(sizes * draw.uniform(0.9, 1.0, len(chosen)), kind="stable")
+    mixed = draw.permutation(len(chosen))
+    mixed = mixed[sizes[mixed] > 0]
+    steps = grid(int(sizes.max(initial=0)))
+    step = np.searchsorted(steps, sizes)
     batches: list[Batch] = []
-    batch: Batch = []
-    longest = 0
-    for i in order:
-        size = int(sizes[i])
-        if size == 0:
-            continue
-        if batch and max(longest, size) * (len(batch) + 1) > frames:
-            batches.append(batch)
-            batch, longest = [], 0
-        batch.append((int(chosen[i]), int(speeds[i])))
-        longest = max(longest, size)
-    if batch:
-        batches.append(batch)
-    return [batches[i] for i in draw.permutation(len(batches))]
+    waiting: Batch = []  # what did not fill a batch goes with the next longer ones
+    for k, padded in enumerate(steps.tolist()):
+        waiting += [(int(chosen[i]), int(speeds[i])) for i in mixed[step[mixed] == k]]
+        count = max(frames // padded, 1)
+        while len(waiting) >= count:
+            batches.append(waiting[:count])
+            waiting = waiting[count:]
+    if waiting:
+        batches.append(waiting)
+    groups = [batches[i : i + together] for i in range(0, len(batches), together)]
+    return [batch for i in draw.permutation(len(groups)) for batch in groups[i]]

@@ -23,7 +23,7 @@ from attnasr_cli.nets.protocol import Net
 from attnasr_cli.scoring.wer import Score, score_pairs
 from attnasr_cli.text.tokenizer import Tokenizer
 from attnasr_cli.training.augment import spec_augment
-from attnasr_cli.training.batch import Batch, epoch_batches
+from attnasr_cli.training.batch import Batch, epoch_batches, padded_length
 from attnasr_cli.training.corpus import Corpus
 from attnasr_cli.training.evaluate import texts_of
 from attnasr_cli.training.loss import Losses, losses
@@ -106,7 +106,7 @@ class Loop:
     def _step(self, batch: Batch) -> tuple[Losses, float]:
         """One update; returns the losses and the seconds of audio."""
         rows = [self.train.caches[speed].get(i) for i, speed in batch]
-        features, lengths = pad(rows)
+        features, lengths = pad(rows, padded_length(max(r.shape[0] for r in rows)))
         # One seed for each update: a run that is continued draws what an unbroken one would.
         seed = (self.recipe.run.seed * 1_000_003 + self.progress.update) * 64 + self.team.rank
         self.generator.manual_seed(seed)
@@ -161,6 +161,7 @@ class Loop:
                 round(size * FRAMES_PER_S),
                 self.recipe.run.seed * 2 + at.stage,
                 at.epoch,
+                self.team.size,
             )
             while at.index < len(batches):
                 at.index += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,19 @@ class TextConfig:
     """``[text]``: the tokenizer."""
 
     kind: str = "bpe"
-    """bpe, unigram or char"""
+    """bpe, unigram, char, or phones"""
     vocab: int = 256
     """pieces for bpe and unigram"""
     normalizer: str = "lower"
     """of the training text: none or lower (lower case, single spaces)"""
+    lexicon: str = ""
+    """for phones: the pronouncing lexicon, relative to the recipe"""
 
     def __post_init__(self) -> None:
-        if self.kind not in ("bpe", "unigram", "char"):
-            raise ValueError(f"kind is {self.kind!r}; use bpe, unigram or char")
+        if self.kind not in ("bpe", "unigram", "char", "phones"):
+            raise ValueError(f"kind is {self.kind!r}; use bpe, unigram, char or phones")
+        if bool(self.lexicon) != (self.kind == "phones"):
+            raise ValueError("a lexicon belongs to kind = 'phones', and it to a lexicon")
         if self.normalizer not in ("none", "lower"):
             raise ValueError(f"normalizer is {self.normalizer!r}; use none or lower")
 
@@ -129,7 +133,9 @@ class InitConfig:
     """``[init]``: start from a model's weights."""
 
     model: str
-    """name or folder of a model with the same net and sizes; its tokenizer is kept"""
+    """name or folder of a model with the same net and sizes"""
+    keep_tokenizer: bool = True
+    """false: the tokenizer is made anew by [text], and what depends on it starts from nothing"""
 
 
 @dataclass(frozen=True)
@@ -172,7 +178,11 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
         raise UsageError(f"{path} is not a recipe: {problem}", "a recipe is a TOML file") from None
     for change in changes:
         _apply(table, change)
-    return from_table(Recipe, table, str(path), UsageError)
+    recipe = from_table(Recipe, table, str(path), UsageError)
+    if recipe.text.lexicon:
+        there = replace(recipe.text, lexicon=str(path.parent / recipe.text.lexicon))
+        recipe = replace(recipe, text=there)
+    return recipe
 
 
 def _apply(table: dict[str, Any], change: str) -> None:

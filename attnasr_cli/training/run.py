@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from attnasr_cli.errors import UsageError
 from attnasr_cli.nets import find_net
 from attnasr_cli.nets.protocol import Net
 from attnasr_cli.scoring.wer import Score
+from attnasr_cli.text.phones import PhoneTokenizer
 from attnasr_cli.text.tokenizer import BpeTokenizer, CharTokenizer, Tokenizer, load_tokenizer
 from attnasr_cli.training.corpus import Corpus, open_corpus, read_corpora
 from attnasr_cli.training.loop import Loop
@@ -47,13 +49,19 @@ def train(
     def prepare() -> tuple[Corpus, Corpus, Tokenizer]:
         utterances = read_corpora(train_paths, recipe.text.normalizer)
         dev_utterances = read_corpora(dev_paths, recipe.text.normalizer)
-        tokenizer = start.tokenizer if start else _tokenizer(recipe, utterances, out)
+        kept = start is not None and recipe.init is not None and recipe.init.keep_tokenizer
+        tokenizer = start.tokenizer if start and kept else _tokenizer(recipe, utterances, out)
         dev = open_corpus(folder, dev_utterances, recipe.features, [1.0], "dev")
         corpus = open_corpus(folder, utterances, recipe.features, recipe.data.speeds, "train")
         return corpus, dev, tokenizer
 
     corpus, dev, tokenizer = team.in_turn(prepare)
-    net = start.net if start else _net(recipe, tokenizer)
+    if start is None:
+        net = _net(recipe, tokenizer)
+    elif tokenizer is start.tokenizer:
+        net = start.net
+    else:
+        net = _transferred(start, tokenizer, recipe.run.seed)
     size = sum(p.numel() for p in net.parameters()) / 1e6
     console.note(
         f"{recipe.net} with {size:.1f} M parameters, {tokenizer.vocab_size} tokens; "
@@ -80,7 +88,7 @@ def _start_model(recipe: Recipe) -> Model | None:
 
 def _tokenizer(recipe: Recipe, utterances: list[Utterance], out: Path) -> Tokenizer:
     """Trained on the texts; a run that is continued keeps the one that it began with."""
-    for name in (CharTokenizer.file_name, BpeTokenizer.file_name):
+    for name in (CharTokenizer.file_name, BpeTokenizer.file_name, PhoneTokenizer.file_name):
         kept = out / "train" / name
         if kept.is_file():
             return load_tokenizer(kept)
@@ -88,12 +96,37 @@ def _tokenizer(recipe: Recipe, utterances: list[Utterance], out: Path) -> Tokeni
     tokenizer: Tokenizer
     if recipe.text.kind == "char":
         tokenizer = CharTokenizer.train(texts)
+    elif recipe.text.kind == "phones":
+        tokenizer = PhoneTokenizer.read(Path(recipe.text.lexicon))
+        _warn_of_unknown(tokenizer, texts)
     else:
         tokenizer = BpeTokenizer.train(texts, recipe.text.vocab, recipe.text.kind)
     from attnasr_cli.files import write_bytes
 
     write_bytes(out / "train" / tokenizer.file_name, tokenizer.to_bytes())
     return tokenizer
+
+
+def _warn_of_unknown(tokenizer: PhoneTokenizer, texts: list[str]) -> None:
+    words = Counter(word for text in texts for word in text.split())
+    unknown = [word for word in words if word not in tokenizer.spoken]
+    if unknown:
+        share = sum(words[word] for word in unknown) / sum(words.values())
+        shown = ", ".join(sorted(unknown, key=lambda word: -words[word])[:5])
+        console.warn(f"{share:.1%} of the words are not in the lexicon: {shown} …")
+
+
+def _transferred(start: Model, tokenizer: Tokenizer, seed: int) -> Net:
+    """The net of a model with another tokenizer: what does not depend on that is kept."""
+    torch.manual_seed(seed)
+    config = {**start.header.config, "vocab": tokenizer.vocab_size}
+    net = build_net(start.header.net, config, "the model of [init]")
+    own, old = net.state_dict(), start.net.state_dict()
+    fitting = {k: v for k, v in old.items() if k in own and v.shape == own[k].shape}
+    net.load_state_dict(fitting, strict=False)
+    fresh = sorted({name.rsplit(".", 1)[0] for name in set(own) - set(fitting)})
+    console.note(f"from nothing, as the tokenizer is another: {', '.join(fresh)}")
+    return net
 
 
 def _net(recipe: Recipe, tokenizer: Tokenizer) -> Net:

@@ -171,7 +171,7 @@ def test_lexicon_finds_every_word_and_step(model: NgramModel) -> None:
         for piece in encode_subwords(word):
             node = lexicon.step(node, np.array([piece]))
         assert node[0] > 0
-        assert lexicon.word[node[0]] == i
+        assert lexicon.words[node[0]].tolist() == [i]
         assert lexicon.group[node[0]] in lexicon.group[lexicon.nodes[i][lexicon.nodes[i] >= 0]]
     rows, pieces, targets = lexicon.steps(np.arange(-1, lexicon.size))
     np.testing.assert_array_equal(lexicon.step(rows - 1, pieces), targets)

@@ -1,0 +1,30 @@
+"""From tokens to what is written, also where tokens are sounds and words sound alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from attnasr_cli.text.phones import PhoneTokenizer
+from attnasr_cli.text.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from attnasr_cli.lm.scorer import NgramScorer
+
+
+def written_text(tokenizer: Tokenizer, lm: NgramScorer | None, tokens: Sequence[int]) -> str:
+    """The text of tokens."""
+    words = written_words(tokenizer, lm, tokens)
+    return tokenizer.decode(tokens) if words is None else " ".join(words)
+
+
+def written_words(
+    tokenizer: Tokenizer, lm: NgramScorer | None, tokens: Sequence[int]
+) -> list[str] | None:
+    """The words, where tokens are sounds: those that sound alike are told apart by the language
+    model, without one by their frequency. None for a tokenizer that spells."""
+    if not isinstance(tokenizer, PhoneTokenizer):
+        return None
+    sounds = tokenizer.spoken_words(tokens)
+    words = lm.words(tokens) if lm is not None else [None] * len(sounds)
+    return [word or tokenizer.word(s) for word, s in zip(words, sounds, strict=True)]

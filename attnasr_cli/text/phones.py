@@ -1,0 +1,133 @@
+"""Text as the sounds of its words: a pronouncing lexicon is the tokenizer.
+
+With few hours of speech a net learns sounds long before it learns English spelling, and the
+spelling is known already. Each phone is one token inside a word and another one at its beginning.
+The file is that of the CMU Pronouncing Dictionary, a word and its phones on a line, more frequent
+words first and the usual pronunciation of a word first; its first line names the phones:
+
+    # phones: AA AE AH …
+    the DH AH
+    the DH IY
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from attnasr_cli.errors import DataError
+from attnasr_cli.text.tokenizer import BOS, EOS, SPACE, SPECIAL, UNKNOWN
+
+HEADER = "# phones:"
+# One character for a phone, so that a pronunciation is a string: IPA where that has one.
+ARPABET = (
+    "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W "
+    "Y Z ZH"
+)
+SYMBOLS = dict(zip(ARPABET.split(), "ɑæʌɔAIbʧdðɛɝEfghɪiʤklmnŋOØprsʃtθʊuvwjzʒ", strict=True))
+PRIVATE = 0xE000  # characters of phones that have no symbol above
+
+
+class PhoneTokenizer:
+    """The phones of words, and the words of phones."""
+
+    file_name = "lexicon.txt"
+    bos, eos = BOS, EOS
+
+    def __init__(self, phones: Sequence[str], entries: Iterable[tuple[str, Sequence[str]]]) -> None:
+        """entries: word and phones; raises ValueError for a phone that is not among ``phones``."""
+        self.phones = list(phones)
+        symbols = [SYMBOLS.get(p, chr(PRIVATE + i)) for i, p in enumerate(self.phones)]
+        self._symbol = dict(zip(self.phones, symbols, strict=True))
+        self._pieces = [*SPECIAL, *symbols, *(SPACE + s for s in symbols)]
+        self._ids = {piece: i for i, piece in enumerate(self._pieces)}
+        self.entries: list[tuple[str, str]] = []
+        """words and their pronunciations, a character a phone"""
+        for word, spoken in entries:
+            unknown = [p for p in spoken if p not in self._symbol]
+            if unknown or not spoken:
+                raise ValueError(f"{word}: {unknown[0] if unknown else 'no'} phone")
+            self.entries.append((word, "".join(self._symbol[p] for p in spoken)))
+
+    @staticmethod
+    def from_bytes(content: bytes) -> PhoneTokenizer:
+        first, _, rest = content.decode("utf-8").partition("\n")
+        if not first.startswith(HEADER):
+            raise ValueError(f"the first line does not begin with {HEADER!r}")
+        lines = (line.split() for line in rest.splitlines() if not line.startswith("#"))
+        return PhoneTokenizer(
+            first.removeprefix(HEADER).split(), [(f[0], f[1:]) for f in lines if f]
+        )
+
+    @staticmethod
+    def read(path: Path) -> PhoneTokenizer:
+        """Raises DataError where the file is missing or is not a lexicon."""
+        try:
+            return PhoneTokenizer.from_bytes(path.read_bytes())
+        except (OSError, ValueError) as problem:
+            raise DataError(
+                f"no lexicon {path}: {problem}",
+                f"a line {HEADER} with all phones, then a word and its phones on each line",
+            ) from None
+
+    def to_bytes(self) -> bytes:
+        phone = {symbol: name for name, symbol in self._symbol.items()}
+        lines = [f"{word} {' '.join(phone[c] for c in spoken)}" for word, spoken in self.entries]
+        return "\n".join([f"{HEADER} {' '.join(self.phones)}", *lines, ""]).encode("utf-8")
+
+    @property
+    def vocab_size(self) -> int:
+        return len(self._pieces)
+
+    @property
+    def pieces(self) -> list[str]:
+        return list(self._pieces)
+
+    @cached_property
+    def spoken(self) -> dict[str, list[str]]:
+        """The pronunciations of every word, the usual one first."""
+        found: dict[str, list[str]] = {}
+        for word, spoken in self.entries:
+            found.setdefault(word, []).append(spoken)
+        return found
+
+    @cached_property
+    def _word(self) -> dict[str, str]:
+        """The most frequent word of every pronunciation."""
+        found: dict[str, str] = {}
+        for word, spoken in self.entries:
+            found.setdefault(spoken, word)
+        return found
+
+    def encode(self, text: str) -> list[int]:
+        """The usual pronunciation of each word; a word that the lexicon lacks is one unknown."""
+        tokens: list[int] = []
+        for word in text.split():
+            spoken = self.spoken.get(word)
+            tokens += self.encode_spoken(spoken[0]) if spoken else [UNKNOWN]
+        return tokens
+
+    def encode_spoken(self, spoken: str) -> list[int]:
+        """Ids of one pronunciation, a character a phone."""
+        return [self._ids[SPACE + spoken[0]], *(self._ids[c] for c in spoken[1:])]
+
+    def spoken_words(self, tokens: Sequence[int]) -> list[str]:
+        """The pronunciation of each word that the tokens are, a character a phone."""
+        text = "".join(self._pieces[t] for t in tokens if t >= len(SPECIAL))
+        return [word for word in text.split(SPACE) if word]
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The most frequent word of each pronunciation; a language model chooses better."""
+        return " ".join(self.word(spoken) for spoken in self.spoken_words(tokens))
+
+    def word(self, spoken: str) -> str:
+        """The most frequent word that sounds like this, or most like this."""
+        found = self._word.get(spoken)
+        if found is None:
+            from rapidfuzz.distance import Levenshtein
+            from rapidfuzz.process import extractOne
+
+            nearest = extractOne(spoken, self._word.keys(), scorer=Levenshtein.distance)
+            found = self._word[nearest[0]] if nearest else ""
+        return found

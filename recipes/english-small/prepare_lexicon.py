@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""Make the pronouncing lexicon of english-small: every word of the language model and of the
+training texts, most frequent first, as the CMU Pronouncing Dictionary says it (without stress), or
+where it lacks a word as espeak-ng says it (Debian: apt-get install espeak-ng).
+
+    python recipes/english-small/prepare_lexicon.py --cmudict cmudict.dict \
+        --text DATA/text/books.txt DATA/text/everyday.txt --manifest DATA/english/train.tsv \
+        --words 80000 --out DATA/lexicon.txt
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import re
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+from attnasr_cli.lm.vocabulary import choose, count_words
+
+VARIANTS = 4  # pronunciations of a word at most
+
+# espeak-ng's phones of American English, longest first where one begins another
+ARPABET = {
+    "tʃ": "CH", "dʒ": "JH", "eɪ": "EY", "aɪ": "AY", "ɔɪ": "OY", "oʊ": "OW", "aʊ": "AW",
+    "aɪɚ": "AY ER", "aɪə": "AY AH", "iə": "IY AH", "əl": "AH L", "oːɹ": "AO R", "ɔːɹ": "AO R",
+    "ɑːɹ": "AA R", "ɛɹ": "EH R", "ɪɹ": "IH R", "ʊɹ": "UH R", "n̩": "AH N", "l̩": "AH L", "ɪ": "IH",
+    "iː": "IY", "i": "IY", "ɛ": "EH", "e": "EH", "æ": "AE", "aː": "AA", "a": "AA", "ɑː": "AA",
+    "ɑ": "AA", "ɔː": "AO", "ɔ": "AO", "o": "OW", "oː": "OW", "ʌ": "AH", "ə": "AH", "ɐ": "AH",
+    "ᵻ": "IH", "ʊ": "UH", "uː": "UW", "u": "UW", "ɜː": "ER", "ɚ": "ER", "ɾ": "T", "ʔ": "T",
+    "θ": "TH", "ð": "DH", "ʃ": "SH", "ʒ": "ZH", "ŋ": "NG", "ɡ": "G", "g": "G", "j": "Y", "ɹ": "R",
+    "r": "R", "h": "HH", "x": "K", "ç": "HH", "ɬ": "L", "b": "B", "d": "D", "f": "F", "k": "K",
+    "l": "L", "m": "M", "n": "N", "p": "P", "s": "S", "t": "T", "v": "V", "w": "W", "z": "Z",
+}  # fmt: skip
+
+
+def read_cmudict(path: Path) -> dict[str, list[str]]:
+    """Pronunciations of every word, phones without stress parted by spaces."""
+    found: dict[str, list[str]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        fields = line.split("#")[0].split()
+        if fields:
+            word = re.sub(r"\(\d+\)$", "", fields[0])
+            spoken = re.sub(r"\d", "", " ".join(fields[1:]))
+            ways = found.setdefault(word, [])
+            if spoken not in ways:
+                ways.append(spoken)
+    return found
+
+
+def espeak(words: list[str]) -> dict[str, str]:
+    """One pronunciation of each word; words that give a phone not known here are left out."""
+    text = "\n\n".join(words)
+    command = ["espeak-ng", "-q", "-v", "en-us", "--ipa", "--sep=_", "--stdin"]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=True)
+    lines = [line for line in done.stdout.splitlines() if line.strip()]
+    if len(lines) != len(words):
+        raise SystemExit(f"espeak-ng gave {len(lines)} lines for {len(words)} words")
+    found = {}
+    for word, line in zip(words, lines, strict=True):
+        phones = [p for p in re.split(r"[_\s]+", re.sub("[ˈˌ]", "", line)) if p]
+        spoken = [ARPABET.get(p) or ARPABET.get(p.rstrip("ː")) for p in phones]
+        if spoken and all(spoken):
+            found[word] = " ".join(filter(None, spoken))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cmudict", type=Path, required=True)
+    parser.add_argument("--text", type=Path, nargs="+", required=True)
+    parser.add_argument("--manifest", type=Path, nargs="*", default=[])
+    parser.add_argument("--words", type=int, default=80_000)
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    counts = count_words([(path, 1) for path in args.text])
+    words = choose(counts, args.words, 3).words[2:]
+    spoken_words: Counter[str] = Counter()
+    csv.field_size_limit(1 << 30)
+    for path in args.manifest:
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file, delimiter="\t"):
+                spoken_words.update(row["text"].split())
+    words += sorted(set(spoken_words) - set(words))
+    known = read_cmudict(args.cmudict)
+    guessed = espeak([word for word in words if word not in known])
+    lines, phones = [], set()
+    for word in words:
+        ways = known.get(word, [guessed[word]] if word in guessed else [])
+        for way in ways[:VARIANTS]:
+            lines.append(f"{word} {way}")
+            phones.update(way.split())
+    header = "# phones: " + " ".join(sorted(phones))
+    args.out.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
+    missing = [word for word in words if word not in known and word not in guessed]
+    print(
+        f"{len(words)} words, {len(lines)} pronunciations, {len(guessed)} by espeak-ng; "
+        f"left out: {' '.join(missing[:20])} ({len(missing)})"
+    )
+
+
+if __name__ == "__main__":
+    main()
