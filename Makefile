@@ -38,14 +38,22 @@ DATA   ?= data
 DEV    ?= $(DATA)/english/dev.tsv
 RECIPE := recipes/english-small
 
+RUN     = $(BIN)/attnasr train $(RECIPE)/recipe.toml -o $(DATA)/run --dev $(DEV) \
+	--train $(DATA)/english/native.tsv --set init.model=$(abspath $(DATA))/letters \
+	--set text.lexicon=$(abspath $(DATA))/lexicon.txt
+
 model: $(VENV)/.installed
 	$(BIN)/python $(RECIPE)/prepare.py --repos $(REPOS) --out $(DATA)
 	awk -F'\t' '$$6 != "an4" && $$6 != "speechocean762"' $(DATA)/english/train.tsv > $(DATA)/english/native.tsv
 	$(BIN)/python $(RECIPE)/prepare_text.py --repos $(REPOS) --out $(DATA)/text --exclude $(DEV)
+	tail -n +2 $(DATA)/english/native.tsv | cut -f3 > $(DATA)/text/transcripts.txt
 	cp $(RECIPE)/lm.toml $(DATA)/lm.toml && $(BIN)/attnasr train $(DATA)/lm.toml -o $(DATA)/lm
-	$(BIN)/attnasr train $(RECIPE)/recipe.toml -o $(DATA)/run --train $(DATA)/english/native.tsv --dev $(DEV) --set optim.updates=2000 --set optim.fall=0.0
-	$(BIN)/attnasr train $(RECIPE)/recipe.toml -o $(DATA)/run --train $(DATA)/english/native.tsv --dev $(DEV) --set loss.ctc=0.7
-	$(BIN)/python $(RECIPE)/ship.py $(DATA)/run --lm $(DATA)/lm/lm.safetensors --out models/english-small
+	$(BIN)/python $(RECIPE)/prepare_lexicon.py --cmudict $(REPOS)/cmudict/cmudict.dict \
+		--lm $(DATA)/lm/lm.safetensors --manifest $(DATA)/english/native.tsv --out $(DATA)/lexicon.txt
+	$(BIN)/attnasr train $(RECIPE)/letters.toml -o $(DATA)/letters --train $(DATA)/english/native.tsv --dev $(DEV)
+	$(RUN) --set optim.updates=5700 --set optim.fall=0.0
+	$(RUN) --set loss.ctc=0.75
+	$(BIN)/python $(RECIPE)/ship.py $(DATA)/run --lm $(DATA)/lm/lm.safetensors --lexicon $(DATA)/lexicon.txt --out models/english-small
 
 eval: $(VENV)/.installed   ## WER of the embedded model on the development speakers
 	$(BIN)/attnasr score $(DEV) --model english-small --normalizer lower

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from attnasr_cli.audio.features import FeatureConfig
+from attnasr_cli.checkpoint.eight_bits import pack, unpack
 from attnasr_cli.checkpoint.toml import dumps, from_table, to_table
 from attnasr_cli.errors import ModelError
 from attnasr_cli.files import write_bytes, write_text
@@ -176,6 +177,7 @@ def _load_weights(net: Net, file: Path, sha256: str) -> None:
         tensors: dict[str, Tensor] = load_file(file)
     except SafetensorError as problem:
         raise ModelError(f"damaged weights {file}: {problem}", "copy it again") from None
+    tensors = unpack(tensors)
     wanted = net.state_dict()
     for name in wanted:
         if name not in tensors:
@@ -204,12 +206,16 @@ def save_model(
     origin: dict[str, Any] | None = None,
     lm: LmFile | None = None,
 ) -> Header:
-    """Write a model folder: every file beside and then renamed, ``model.toml`` last."""
+    """Write a model folder: every file beside and then renamed, ``model.toml`` last.
+
+    ``dtype`` is what weights are kept in: float32, float16, bfloat16, or int8 with scales.
+    """
     path.mkdir(parents=True, exist_ok=True)
-    tensors = {
-        key: value.detach().cpu().to(dtype if value.is_floating_point() else value.dtype)
-        for key, value in net.state_dict().items()
-    }
+    tensors = {key: value.detach().cpu() for key, value in net.state_dict().items()}
+    if dtype == torch.int8:
+        tensors = pack(tensors)
+    else:
+        tensors = {k: v.to(dtype if v.is_floating_point() else v.dtype) for k, v in tensors.items()}
     content = save({key: value.contiguous() for key, value in tensors.items()})
     header = Header(
         schema=SCHEMA,

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from attnasr_cli.nets.blocks import CrossAttention, Dropout, FeedForward, Rotation, SelfAttention
-from attnasr_cli.nets.protocol import Memory, Net, Step
+from attnasr_cli.nets.ctc import CtcNet
+from attnasr_cli.nets.protocol import Memory, Step
 
 Keys = tuple[tuple[Tensor, Tensor], ...]
 
@@ -126,7 +127,7 @@ class AttentionDecoder(nn.Module):
         return x, all_weights
 
 
-class AttentionDecoderNet(Net):
+class AttentionDecoderNet(CtcNet):
     """What the nets with this decoder have in common; a subclass sets ``encoder`` and encodes."""
 
     def __init__(self, config: Any) -> None:
@@ -148,13 +149,3 @@ class AttentionDecoderNet(Net):
 
     def attend(self, memory: Memory, tokens: Tensor) -> Tensor:
         return self.decoder.attend(memory, tokens)
-
-    @property
-    def has_ctc(self) -> bool:
-        return self.head is not None
-
-    def ctc(self, memory: Memory) -> Tensor:
-        if self.head is None:
-            return super().ctc(memory)
-        logits: Tensor = self.head(memory.frames)
-        return logits

@@ -4,6 +4,24 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from attnasr_cli.nets.protocol import Memory, Net
+
+
+class CtcNet(Net):
+    """A net that may have a CTC head on its encoder; a subclass sets ``head``."""
+
+    head: nn.Linear | None
+
+    @property
+    def has_ctc(self) -> bool:
+        return self.head is not None
+
+    def ctc(self, memory: Memory) -> Tensor:
+        if self.head is None:
+            return super().ctc(memory)
+        logits: Tensor = self.head(memory.frames)
+        return logits
+
 
 class InnerCtc(nn.Module):
     """A CTC head between two layers whose posterior is fed back into the stream.

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attnasr_cli.nets.blocks import Dropout, Subsampling, masked
-from attnasr_cli.nets.protocol import Memory, Net, Step
+from attnasr_cli.nets.ctc import CtcNet
+from attnasr_cli.nets.protocol import Memory, Step
 from attnasr_cli.nets.scores import Attention
 
 FRAME_S = 0.01
@@ -166,7 +167,7 @@ class LASDecoder(nn.Module):
         return logits, torch.stack(looks, 2), state
 
 
-class LAS(Net):
+class LAS(CtcNet):
     """Convolutions and BiLSTM encoder, attending LSTM decoder, optional CTC head."""
 
     name: ClassVar[str] = "las"
@@ -197,13 +198,3 @@ class LAS(Net):
     def attend(self, memory: Memory, tokens: Tensor) -> Tensor:
         weights = self.decoder.run(memory, tokens, self.decoder.start(memory, 1))[1]
         return weights[:, None]  # (B, 1, H, U, S)
-
-    @property
-    def has_ctc(self) -> bool:
-        return self.head is not None
-
-    def ctc(self, memory: Memory) -> Tensor:
-        if self.head is None:
-            return super().ctc(memory)
-        logits: Tensor = self.head(memory.frames)
-        return logits

@@ -4,8 +4,7 @@ training texts, most frequent first, as the CMU Pronouncing Dictionary says it (
 where it lacks a word as espeak-ng says it (Debian: apt-get install espeak-ng).
 
     python recipes/english-small/prepare_lexicon.py --cmudict cmudict.dict \
-        --text DATA/text/books.txt DATA/text/everyday.txt --manifest DATA/english/train.tsv \
-        --words 80000 --out DATA/lexicon.txt
+        --lm DATA/lm/lm.safetensors --manifest DATA/english/train.tsv --out DATA/lexicon.txt
 """
 
 from __future__ import annotations
@@ -17,7 +16,8 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
-from attnasr_cli.lm.vocabulary import choose, count_words
+from attnasr_cli.lm.store import load_model
+from attnasr_cli.lm.vocabulary import SPECIAL
 
 VARIANTS = 4  # pronunciations of a word at most
 
@@ -69,13 +69,11 @@ def espeak(words: list[str]) -> dict[str, str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cmudict", type=Path, required=True)
-    parser.add_argument("--text", type=Path, nargs="+", required=True)
+    parser.add_argument("--lm", type=Path, required=True, help="its words, most frequent first")
     parser.add_argument("--manifest", type=Path, nargs="*", default=[])
-    parser.add_argument("--words", type=int, default=80_000)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    counts = count_words([(path, 1) for path in args.text])
-    words = choose(counts, args.words, 3).words[2:]
+    words = load_model(args.lm).vocabulary.words[len(SPECIAL) :]
     spoken_words: Counter[str] = Counter()
     csv.field_size_limit(1 << 30)
     for path in args.manifest:

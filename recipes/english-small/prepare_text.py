@@ -1,4 +1,4 @@
-"""Public-domain books and CC0 sentences → plain text for the language model.
+"""Public-domain books and open everyday sentences → plain text for the language model.
 
     python prepare_text.py --repos clones --out text --exclude dev.tsv
 
@@ -39,7 +39,8 @@ class Source:
     folder: str
     pattern: str
     kind: str
-    """book (plain or Gutenberg text), tei (XML) or lines (a sentence a line)"""
+    """book (plain or Gutenberg text), talk (the same, for everyday.txt), tei (XML) or lines (a
+    sentence a line, for everyday.txt)"""
     url: str
     licence: str
 
@@ -52,8 +53,13 @@ SOURCES = (
            HUB + "computationalstylistics/100_english_novels", "public domain (1836 to 1921)"),
     Source("ELTeC-eng", "level1/*.xml", "tei", HUB + "COST-ELTeC/ELTeC-eng",
            "public domain (1840 to 1920); the markup, CC BY 4.0, is not kept"),
-    Source("voice-web", "server/data/en/*.txt", "lines",
-           HUB + "common-voice/common-voice (server/data/en)", "CC0 1.0"),
+    Source("state_union", "*.txt", "talk", HUB + "nltk/nltk_data (corpora/state_union.zip)",
+           "public domain (1945 to 2006)"),
+    Source("inaugural", "*.txt", "talk", HUB + "nltk/nltk_data (corpora/inaugural.zip)",
+           "public domain (1789 to 2009)"),
+    Source("tatoeba", "*.txt", "lines",
+           HUB + "Soubhagya264/Language_Translator-Encoder-Decoder- (fra.txt, English side)",
+           "CC BY 2.0 FR (Tatoeba)"),
 )  # fmt: skip
 
 ONES = [
@@ -283,7 +289,7 @@ def main(argv: list[str] | None = None) -> int:
             if not (args.repos / source.folder).is_dir():
                 print(f"not there, skipped: {source.folder} ({source.url})", file=sys.stderr)
                 continue
-            file, count, words = (day if source.kind == "lines" else books), 0, 0
+            file, count, words = (day if source.kind in ("lines", "talk") else books), 0, 0
             for line in collect(source, args.repos, exclude, seen, args.max_words):
                 file.write(line + "\n")
                 count, words = count + 1, words + line.count(" ") + 1

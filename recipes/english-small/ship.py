@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Make the folder that ships of a finished run: half-precision weights, the language model, the
-weights of the search that bench/tune_decoding.py found.
+"""Make the folder that ships of a finished run: weights in eight bits, the language model, the
+lexicon of its words, the weights of the search that bench/tune_decoding.py found.
 
-    python recipes/english-small/ship.py RUN --lm lm.safetensors --out models/english-small
+    python recipes/english-small/ship.py RUN --lm lm.safetensors --lexicon lexicon.txt \
+        --out models/english-small
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 import torch
 
 from attnasr_cli.checkpoint.folder import DecodingConfig, LmFile, load_model, save_model
+from attnasr_cli.text.phones import PhoneTokenizer
 
 # Found on fifty utterances of the development speakers; see the model's card.
 DECODING = DecodingConfig(
@@ -31,6 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path, help="folder that attnasr train wrote")
     parser.add_argument("--lm", type=Path, required=True, help="language model file")
+    parser.add_argument("--lexicon", type=Path, help="with more words than that of the run")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--name", default="english-small")
     parser.add_argument("--origin", nargs="*", default=[], help="key=value for model.toml")
@@ -39,16 +42,20 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(args.lm, args.out / "lm.safetensors")
     digest = hashlib.sha256(args.lm.read_bytes()).hexdigest()
-    header = model.header
+    header, tokenizer = model.header, model.tokenizer
+    if args.lexicon:
+        tokenizer = PhoneTokenizer.read(args.lexicon)
+        if tokenizer.pieces != model.tokenizer.pieces:
+            raise SystemExit("the lexicon has other phones than that of the run")
     extra = dict(item.split("=", 1) for item in args.origin)
     save_model(
         args.out,
         model.net,
         args.name,
-        model.tokenizer,
+        tokenizer,
         model.features,
         replace(DECODING, min_logprob=header.decoding.min_logprob),
-        dtype=torch.float16,
+        dtype=torch.int8,
         normalizer=header.text.normalizer,
         languages=header.languages,
         origin={**header.origin, **extra},
