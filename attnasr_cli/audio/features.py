@@ -69,6 +69,15 @@ def log_mel(samples: Tensor, config: FeatureConfig) -> Tensor:
     return normalize(features) if config.normalize == "utterance" else features
 
 
+def features_of(samples: Tensor, config: FeatureConfig) -> Tensor:
+    """samples (N,) at 16 kHz → features (T, F) in the style that the model wants, float32."""
+    if config.style == "whisper":
+        from attnasr_cli.audio import whisper_features
+
+        return whisper_features.log_mel(samples, config.bins)
+    return log_mel(samples, config)
+
+
 def normalize(features: Tensor) -> Tensor:
     """(T, F) → mean 0 and deviation 1 in each bin over the frames."""
     mean = features.mean(0, keepdim=True)

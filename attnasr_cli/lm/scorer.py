@@ -23,12 +23,14 @@ from torch import Tensor
 from attnasr_cli.lm.homophones import likeliest
 from attnasr_cli.lm.lexicon import MARKED, ROOT, Lexicon, paths
 from attnasr_cli.lm.lookahead import LookAhead
-from attnasr_cli.lm.ngram import Floats, NgramModel
+from attnasr_cli.lm.ngram import NOTHING, Floats, NgramModel
 from attnasr_cli.lm.store import load_model
 from attnasr_cli.lm.vocabulary import BORDER, UNKNOWN, Ints
 
 FULL_ROWS = 384  # contexts whose look-ahead of the whole trie is kept: about 0.5 MB each
 FIRST_ROWS = 8192  # contexts whose look-ahead of the first pieces is kept: about 1 kB each
+
+AHEAD_WORDS = 3
 
 EMPTY_WORD = -20.0  # natural logarithm: two word marks with nothing between are no word
 
@@ -62,15 +64,18 @@ class NgramScorer:
         word_bonus: float = 0.0,
         unknown_penalty: float = -4.0,
         spoken: Mapping[str, Sequence[str]] | None = None,
+        ahead_words: int = AHEAD_WORDS,
     ) -> None:
         """``encode``: text to piece ids (asked once, how a sentence begins). ``eos``: a piece id.
         ``spoken``: the pronunciations of words, where the pieces are phones.
 
         ``word_bonus`` is added to every complete word and ``unknown_penalty`` to every piece of an
         unknown one: natural logarithms, before the search multiplies with ``weight``.
+        ``ahead_words``: so many words of the context are used to look ahead inside a word; more of
+        them prune better and cost time, and the end of the word has the whole context in any case.
         """
         self.model = model if isinstance(model, NgramModel) else load_model(Path(model))
-        self.weight, self.eos = weight, eos
+        self.weight, self.eos, self.ahead_words = weight, eos, ahead_words
         self.word_bonus, self.unknown_penalty = word_bonus, unknown_penalty
         self.lexicon = Lexicon(self.model.vocabulary.words, pieces, encode, spoken)
         lexicon = self.lexicon
@@ -108,10 +113,10 @@ class NgramScorer:
         # … and so does one that begins a word which is not in the vocabulary
         begin = close + ends_log_prob[:, 1] + self.unknown_penalty
         scores = np.where(self.starts, begin[:, None], leave[:, None]).astype(np.float32)  # (R, V)
-        scores[:, self.first_of] = close[:, None] + self.first.all_columns(after)
+        scores[:, self.first_of] = close[:, None] + self.first.all_columns(self._recent(after))
         rows, piece, target = self.lexicon.steps(np.where(node == ROOT, -1, node))
         if len(rows):
-            best = self.full.some_columns(context, rows, self.lexicon.group[target])
+            best = self.full.some_columns(self._recent(context), rows, self.lexicon.group[target])
             scores[rows, piece] = best - ahead[rows]
         scores[:, self.eos] = close + ends_log_prob[:, 0]
         return torch.from_numpy(scores).to(state.node.device)
@@ -132,7 +137,7 @@ class NgramScorer:
         ahead = np.zeros(len(node), np.float32)
         if len(inside):
             group = self.lexicon.group[node[inside]]
-            ahead[inside] = self.full.some_columns(context, inside, group)
+            ahead[inside] = self.full.some_columns(self._recent(context), inside, group)
         return self._state(context, node, ahead, pieces, unknown, state.node.device)
 
     def words(self, tokens: Sequence[int]) -> list[str | None]:
@@ -147,6 +152,15 @@ class NgramScorer:
         choices = np.where(node[:, None] < 0, -1, self.lexicon.words[node])
         chosen = likeliest(self.model, [row[row >= 0].tolist() for row in choices])
         return [None if i == UNKNOWN else self.model.vocabulary.words[i] for i in chosen]
+
+    def _recent(self, context: Ints) -> Ints:
+        """The contexts (R, n-1) with only the words that look-ahead is made of."""
+        old = context.shape[1] - self.ahead_words
+        return (
+            context
+            if old <= 0
+            else np.concatenate([np.full((len(context), old), NOTHING), context[:, old:]], 1)
+        )
 
     def _ending(self, context: Ints, node: Ints) -> tuple[Ints, Floats]:
         """The word (R,) that ends at each node, or -1, and its log probability; of several that

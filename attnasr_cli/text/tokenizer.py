@@ -1,8 +1,8 @@
 """Text to token ids and back, for any script: single characters, or sentencepiece BPE. The phones
-of a lexicon are in ``phones.py``.
+of a lexicon are in ``phones.py``, Whisper's vocabulary in ``whisper_tokenizer.py``.
 
-Ids 0 to 2 are the same in all: 0 the blank of CTC (and padding), 1 the start, 2 the end; 3 stands
-for what the vocabulary cannot write.
+Ids 0 to 2 are the same in all that are made here: 0 the blank of CTC (and padding), 1 the start, 2
+the end; 3 stands for what the vocabulary cannot write.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -167,14 +167,18 @@ def load_tokenizer(path: Path) -> Tokenizer:
     Raises ModelError where the file is missing or damaged.
     """
     from attnasr_cli.text.phones import PhoneTokenizer
+    from attnasr_cli.text.whisper_tokenizer import WhisperTokenizer
 
-    kinds: dict[str, type[CharTokenizer] | type[BpeTokenizer] | type[PhoneTokenizer]] = {
-        cls.file_name: cls for cls in (CharTokenizer, BpeTokenizer, PhoneTokenizer)
+    readers: dict[str, Callable[[bytes], Tokenizer]] = {
+        CharTokenizer.file_name: CharTokenizer.from_bytes,
+        BpeTokenizer.file_name: BpeTokenizer.from_bytes,
+        PhoneTokenizer.file_name: PhoneTokenizer.from_bytes,
+        WhisperTokenizer.file_name: WhisperTokenizer.from_bytes,
     }
-    if path.name not in kinds:
-        raise ModelError(f"unknown tokenizer file {path.name}", f"known: {', '.join(kinds)}")
+    if path.name not in readers:
+        raise ModelError(f"unknown tokenizer file {path.name}", f"known: {', '.join(readers)}")
     try:
-        return kinds[path.name].from_bytes(path.read_bytes())
+        return readers[path.name](path.read_bytes())
     except FileNotFoundError:
         raise ModelError(f"no tokenizer file {path}", "the model folder is incomplete") from None
     except (ValueError, RuntimeError) as problem:

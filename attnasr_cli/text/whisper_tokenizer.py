@@ -87,8 +87,22 @@ class WhisperTokenizer:
         texts = [self.decode_with_timestamps([token]) for token in range(self.size)]
         return ["▁" + text[1:] if text.startswith(" ") else text for text in texts]
 
+    @staticmethod
+    def from_bytes(content: bytes) -> WhisperTokenizer:
+        """Raises ValueError for what is not the ``tokenizer.json`` of a Whisper model."""
+        from attnasr_cli.text.whisper_vocabulary import from_json
+
+        try:
+            return from_json(content)
+        except (KeyError, TypeError, AttributeError) as problem:
+            raise ValueError(f"not a Whisper vocabulary ({problem})") from None
+
     def to_bytes(self) -> bytes:
         """The content of ``tokenizer.json``."""
+        return self._content
+
+    @cached_property
+    def _content(self) -> bytes:  # a second of work, and a run of training saves often
         from attnasr_cli.text.whisper_vocabulary import to_json
 
         return to_json(self)

@@ -32,9 +32,10 @@ def is_multilingual(vocab: int) -> bool:
 def read_vocabulary(path: Path, vocab: int) -> WhisperTokenizer:
     """Read a vocabulary and check that it has the size of the weights, ``vocab``."""
     try:
-        tokenizer = (
-            _from_ranks(path, vocab) if path.suffix == ".tiktoken" else _from_json(path, vocab)
-        )
+        if path.suffix == ".tiktoken":
+            tokenizer = _from_ranks(path, vocab)
+        else:
+            tokenizer = from_json(path.read_bytes(), vocab)
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as problem:
         raise ModelError(
             f"{path}: not a Whisper vocabulary ({problem})",
@@ -58,8 +59,10 @@ def find_ranks(vocab: int) -> Path | None:
     return path if path.is_file() else None
 
 
-def _from_json(path: Path, vocab: int) -> WhisperTokenizer:
-    data = json.loads(path.read_text(encoding="utf-8"))
+def from_json(content: bytes, vocab: int | None = None) -> WhisperTokenizer:
+    """What a ``tokenizer.json`` holds; whether it is multilingual follows from the size of the
+    weights, or from its own where that is not given. Raises ValueError, KeyError or TypeError."""
+    data = json.loads(content.decode("utf-8"))
     model = data["model"]
     specials = {
         entry["content"]: int(entry["id"])
@@ -76,7 +79,9 @@ def _from_json(path: Path, vocab: int) -> WhisperTokenizer:
     def merge_rank(a: str, b: str) -> int | None:
         return ranks.get((a, b))
 
-    return WhisperTokenizer(pieces, merge_rank, specials, is_multilingual(vocab))
+    tokenizer = WhisperTokenizer(pieces, merge_rank, specials, multilingual=False)
+    tokenizer.multilingual = is_multilingual(tokenizer.size if vocab is None else vocab)
+    return tokenizer
 
 
 def _from_ranks(path: Path, vocab: int) -> WhisperTokenizer:
@@ -114,8 +119,9 @@ def to_json(tokenizer: WhisperTokenizer) -> bytes:
     stamps = {
         f"<|{i * TIMESTAMP_S:.2f}|>": tokenizer.timestamp_begin + i for i in range(TIMESTAMPS)
     }
-    added = [_added(name, token, True) for name, token in tokenizer.specials.items()]
-    added += [_added(n, t, False) for n, t in stamps.items() if n not in tokenizer.specials]
+    named = {n: t for n, t in tokenizer.specials.items() if n not in stamps}
+    added = [_added(name, token, True) for name, token in named.items()]
+    added += [_added(name, token, False) for name, token in stamps.items()]
     data: dict[str, Any] = {
         "version": "1.0",
         "truncation": None,

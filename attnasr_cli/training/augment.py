@@ -10,9 +10,16 @@ from attnasr_cli.training.recipe import AugmentConfig
 
 
 def spec_augment(
-    features: Tensor, lengths: Tensor, config: AugmentConfig, generator: torch.Generator
+    features: Tensor,
+    lengths: Tensor,
+    config: AugmentConfig,
+    generator: torch.Generator,
+    centred: bool = True,
 ) -> Tensor:
-    """features (B, T, F) with mean 0, lengths (B,) → the same with stripes of zeros."""
+    """features (B, T, F), lengths (B,) → the same with stripes of each bin's mean.
+
+    That is zero where the features are ``centred``, and measured for each utterance where not.
+    """
     B, T, F = features.shape
     keep = torch.ones(B, T, F, dtype=torch.bool)
     for b, length in enumerate(lengths.tolist()):
@@ -26,7 +33,14 @@ def spec_augment(
             start = _draw(length - width, generator)
             keep[b, start : start + width] = False
             budget -= width
-    return features * keep.to(features.device)
+    keep = keep.to(features.device)
+    return features * keep if centred else torch.where(keep, features, _means(features, lengths))
+
+
+def _means(features: Tensor, lengths: Tensor) -> Tensor:
+    """features (B, T, F), lengths (B,) → the mean of each bin over the valid frames (B, 1, F)"""
+    inside = torch.arange(features.shape[1]) < lengths[:, None]
+    return (features * inside[..., None]).sum(1, keepdim=True) / lengths.clamp_min(1)[:, None, None]
 
 
 def _draw(high: int, generator: torch.Generator) -> int:

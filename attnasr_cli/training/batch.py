@@ -36,13 +36,15 @@ def epoch_batches(
     seed: int,
     epoch: int,
     together: int = 1,
+    window: int | None = None,
 ) -> list[Batch]:
     """All batches of one epoch, in the order of training.
 
     lengths: for each speed the frames (utterances,) of every utterance; allowed (utterances,) bool;
     frames: the most that a batch may hold, padding included. Each utterance appears once, at a
     speed drawn for this epoch. ``together``: so many batches in a row are of like length, for
-    processes that wait for each other. The same arguments always give the same batches.
+    processes that wait for each other. ``window``: the frames that the net fills every utterance up
+    to; what is longer is left out. The same arguments always give the same batches.
     """
     draw = np.random.default_rng([seed, epoch])
     chosen = np.flatnonzero(allowed)
@@ -51,7 +53,7 @@ def epoch_batches(
     sizes = table[speeds, chosen]
     mixed = draw.permutation(len(chosen))
     mixed = mixed[sizes[mixed] > 0]
-    steps = grid(int(sizes.max(initial=0)))
+    steps = grid(int(sizes.max(initial=0))) if window is None else np.array([window])
     step = np.searchsorted(steps, sizes)
     batches: list[Batch] = []
     waiting: Batch = []  # what did not fill a batch goes with the next longer ones

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attnasr_cli.audio.features import SAMPLE_RATE_HZ, FeatureConfig, log_mel
+from attnasr_cli.audio.features import SAMPLE_RATE_HZ, FeatureConfig, features_of
 from attnasr_cli.checkpoint.toml import to_table
 from attnasr_cli.errors import AttnasrError
 from attnasr_cli.files import write_text
@@ -97,7 +97,7 @@ def _make(
             return problem
         if speed != 1.0:
             samples = change_speed(samples, speed)
-        return log_mel(samples, features).half().numpy()
+        return features_of(samples, features).half().numpy()
 
     starts = [0]
     part = data.with_suffix(".part")

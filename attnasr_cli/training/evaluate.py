@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from attnasr_cli import console
 from attnasr_cli.audio.features import FRAMES_PER_S, pad
 from attnasr_cli.decode.packing import pack
 from attnasr_cli.decode.scorers import CtcPrefixScorer, Scorer
 from attnasr_cli.decode.search import SearchConfig, search
-from attnasr_cli.nets.protocol import Net
+from attnasr_cli.errors import DataError
+from attnasr_cli.nets.protocol import Memory, Net
 from attnasr_cli.text.tokenizer import Tokenizer
+from attnasr_cli.training.corpus import Corpus
 
 BATCH_S = 120.0
 
 
-@torch.inference_mode()
 def texts_of(
     net: Net,
     tokenizer: Tokenizer,
@@ -27,20 +30,63 @@ def texts_of(
     ctc_weight: float,
 ) -> list[str]:
     """Greedy texts of features (T, F) each, jointly with the CTC head where there is one."""
+    return read_all(net, joint_reader(net, tokenizer, ctc_weight), features, device, dtype)
+
+
+@torch.inference_mode()
+def read_all(
+    net: Net,
+    read: Callable[[Memory], list[str]],
+    features: Sequence[Tensor],
+    device: torch.device,
+    dtype: torch.dtype,
+    window: int | None = None,
+) -> list[str]:
+    """Texts of features (T, F) each, in batches.
+
+    read: the memory of a batch → its texts; window: the frames that the net fills every utterance
+    up to, which is then what it costs.
+    """
     texts = [""] * len(features)
-    for batch in pack([f.shape[0] / FRAMES_PER_S for f in features], BATCH_S):
+    for batch in pack([(window or f.shape[0]) / FRAMES_PER_S for f in features], BATCH_S):
         x, lengths = pad([features[i] for i in batch])
         x, lengths = x.to(device), lengths.to(device)
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-            memory = net.encode(x, lengths)
-            scorers: list[Scorer] = []
-            if net.has_ctc and ctc_weight > 0:
-                logits = net.ctc(memory)
-                scorers = [CtcPrefixScorer(logits, memory.lengths, tokenizer.eos, ctc_weight)]
-            prompt = torch.full((len(batch), 1), tokenizer.bos, device=device)
-            config = SearchConfig(net_weight=1 - ctc_weight if scorers else 1.0)
-            limits = memory.lengths + 1
-            found = search(net, memory, prompt, tokenizer.eos, limits, config, (), scorers)
-        for i, hypotheses in zip(batch, found, strict=True):
-            texts[i] = tokenizer.decode(hypotheses[0].tokens)
+            found = read(net.encode(x, lengths))
+        for i, text in zip(batch, found, strict=True):
+            texts[i] = text
     return texts
+
+
+def heard(dev: Corpus, window: int | None) -> np.ndarray:
+    """(utterances,) bool: which of the dev set can be read, and seen at once where the net has a
+    window of so many frames. Raises DataError where none can."""
+    frames = dev.frames()[0]
+    fits = frames > 0
+    if window is not None and (frames > window).any():
+        fits &= frames <= window
+        longer = f"longer than the {window / FRAMES_PER_S:g} s that the net sees at once"
+        if not fits.any():
+            raise DataError(f"all dev recordings are {longer}", "cut them")
+        console.warn(f"left out {(frames > window).sum()} dev recordings, {longer}")
+    return fits
+
+
+def joint_reader(
+    net: Net, tokenizer: Tokenizer, ctc_weight: float
+) -> Callable[[Memory], list[str]]:
+    """A greedy search with the decoder, and the CTC head where there is one."""
+
+    def read(memory: Memory) -> list[str]:
+        scorers: list[Scorer] = []
+        if net.has_ctc and ctc_weight > 0:
+            logits = net.ctc(memory)
+            scorers = [CtcPrefixScorer(logits, memory.lengths, tokenizer.eos, ctc_weight)]
+        device = memory.frames.device
+        prompt = torch.full((memory.frames.shape[0], 1), tokenizer.bos, device=device)
+        config = SearchConfig(net_weight=1 - ctc_weight if scorers else 1.0)
+        limits = memory.lengths + 1
+        found = search(net, memory, prompt, tokenizer.eos, limits, config, (), scorers)
+        return [tokenizer.decode(hypotheses[0].tokens) for hypotheses in found]
+
+    return read

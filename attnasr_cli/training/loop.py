@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,14 +22,16 @@ from attnasr_cli.nets.protocol import Net
 from attnasr_cli.scoring.wer import Score, score_pairs
 from attnasr_cli.text.tokenizer import Tokenizer
 from attnasr_cli.training.augment import spec_augment
-from attnasr_cli.training.batch import Batch, epoch_batches, padded_length
+from attnasr_cli.training.batch import Batch, padded_length
 from attnasr_cli.training.corpus import Corpus
-from attnasr_cli.training.evaluate import texts_of
+from attnasr_cli.training.evaluate import heard, read_all
 from attnasr_cli.training.loss import Losses, losses
 from attnasr_cli.training.recipe import Recipe
 from attnasr_cli.training.schedule import rate_at
 from attnasr_cli.training.state import Average, Progress, load_state, save_state, swapped
+from attnasr_cli.training.stream import stream, usable
 from attnasr_cli.training.team import Team
+from attnasr_cli.training.writing import Writing
 
 NOTE_EVERY_S = 15.0
 
@@ -44,6 +45,7 @@ class Loop:
         out: Path,
         net: Net,
         tokenizer: Tokenizer,
+        writing: Writing,
         train: Corpus,
         dev: Corpus,
         device: torch.device,
@@ -51,7 +53,7 @@ class Loop:
         team: Team | None = None,
     ) -> None:
         self.recipe, self.out, self.team = recipe, out, team or Team()
-        self.net, self.tokenizer = net.to(device).train(), tokenizer
+        self.net, self.tokenizer, self.writing = net.to(device).train(), tokenizer, writing
         self.train, self.dev = train, dev
         self.device, self.dtype = device, dtype
         decayed = [p for p in net.parameters() if p.dim() > 1]
@@ -67,12 +69,16 @@ class Loop:
         )
         self.average = Average(net, recipe.optim.average)
         self.progress = Progress()
-        self.tokens = [tokenizer.encode(u.text) for u in train.utterances]
+        self.tokens = [writing.encode(u.text) for u in train.utterances]
         self.generator = torch.Generator().manual_seed(recipe.run.seed)
         self.state_path = out / "train" / "state.pt"
         self.log_path = out / "train" / "log.jsonl"
         if self.state_path.is_file():
             self._resume()
+        room = None if net.max_tokens is None else net.max_tokens - len(writing.prompt)
+        self.heard = heard(dev, writing.window)
+        fits = usable(train, self.tokens, recipe.data, room)
+        self.batches = stream(train, fits, recipe, self.progress, self.team.size, writing.window)
 
     def run(self) -> Score:
         """Train to the end and return the WER of the whole dev set."""
@@ -106,12 +112,14 @@ class Loop:
     def _step(self, batch: Batch) -> tuple[Losses, float]:
         """One update; returns the losses and the seconds of audio."""
         rows = [self.train.caches[speed].get(i) for i, speed in batch]
-        features, lengths = pad(rows, padded_length(max(r.shape[0] for r in rows)))
+        frames = self.writing.window or padded_length(max(r.shape[0] for r in rows))
+        features, lengths = pad(rows, frames)
         # One seed for each update: a run that is continued draws what an unbroken one would.
         seed = (self.recipe.run.seed * 1_000_003 + self.progress.update) * 64 + self.team.rank
         self.generator.manual_seed(seed)
         torch.manual_seed(seed)
-        features = spec_augment(features, lengths, self.recipe.augment, self.generator)
+        centred = self.recipe.features.normalize == "utterance"
+        features = spec_augment(features, lengths, self.recipe.augment, self.generator, centred)
         features, lengths = features.to(self.device), lengths.to(self.device)
         targets = [self.tokens[i] for i, _ in batch]
         autocast = torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
@@ -121,8 +129,8 @@ class Loop:
                 features,
                 lengths,
                 targets,
-                self.tokenizer.bos,
-                self.tokenizer.eos,
+                self.writing.prompt,
+                self.writing.eos,
                 self.recipe.loss,
             )
         rate = rate_at(self.progress.update, self.recipe.optim)
@@ -138,38 +146,8 @@ class Loop:
         return step, float(lengths.sum()) / FRAMES_PER_S * self.team.size
 
     def _next_batch(self) -> Batch:
-        if not hasattr(self, "_batches"):
-            self._batches: Iterator[Batch] = self._stream()
         # An update takes one batch for each process; all draw the same ones and keep their own.
-        return [next(self._batches) for _ in range(self.team.size)][self.team.rank]
-
-    def _stream(self) -> Iterator[Batch]:
-        """Batches from where the progress stands, for ever."""
-        config, data, at = self.recipe.batch, self.recipe.data, self.progress
-        seconds = self.train.seconds()
-        usable = (seconds >= data.min_s) & (seconds <= data.max_s)
-        usable &= [len(t) > 0 for t in self.tokens]
-        while True:
-            if at.stage == 0 and at.update >= config.short_first:
-                at.stage, at.epoch, at.index = 1, 0, 0
-            short = at.stage == 0 and bool((usable & (seconds <= config.short_s)).any())
-            allowed = usable & (seconds <= config.short_s) if short else usable
-            size = config.short_seconds if short else config.seconds
-            batches = epoch_batches(
-                self.train.frames(),
-                allowed,
-                round(size * FRAMES_PER_S),
-                self.recipe.run.seed * 2 + at.stage,
-                at.epoch,
-                self.team.size,
-            )
-            while at.index < len(batches):
-                at.index += 1
-                yield batches[at.index - 1]
-                if at.stage == 0 and at.update >= config.short_first:
-                    break
-            else:
-                at.epoch, at.index = at.epoch + 1, 0
+        return [next(self.batches) for _ in range(self.team.size)][self.team.rank]
 
     def _note(self, recent: list[Losses], speed: float) -> None:
         at, total = self.progress, self.recipe.optim.updates
@@ -206,17 +184,16 @@ class Loop:
     def _score(self, limit: int | None) -> Score:
         count = len(self.dev.utterances)
         picked = range(0, count, max(count // limit, 1))[:limit] if limit else range(count)
-        used = [i for i in picked if self.dev.frames()[0][i]]
+        used = [i for i in picked if self.heard[i]]
         features: list[Tensor] = [self.dev.caches[0].get(i) for i in used]
         mine = range(self.team.rank, len(used), self.team.size)
-        own = texts_of(
+        own = read_all(
             self.net,
-            self.tokenizer,
+            self.writing.read,
             [features[i] for i in mine],
             self.device,
             self.dtype,
-            # A decoder that is not trained must not have a say.
-            1.0 if self.recipe.loss.ctc == 1.0 else self.recipe.decoding.ctc_weight,
+            self.writing.window,
         )
         shares = self.team.gather(own)
         texts = [shares[i % self.team.size][i // self.team.size] for i in range(len(used))]

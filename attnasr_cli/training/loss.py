@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -12,6 +13,7 @@ from attnasr_cli.nets.protocol import Net
 from attnasr_cli.training.recipe import LossConfig
 
 IGNORE = -100
+STEP = 16
 
 
 class Losses(NamedTuple):
@@ -28,20 +30,26 @@ def losses(
     features: Tensor,
     lengths: Tensor,
     targets: list[list[int]],
-    bos: int,
+    prompt: int | Sequence[int],
     eos: int,
     config: LossConfig,
 ) -> Losses:
-    """features (B, T, F), lengths (B,), targets: for each utterance its tokens."""
+    """features (B, T, F), lengths (B,), targets: for each utterance its tokens.
+
+    prompt: the n tokens that every text starts with, mostly the start token alone. They are fed
+    and not scored.
+    """
     device = features.device
-    inputs = _pad([[bos, *t] for t in targets], 0, device)  # (B, U + 1)
-    wanted = _pad([[*t, eos] for t in targets], IGNORE, device)  # (B, U + 1)
+    fed = [prompt] if isinstance(prompt, int) else list(prompt)
+    unscored = [IGNORE] * (len(fed) - 1)
+    inputs = _pad([[*fed, *t] for t in targets], 0, device)  # (B, n + U)
+    wanted = _pad([[*unscored, *t, eos] for t in targets], IGNORE, device)  # (B, n + U)
     memory = net.encode(features, lengths)
     zero = torch.zeros((), device=device)
     share = config.ctc if net.has_ctc else 0.0
     attention = zero
     if share < 1:
-        logits = net.decode(memory, inputs).float()  # (B, U + 1, V)
+        logits = net.decode(memory, inputs).float()  # (B, n + U, V)
         attention = F.cross_entropy(
             logits.flatten(0, 1),
             wanted.flatten(),
@@ -70,6 +78,6 @@ def losses(
 
 
 def _pad(rows: list[list[int]], value: int, device: torch.device) -> Tensor:
-    """(B, longest)"""
-    longest = max(map(len, rows))
+    """(B, longest, rounded up to few different lengths: see batch.py)"""
+    longest = -(-max(map(len, rows)) // STEP) * STEP
     return torch.tensor([row + [value] * (longest - len(row)) for row in rows], device=device)

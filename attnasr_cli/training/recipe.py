@@ -107,7 +107,7 @@ class BatchConfig:
     """``[batch]``"""
 
     seconds: float = 120.0
-    """audio in a batch, padding included"""
+    """audio in a batch, padding included; for Whisper every utterance counts as 30 s"""
     short_first: int = 500
     """updates during which only utterances under short_s are drawn: alignments are learnt first"""
     short_s: float = 6.0
@@ -145,10 +145,11 @@ class Recipe:
     name: str
     """of the model"""
     net: str
-    """las, transformer, conformer, or one that a package registers"""
+    """las, transformer, conformer, or one that a package registers; whisper, with [init]"""
     config: dict[str, Any] = field(default_factory=dict)
     """sizes of the net, except vocab and bins, which follow from [text] and [features]"""
     languages: tuple[str, ...] = ()
+    """codes of what the model writes; Whisper's weights learn all texts as the first of them"""
     init: InitConfig | None = None
     text: TextConfig = field(default_factory=TextConfig)
     features: FeatureConfig = field(default_factory=FeatureConfig)
@@ -161,6 +162,18 @@ class Recipe:
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
     origin: dict[str, Any] = field(default_factory=dict)
     """copied into model.toml: data, licence"""
+
+
+DEFAULTS: dict[str, dict[str, dict[str, Any]]] = {
+    "whisper": {  # known already: how speech sounds, and how text is written with case and commas
+        "text": {"normalizer": "none"},
+        "data": {"max_s": 30.0, "speeds": [1.0, 0.9, 1.1]},
+        "loss": {"ctc": 0.0, "smoothing": 0.0},
+        "optim": {"rate": 1.0e-5, "warmup": 50, "clip": 1.0},
+        "batch": {"short_first": 0},
+    }
+}
+"""net → table → key → the default of a recipe for it, where it is another one than above"""
 
 
 def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
@@ -178,11 +191,20 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
         raise UsageError(f"{path} is not a recipe: {problem}", "a recipe is a TOML file") from None
     for change in changes:
         _apply(table, change)
+    _fill(table)
     recipe = from_table(Recipe, table, str(path), UsageError)
     if recipe.text.lexicon:
         there = replace(recipe.text, lexicon=str(path.parent / recipe.text.lexicon))
         recipe = replace(recipe, text=there)
     return recipe
+
+
+def _fill(table: dict[str, Any]) -> None:
+    """Put in the defaults of a net that has others, where the recipe says nothing."""
+    for name, values in DEFAULTS.get(str(table.get("net")), {}).items():
+        inner = table.setdefault(name, {})
+        if isinstance(inner, dict):  # what is not is refused with its name right after
+            table[name] = {**values, **inner}
 
 
 def _apply(table: dict[str, Any], change: str) -> None:

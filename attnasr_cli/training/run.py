@@ -9,18 +9,21 @@ from pathlib import Path
 import torch
 
 from attnasr_cli import console
-from attnasr_cli.checkpoint.folder import Model, build_net, load_model
+from attnasr_cli.checkpoint.folder import Model, build_net
+from attnasr_cli.decode.choose import load_any
 from attnasr_cli.errors import UsageError
 from attnasr_cli.nets import find_net
 from attnasr_cli.nets.protocol import Net
 from attnasr_cli.scoring.wer import Score
 from attnasr_cli.text.phones import PhoneTokenizer
 from attnasr_cli.text.tokenizer import BpeTokenizer, CharTokenizer, Tokenizer, load_tokenizer
+from attnasr_cli.training import whisper
 from attnasr_cli.training.corpus import Corpus, open_corpus, read_corpora
 from attnasr_cli.training.loop import Loop
 from attnasr_cli.training.manifest import Utterance
 from attnasr_cli.training.recipe import Recipe
 from attnasr_cli.training.team import Team
+from attnasr_cli.training.writing import writing_for
 
 
 def train(
@@ -41,9 +44,7 @@ def train(
     find_net(recipe.net)  # a wrong name must not cost the reading of the data
     team = team or Team()
     torch.set_num_threads(max(torch.get_num_threads() // team.size, 1))
-    start = _start_model(recipe)
-    if start is not None:
-        recipe = replace(recipe, features=start.features)
+    recipe, start = _started(recipe)
     folder = cache or out / "train" / "features"
 
     def prepare() -> tuple[Corpus, Corpus, Tokenizer]:
@@ -68,22 +69,28 @@ def train(
         f"{len(corpus.utterances)} utterances, {corpus.seconds().sum() / 3600:.2f} h; "
         f"dev {len(dev.utterances)}; {device} in {str(dtype).removeprefix('torch.')}"
     )
-    return Loop(recipe, out, net, tokenizer, corpus, dev, device, dtype, team).run()
+    writing = writing_for(recipe, net, tokenizer)
+    return Loop(recipe, out, net, tokenizer, writing, corpus, dev, device, dtype, team).run()
 
 
-def _start_model(recipe: Recipe) -> Model | None:
+def _started(recipe: Recipe) -> tuple[Recipe, Model | None]:
+    """The recipe with what follows from the model of ``[init]``, and that model."""
+    if recipe.net == "whisper":
+        whisper.check_recipe(recipe)
     if recipe.init is None:
-        return None
+        return recipe, None
     from attnasr_cli.registry import find
 
-    model = load_model(find(recipe.init.model))
+    model = load_any(find(recipe.init.model))
     if model.net.name != recipe.net:
         raise UsageError(
             f"[init] model {recipe.init.model!r} is a {model.net.name}, the recipe wants a "
             f"{recipe.net}",
             "change net, or start from another model",
         )
-    return model
+    if model.net.name == "whisper":
+        return whisper.fitted(recipe, model), model
+    return replace(recipe, features=model.features), model
 
 
 def _tokenizer(recipe: Recipe, utterances: list[Utterance], out: Path) -> Tokenizer:

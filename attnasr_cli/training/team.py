@@ -88,10 +88,12 @@ def run_team(size: int, work: Callable[[Team], T]) -> T:
     ]
     for process in others:
         process.start()
+    done = False
     try:
         _join(0, size, port)
         result = work(Team(0, size))
         distributed.destroy_process_group()
+        done = True
     except RuntimeError as problem:
         dead = [p.exitcode for p in others if p.exitcode]
         if dead:
@@ -102,7 +104,7 @@ def run_team(size: int, work: Callable[[Team], T]) -> T:
         raise
     finally:
         for process in others:
-            process.join(timeout=10)
+            process.join(timeout=10 if done else 0.1)  # who waits for a failed leader never ends
             if process.is_alive():
                 process.terminate()
     return result
@@ -121,4 +123,7 @@ def _member(rank: int, size: int, port: int, work: Callable[[Team], object]) -> 
 
     console.set_quiet(True)
     _join(rank, size, port)
-    work(Team(rank, size))
+    try:
+        work(Team(rank, size))
+    except AttnasrError:  # the leader has come upon the same, and says so once
+        raise SystemExit(1) from None

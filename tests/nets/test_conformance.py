@@ -3,6 +3,7 @@
 import pytest
 
 from attnasr_cli.nets import find_net
+from attnasr_cli.nets.whisper import Whisper, WhisperConfig
 from attnasr_cli.testing import check_net
 
 SMALL = {"vocab": 6, "bins": 8, "width": 16, "layers": 2}
@@ -31,3 +32,14 @@ def test_net_keeps_the_protocol(case: str) -> None:
     name, sizes = CASES[case]
     cls = find_net(name)
     check_net(cls, cls.Config(**{**SMALL, "channels": 4, **sizes}))
+
+
+def test_whisper_keeps_the_protocol() -> None:
+    """Its sizes have other names. The window is as long as the longest utterance of the checks:
+    what is longer is refused and not cut, and the memory of what is shorter is as long as the
+    window, so that no position of it counts as padding."""
+    config = WhisperConfig(
+        mels=8, width=16, audio_heads=2, audio_layers=2, text_heads=2, text_layers=2, vocab=6,
+        audio_context=48, text_context=16,
+    )  # fmt: skip
+    check_net(Whisper, config, bins=config.mels, frames=config.window)

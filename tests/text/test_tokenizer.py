@@ -58,7 +58,7 @@ def test_files_are_read_back(tmp_path: Path, bpe: BpeTokenizer) -> None:
         assert again.encode(TEXTS[0]) == tokenizer.encode(TEXTS[0])
 
 
-@pytest.mark.parametrize("name", ["characters.json", "sentencepiece.model"])
+@pytest.mark.parametrize("name", ["characters.json", "sentencepiece.model", "tokenizer.json"])
 def test_damaged_files_are_named(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     with pytest.raises(ModelError, match="no tokenizer file"):

@@ -8,10 +8,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attnasr_cli.errors import DataError
 from attnasr_cli.nets.blocks import Dropout
 from attnasr_cli.nets.conformer import Conformer, ConformerConfig
 from attnasr_cli.training.augment import spec_augment
 from attnasr_cli.training.batch import epoch_batches
+from attnasr_cli.training.cache import Cache
+from attnasr_cli.training.corpus import Corpus
+from attnasr_cli.training.evaluate import heard
 from attnasr_cli.training.loss import losses
 from attnasr_cli.training.recipe import AugmentConfig, LossConfig, OptimConfig
 from attnasr_cli.training.schedule import rate_at
@@ -95,3 +99,38 @@ def test_loss_shares_add_up() -> None:
     assert total == pytest.approx(0.7 * attention + 0.3 * ctc, rel=1e-4)
     assert at(1.0)[0] == pytest.approx(ctc, rel=1e-4)
     assert at(0.0)[0] == pytest.approx(attention, rel=1e-4)
+
+
+def test_a_net_with_a_window_pays_a_window_for_every_utterance() -> None:
+    lengths = [np.array([40, 90, 120, 60, 100])]
+    allowed = np.ones(5, dtype=bool)
+    batches = epoch_batches(lengths, allowed, 250, 1, 0, window=100)
+    assert sorted(len(batch) for batch in batches) == [2, 2]
+    assert sorted(i for batch in batches for i, _ in batch) == [0, 1, 3, 4]  # 120 does not fit
+
+
+def test_what_the_dev_set_has_beyond_the_window_is_left_out(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    starts = np.array([0, 50, 50, 250, 300])  # the second could not be read
+    dev = Corpus([], [Cache(np.zeros((300, 8), np.float16), starts)])
+    assert heard(dev, None).tolist() == [True, False, True, True]
+    assert heard(dev, 100).tolist() == [True, False, False, True]
+    assert "left out 1 dev recordings" in capsys.readouterr().err
+    with pytest.raises(DataError, match=r"longer than the 0\.1 s"):
+        heard(dev, 10)
+
+
+def test_a_prompt_is_fed_and_not_scored() -> None:
+    torch.manual_seed(0)
+    config = ConformerConfig(
+        vocab=6, bins=8, width=16, heads=2, layers=1, hidden=16, kernel=3, channels=4, dropout=0.0,
+        ctc=False,
+    )  # fmt: skip
+    net = Conformer(config).eval()
+    features, lengths = torch.randn(1, 80, 8), torch.tensor([80])
+    found = losses(net, features, lengths, [[3, 4]], [1, 5, 3], 2, LossConfig(smoothing=0.0))
+    with torch.no_grad():
+        logits = net.forward(features, lengths, torch.tensor([[1, 5, 3, 3, 4]]))[0]
+    scored = -logits.log_softmax(-1)[[2, 3, 4], [3, 4, 2]]
+    assert float(found.total.detach()) == pytest.approx(float(scored.mean()), rel=1e-4)

@@ -112,6 +112,16 @@ def test_bad_recipes_are_one_line_and_a_hint(
     assert not (tmp_path / "out" / "model.toml").exists()
 
 
+def test_an_error_is_said_once_by_two_workers(
+    recipe: Path, tones: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bad = ["--set", "config.subsampling=3", "--workers", "2"]
+    assert train(recipe, tmp_path / "out", tones, *bad) in (1, 2)
+    err = capfd.readouterr().err
+    assert err.count("must be 2, 4 or 8") == 1
+    assert "Traceback" not in err
+
+
 def test_no_data_and_no_recipe(
     recipe: Path, tones: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
