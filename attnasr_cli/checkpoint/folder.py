@@ -25,6 +25,7 @@ from attnasr_cli.text.tokenizer import Tokenizer, load_tokenizer
 
 SCHEMA = 1
 WEIGHTS = "weights.safetensors"
+LM_FILE = "lm.safetensors"
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,14 @@ class Model:
         if self.header.lm is None or self.path is None:
             return None
         return self.path / self.header.lm.file
+
+
+def find_lm(path: Path) -> LmFile | None:
+    """The language model that lies in a model folder, for its header."""
+    file = path / LM_FILE
+    if not file.is_file():
+        return None
+    return LmFile(LM_FILE, hashlib.sha256(file.read_bytes()).hexdigest())
 
 
 def read_header(path: Path) -> Header:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import tomllib
 from dataclasses import fields, replace
 from pathlib import Path
 
 from attnasr_cli import console
-from attnasr_cli.checkpoint.folder import LmFile, read_header, write_header
+from attnasr_cli.checkpoint.folder import LM_FILE, find_lm, read_header, write_header
 from attnasr_cli.errors import UsageError
 from attnasr_cli.lm.train import LmConfig, LmReport, train_ngram
-
-FILE = "lm.safetensors"
 
 
 def is_lm_recipe(path: Path) -> bool:
@@ -53,8 +50,7 @@ def train_lm(recipe: Path, out: Path, texts: list[Path]) -> LmReport:
     except TypeError as problem:
         raise UsageError(f"{recipe} [lm]: {problem}", "see recipes/ for an example") from None
     out.mkdir(parents=True, exist_ok=True)
-    report = train_ngram(config, out / FILE, note=console.note)
+    report = train_ngram(config, out / LM_FILE, note=console.note)
     if (out / "model.toml").is_file():
-        digest = hashlib.sha256((out / FILE).read_bytes()).hexdigest()
-        write_header(out, replace(read_header(out), lm=LmFile(FILE, digest)))
+        write_header(out, replace(read_header(out), lm=find_lm(out)))
     return report

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from attnasr_cli import __version__, console
 from attnasr_cli.audio.features import FRAMES_PER_S, pad
-from attnasr_cli.checkpoint.folder import save_model
+from attnasr_cli.checkpoint.folder import find_lm, save_model
 from attnasr_cli.nets.protocol import Net
 from attnasr_cli.scoring.wer import Score, score_pairs
 from attnasr_cli.text.tokenizer import Tokenizer
@@ -223,6 +223,7 @@ class Loop:
             normalizer=recipe.text.normalizer,
             languages=recipe.languages,
             origin=origin,
+            lm=find_lm(self.out),
         )
 
     def _save(self) -> None:

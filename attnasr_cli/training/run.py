@@ -9,9 +9,10 @@ from pathlib import Path
 import torch
 
 from attnasr_cli import console
-from attnasr_cli.checkpoint.folder import Model, build_net
+from attnasr_cli.checkpoint.folder import LM_FILE, DecodingConfig, Model, build_net
 from attnasr_cli.decode.choose import load_any
 from attnasr_cli.errors import UsageError
+from attnasr_cli.files import write_bytes
 from attnasr_cli.nets import find_net
 from attnasr_cli.nets.protocol import Net
 from attnasr_cli.scoring.wer import Score
@@ -69,6 +70,10 @@ def train(
         f"{len(corpus.utterances)} utterances, {corpus.seconds().sum() / 3600:.2f} h; "
         f"dev {len(dev.utterances)}; {device} in {str(dtype).removeprefix('torch.')}"
     )
+    if start is not None and tokenizer is start.tokenizer and team.leads:
+        _keep_language_model(start, out)
+    if isinstance(tokenizer, PhoneTokenizer) and team.leads:
+        _warn_of_unknown(tokenizer, [u.text for u in corpus.utterances])
     writing = writing_for(recipe, net, tokenizer)
     return Loop(recipe, out, net, tokenizer, writing, corpus, dev, device, dtype, team).run()
 
@@ -90,7 +95,17 @@ def _started(recipe: Recipe) -> tuple[Recipe, Model | None]:
         )
     if model.net.name == "whisper":
         return whisper.fitted(recipe, model), model
-    return replace(recipe, features=model.features), model
+    recipe = replace(recipe, features=model.features)
+    if recipe.init and recipe.init.keep_tokenizer and recipe.decoding == DecodingConfig():
+        recipe = replace(recipe, decoding=model.decoding)
+    return recipe, model
+
+
+def _keep_language_model(start: Model, out: Path) -> None:
+    """The language model of ``[init]`` goes with its tokens; one that is there already stays."""
+    if start.lm_path is not None and not (out / LM_FILE).is_file():
+        out.mkdir(parents=True, exist_ok=True)
+        write_bytes(out / LM_FILE, start.lm_path.read_bytes())
 
 
 def _tokenizer(recipe: Recipe, utterances: list[Utterance], out: Path) -> Tokenizer:
@@ -105,11 +120,8 @@ def _tokenizer(recipe: Recipe, utterances: list[Utterance], out: Path) -> Tokeni
         tokenizer = CharTokenizer.train(texts)
     elif recipe.text.kind == "phones":
         tokenizer = PhoneTokenizer.read(Path(recipe.text.lexicon))
-        _warn_of_unknown(tokenizer, texts)
     else:
         tokenizer = BpeTokenizer.train(texts, recipe.text.vocab, recipe.text.kind)
-    from attnasr_cli.files import write_bytes
-
     write_bytes(out / "train" / tokenizer.file_name, tokenizer.to_bytes())
     return tokenizer
 

@@ -9,14 +9,19 @@ lexicon of its words, the weights of the search that bench/tune_decoding.py foun
 from __future__ import annotations
 
 import argparse
-import hashlib
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from attnasr_cli.checkpoint.folder import DecodingConfig, LmFile, load_model, save_model
+from attnasr_cli.checkpoint.folder import (
+    LM_FILE,
+    DecodingConfig,
+    find_lm,
+    load_model,
+    save_model,
+)
 from attnasr_cli.text.phones import PhoneTokenizer
 
 # Found on fifty utterances of the development speakers; see the model's card.
@@ -40,8 +45,7 @@ def main() -> None:
     args = parser.parse_args()
     model = load_model(args.run)
     args.out.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(args.lm, args.out / "lm.safetensors")
-    digest = hashlib.sha256(args.lm.read_bytes()).hexdigest()
+    shutil.copyfile(args.lm, args.out / LM_FILE)
     header, tokenizer = model.header, model.tokenizer
     if args.lexicon:
         tokenizer = PhoneTokenizer.read(args.lexicon)
@@ -59,7 +63,7 @@ def main() -> None:
         normalizer=header.text.normalizer,
         languages=header.languages,
         origin={**header.origin, **extra},
-        lm=LmFile("lm.safetensors", digest),
+        lm=find_lm(args.out),
     )
 
 

@@ -73,3 +73,24 @@ def test_phones_need_a_lexicon(
     missing = ["--set", "text.kind=phones", "--set", "text.lexicon=none.txt"]
     assert train(recipe, tmp_path / "out", tones, *missing) == 1
     assert "no lexicon" in capsys.readouterr().err
+
+
+def test_a_language_model_goes_with_its_tokens_and_stays(
+    recipe: Path, tones: Path, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert train(recipe, first, tones) == 0
+    text, lm = tmp_path / "text.txt", tmp_path / "lm.toml"
+    text.write_text("ab cd abc\nab abc\n" * 5)
+    lm.write_text('[lm]\ntexts = [["text.txt", 1]]\norder = 2\nmin_count = 1\n')
+    assert main(["train", str(lm), "-o", str(first)]) == 0
+    held = load_model(first).header.lm
+    assert held is not None
+    # a run that goes on keeps it, and so does one that starts from this model
+    assert train(recipe, first, tones, "--set", "optim.updates=3") == 0
+    assert load_model(first).header.lm == held
+    assert train(recipe, second, tones, "--set", f"init.model={first}") == 0
+    model = load_model(second)
+    assert model.header.lm == held
+    assert model.lm_path is not None
+    assert model.lm_path.is_file()
