@@ -21,7 +21,7 @@ from attnasr_cli.decode.packing import pack
 from attnasr_cli.decode.scorers import CtcPrefixScorer, Scorer
 from attnasr_cli.decode.search import SearchConfig, search
 from attnasr_cli.decode.written import written_text
-from attnasr_cli.lm.scorer import NgramScorer
+from attnasr_cli.lm.scorer import AHEAD_WORDS, NgramScorer
 from attnasr_cli.registry import find
 from attnasr_cli.scoring.wer import score_pairs
 from attnasr_cli.training.manifest import read_data
@@ -39,6 +39,7 @@ def main() -> None:
     parser.add_argument("--lm", type=float, nargs="+", default=[0.0])
     parser.add_argument("--bonus", type=float, nargs="+", default=[0.0])
     parser.add_argument("--unknown", type=float, nargs="+", default=[-4.0])
+    parser.add_argument("--ahead", type=int, default=AHEAD_WORDS, help="words to look ahead with")
     args = parser.parse_args()
     model = load_model(find(args.model))
     utterances = read_data(args.data)
@@ -57,7 +58,14 @@ def main() -> None:
     lm = None
     if file and any(args.lm):
         spoken = getattr(tokenizer, "spoken", None)
-        lm = NgramScorer(file, tokenizer.pieces, tokenizer.encode, tokenizer.eos, spoken=spoken)
+        lm = NgramScorer(
+            file,
+            tokenizer.pieces,
+            tokenizer.encode,
+            tokenizer.eos,
+            spoken=spoken,
+            ahead_words=args.ahead,
+        )
     audio_s = sum(len(s) for s in samples) / SAMPLE_RATE_HZ
     grid = itertools.product(args.beams, args.ctc, args.lm, args.bonus, args.unknown)
     for beams, ctc, weight, bonus, unknown in grid:

@@ -30,7 +30,7 @@ from attnasr_cli.lm.vocabulary import BORDER, UNKNOWN, Ints
 FULL_ROWS = 384  # contexts whose look-ahead of the whole trie is kept: about 0.5 MB each
 FIRST_ROWS = 8192  # contexts whose look-ahead of the first pieces is kept: about 1 kB each
 
-AHEAD_WORDS = 3
+AHEAD_WORDS = 2
 
 EMPTY_WORD = -20.0  # natural logarithm: two word marks with nothing between are no word
 

@@ -26,9 +26,9 @@ from attnasr_cli.text.phones import PhoneTokenizer
 
 # Found on fifty utterances of the development speakers; see the model's card.
 DECODING = DecodingConfig(
-    beams=10,
-    ctc_weight=0.85,
-    lm_weight=0.55,
+    beams=20,
+    ctc_weight=0.7,
+    lm_weight=0.75,
     word_bonus=-3.0,
     unknown_penalty=-4.0,
 )

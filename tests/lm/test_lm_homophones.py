@@ -31,9 +31,7 @@ def spoken(model: NgramModel) -> dict[str, list[str]]:
 
 
 def scorer_of(model: NgramModel) -> NgramScorer:
-    return NgramScorer(
-        model, PIECES, lambda text: [8], EOS, word_bonus=BONUS, spoken=spoken(model)
-    )
+    return NgramScorer(model, PIECES, lambda text: [8], EOS, word_bonus=BONUS, spoken=spoken(model))
 
 
 def tokens_of(way: str) -> list[int]:
