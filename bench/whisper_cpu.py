@@ -1,20 +1,27 @@
-"""Whisper on a CPU: attnasr's forms of a net beside faster-whisper's engine, on the same weights.
+"""Whisper on a CPU: attnasr in every --dtype beside faster-whisper's engine, on the same weights.
 
 Random weights of a real shape are written once as a Hugging Face folder and converted for
 CTranslate2; both then decode the same windows to the same number of tokens (the end token is
 suppressed in both). Runs take turns and the best of them counts, so that a busy machine hurts all
-alike. Printed are seconds, and how many times faster each form is than faster-whisper in int8.
+alike; the peer has a process of its own, as it would have without us. Printed are seconds, and how
+many times faster each dtype is than faster-whisper in int8.
 
     python bench/whisper_cpu.py --sizes tiny,base --batch 1,8 --beams 1,5 --threads 2
+
+With random weights it also says how often the most probable token of a dtype is that of float32;
+such weights make every choice a close one, so that this bounds what a trained net would do.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import tempfile
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +29,9 @@ import torch
 from attnasr_cli.checkpoint.whisper import save_hf
 from attnasr_cli.decode.rules import Suppress
 from attnasr_cli.decode.search import SearchConfig, search
+from attnasr_cli.decode.whisper_task import step_bytes
+from attnasr_cli.decode.workers import few_threads, spread
+from attnasr_cli.device import choose, cpu_has_bfloat16
 from attnasr_cli.nets.whisper import Whisper, WhisperConfig
 from attnasr_cli.nets.whisper_fast import accelerate
 from attnasr_cli.text.whisper_tokenizer import WhisperTokenizer
@@ -34,62 +44,81 @@ SIZES = {
         width=768, audio_heads=12, audio_layers=12, text_heads=12, text_layers=12
     ),
 }
-FORMS = {
-    "float32": ("float32", False),
-    "bfloat16": ("bfloat16", False),
-    "int8": ("int8", False),
-    "int8, encoder bfloat16": ("int8", True),
-}
+DTYPES = ("auto", "bfloat16", "int8", "float32")
 PEER = "faster-whisper int8"
 CLOCK: Callable[[], float] = time.perf_counter
 """wall time; processor time with --cpu-time, which a busy machine changes less"""
-Run = Callable[[], tuple[float, float]]
-"""one run → seconds of the encoder, seconds of the decoder"""
+Seconds = tuple[float, float]
+"""of the encoder, of the decoder"""
+Run = Callable[[], Seconds]
 
 
 def ours(net: Whisper, features: torch.Tensor, prompt: list[int], eot: int, n: int, k: int) -> Run:
-    """Encode and decode a batch (B, T, F) to n tokens with k beams."""
-    lengths = torch.full((features.shape[0],), features.shape[1])
-    start = torch.tensor([prompt] * features.shape[0])
-    config = SearchConfig(k, None, nbest=1)
+    """Encode and decode a batch (B, T, F) to n tokens with k beams, shared among threads as
+    ``transcribe`` does."""
+    config, device = SearchConfig(k, None, nbest=1), torch.device("cpu")
 
     @torch.inference_mode()
-    def run() -> tuple[float, float]:
+    def share(windows: list[torch.Tensor]) -> list[Seconds]:
+        some = torch.stack(windows)
+        start = torch.tensor([prompt] * len(windows))
         begin = CLOCK()
-        memory = net.encode(features, lengths)
+        memory = net.encode(some, torch.full((len(windows),), some.shape[1]))
         middle = CLOCK()
-        found = search(net, memory, start, eot, n, config, [Suppress([eot])])
+        with few_threads(step_bytes(net, memory)):
+            found = search(net, memory, start, eot, n, config, [Suppress([eot])])
         end = CLOCK()
         assert all(len(hypotheses[0].tokens) == n for hypotheses in found)
-        return middle - begin, end - middle
+        return [(middle - begin, end - middle)] * len(windows)
 
-    return run
+    return lambda: max(spread(share, features.unbind(), device), key=sum)
 
 
-def theirs(folder: Path, features: torch.Tensor, prompt: list[int], eot: int, n: int, k: int,
-           threads: int) -> Run:  # fmt: skip
-    """The same in CTranslate2, as faster-whisper calls it."""
-    import ctranslate2
+class Peer:
+    """CTranslate2, as faster-whisper calls it, in a process that waits for its turns."""
 
+    def __init__(self, folder: Path, threads: int, cpu_time: bool) -> None:
+        self.pipe, far = multiprocessing.Pipe()
+        context = multiprocessing.get_context("spawn")
+        args = (far, str(folder), threads, cpu_time)
+        self.process = context.Process(target=_serve, args=args, daemon=True)
+        self.process.start()
+
+    def run(self, features: torch.Tensor, prompt: list[int], eot: int, n: int, k: int) -> Run:
+        array = np.ascontiguousarray(features.transpose(1, 2).numpy())
+
+        def once() -> Seconds:
+            self.pipe.send((array, prompt, eot, n, k))
+            found: Seconds = self.pipe.recv()
+            return found
+
+        return once
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.join()
+
+
+def _serve(pipe: Connection[Any, Any], folder: str, threads: int, cpu_time: bool) -> None:
+    import ctranslate2  # type: ignore[import-untyped]
+
+    clock = time.process_time if cpu_time else time.perf_counter
     model = ctranslate2.models.Whisper(
-        str(folder), device="cpu", compute_type="int8", intra_threads=threads
+        folder, device="cpu", compute_type="int8", intra_threads=threads
     )
-    array = np.ascontiguousarray(features.transpose(1, 2).numpy())
-
-    def run() -> tuple[float, float]:
-        begin = CLOCK()
+    while True:
+        array, prompt, eot, n, k = pipe.recv()
+        begin = clock()
         encoded = model.encode(ctranslate2.StorageView.from_array(array), to_cpu=False)
-        middle = CLOCK()
+        middle = clock()
         found = model.generate(
             encoded, [prompt] * len(array), beam_size=k, suppress_tokens=[eot],
             max_length=2 * n, suppress_blank=False,
         )  # fmt: skip
-        end = CLOCK()
+        end = clock()
         lengths = {len(result.sequences_ids[0]) for result in found}
         assert all(abs(length - n) <= 1 for length in lengths), lengths
-        return middle - begin, end - middle
-
-    return run
+        pipe.send((middle - begin, end - middle))
 
 
 def make(config: WhisperConfig, tokenizer: WhisperTokenizer, folder: Path) -> Whisper:
@@ -106,44 +135,57 @@ def make(config: WhisperConfig, tokenizer: WhisperTokenizer, folder: Path) -> Wh
     return net
 
 
-def bench(size: str, batches: list[int], beams: list[int], args: argparse.Namespace) -> None:
+def form(net: Whisper, dtype: str) -> Whisper:
+    """The net as ``transcribe --dtype`` computes it."""
+    chosen = choose("cpu", dtype).dtype
+    return accelerate(net, torch.device("cpu"), chosen, low_encoder=cpu_has_bfloat16())
+
+
+@torch.inference_mode()
+def agreement(net: Whisper, fast: Whisper, features: torch.Tensor, prompt: list[int]) -> float:
+    """Share of positions where the most probable next token is that of ``net``."""
+    generator = torch.Generator().manual_seed(1)
+    tokens = torch.randint(0, 50000, (len(features), 100), generator=generator)
+    tokens = torch.cat([torch.tensor([prompt] * len(features)), tokens], 1)
+    lengths = torch.full((len(features),), features.shape[1])
+    best = [m.decode(m.encode(features, lengths), tokens).argmax(-1) for m in (net, fast)]
+    return float((best[0] == best[1]).float().mean())
+
+
+def bench(size: str, args: argparse.Namespace) -> None:
     tokenizer = read_vocabulary(find_ranks(51865) or Path("multilingual.tiktoken"), 51865)
-    prompt = tokenizer.start("en", "transcribe", False)
+    prompt, eot, n = tokenizer.start("en", "transcribe", False), tokenizer.eot, args.tokens
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        net = make(SIZES[size], tokenizer, folder)
-        forms = {
-            key: accelerate(net, torch.device("cpu"), *FORMS[key])
-            for key in FORMS
-            if not args.forms or key in args.forms.split(";")
-        }
-        for batch in batches:
+        net = make(SIZES[size], tokenizer, Path(name))
+        forms = {dtype: form(net, dtype) for dtype in args.dtypes.split(",")}
+        peer = Peer(Path(name) / "ct2", args.threads, args.cpu_time)
+        for batch in map(int, args.batch.split(",")):
             features = torch.randn(batch, 3000, net.config.mels)
-            for k in beams:
-                n = args.tokens
-                runs = {
-                    key: ours(form, features, prompt, tokenizer.eot, n, k)
-                    for key, form in forms.items()
-                }
-                runs[PEER] = theirs(
-                    folder / "ct2", features, prompt, tokenizer.eot, n, k, args.threads
-                )
+            for k in map(int, args.beams.split(",")):
+                runs = {key: ours(f, features, prompt, eot, n, k) for key, f in forms.items()}
+                runs[PEER] = peer.run(features, prompt, eot, n, k)
                 report(f"{size}, batch {batch}, beam {k}, {n} tokens", runs, args.repeats)
+        peer.close()
+        shares = {key: agreement(net, f, features[:1], prompt) for key, f in forms.items()}
+        print(f"{size}, tokens as in float32: " + str({k: f"{s:.0%}" for k, s in shares.items()}))
 
 
 def report(title: str, runs: dict[str, Run], repeats: int) -> None:
-    best: dict[str, tuple[float, float]] = {}
+    """A column for each dtype and the peer, the ratios in the last line."""
+    best: dict[str, Seconds] = {}
     for _ in range(repeats + 1):  # the first round warms up and counts too: the best is kept
         for key, run in runs.items():
             found = run()
             best[key] = min(best.get(key, found), found, key=sum)
-    peer = sum(best[PEER])
-    print(f"\n{title}\n{'':<24}{'encode':>9}{'decode':>9}{'sum':>9}{'times':>8}")
-    for key, (encode, decode) in best.items():
-        total = encode + decode
-        print(
-            f"{key:<24}{encode:>8.2f}s{decode:>8.2f}s{total:>8.2f}s{peer / total:>8.2f}", flush=True
-        )
+    columns = [
+        (key, f"{e:.2f} s", f"{d:.2f} s", f"{e + d:.2f} s", f"{sum(best[PEER]) / (e + d):.2f}×")
+        for key, (e, d) in best.items()
+    ]
+    print(f"\n{title}")
+    for label, cells in zip(
+        ("", "encode", "decode", "sum", "times faster"), zip(*columns, strict=True), strict=True
+    ):
+        print(f"{label:<13}" + "".join(f"{cell:>{len(PEER) + 2}}" for cell in cells), flush=True)
 
 
 def main() -> None:
@@ -151,10 +193,10 @@ def main() -> None:
     parser.add_argument("--sizes", default="tiny,base")
     parser.add_argument("--batch", default="1,8")
     parser.add_argument("--beams", default="1,5")
+    parser.add_argument("--dtypes", default=",".join(DTYPES))
     parser.add_argument("--tokens", type=int, default=52)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--forms", default="", help="some of them, between ;")
     parser.add_argument("--cpu-time", action="store_true", help="of all threads; use --threads 1")
     args = parser.parse_args()
     if args.cpu_time:
@@ -162,10 +204,9 @@ def main() -> None:
         CLOCK = time.process_time
     torch.set_num_threads(args.threads)
     flags = torch.backends.cpu.get_cpu_capability()
-    print(f"torch {torch.__version__}, {flags}, {args.threads} threads", flush=True)
+    print(f"torch {torch.__version__}, {flags}, {args.threads} threads; {choose('cpu').reason}")
     for size in args.sizes.split(","):
-        bench(size, [int(b) for b in args.batch.split(",")],
-              [int(k) for k in args.beams.split(",")], args)  # fmt: skip
+        bench(size, args)
 
 
 if __name__ == "__main__":

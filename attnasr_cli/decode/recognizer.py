@@ -14,7 +14,7 @@ from attnasr_cli import __version__, device, registry
 from attnasr_cli.audio.segment import SegmentConfig
 from attnasr_cli.checkpoint.folder import Model
 from attnasr_cli.decode import pipeline
-from attnasr_cli.decode.choose import decoder_for, load_any, settings_of
+from attnasr_cli.decode.choose import decoder_class, decoder_for, load_any, settings_of
 from attnasr_cli.decode.decoded import SegmentDecoder
 from attnasr_cli.decode.meter import Meter
 from attnasr_cli.decode.pipeline import Result
@@ -25,6 +25,7 @@ from attnasr_cli.errors import AttnasrError, UsageError
 
 PathLike = str | os.PathLike[str]
 MEGABYTES_PER_S = 12.0  # what a second of audio in a batch may cost, with beams and attention
+CPU_BATCH_S = 120.0  # a CPU gains nothing from more, unless a decoder's ``cpu_batch_s`` says so
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,10 @@ class Recognizer:
 
         reading, rest = _split(options)
         placements = choose_all(device, dtype)
-        batch_s = reading.batch if reading.batch is not None else _batch_s(placements)
+        batch_s = reading.batch
+        if batch_s is None:
+            most = getattr(decoder_class(model.features.style), "cpu_batch_s", CPU_BATCH_S)
+            batch_s = _batch_s(placements, most)
         if batch_s <= 0:
             raise UsageError(f"a batch of {batch_s} s", "use a number above 0")
         if reading.jobs is not None and reading.jobs < 1:
@@ -87,7 +91,9 @@ class Recognizer:
         decoders = [
             decoder_for(m, p, rest, batch_s) for m, p in zip(models, placements, strict=True)
         ]
-        return Recognizer(model, decoders, placements, reading, batch_s)
+        # A decoder may have more to say about what it computes in.
+        said = [getattr(d, "placement", p) for d, p in zip(decoders, placements, strict=True)]
+        return Recognizer(model, decoders, said, reading, batch_s)
 
     def transcribe(
         self,
@@ -200,7 +206,7 @@ def _replica(model: Model) -> Model:
     return replace(model, net=copy.deepcopy(model.net))
 
 
-def _batch_s(placements: Sequence[device.Placement]) -> float:
+def _batch_s(placements: Sequence[device.Placement], cpu_s: float) -> float:
     """Seconds of audio in a batch, from the free memory: at most a third of it."""
     import torch
 
@@ -208,7 +214,7 @@ def _batch_s(placements: Sequence[device.Placement]) -> float:
         free = min(torch.cuda.mem_get_info(p.device)[0] for p in placements)
         longest = 1_200.0
     else:
-        free, longest = free_memory(), 120.0  # a CPU gains nothing from larger ones
+        free, longest = free_memory(), cpu_s
     return float(min(max(round(free / 3 / 1e6 / MEGABYTES_PER_S, -1), 30.0), longest))
 
 

@@ -71,8 +71,8 @@ class TimestampGrammar:
         step = torch.arange(first, log_probs.shape[1], device=tokens.device)
         times.masked_fill_(step < earliest[:, None], NEVER)
         times.masked_fill_((last & before)[:, None], NEVER)
-        log_probs[:, : self.end].masked_fill_(closing[:, None], NEVER)
+        # Rows by number: a mask for all of the vocabulary would be read for all rows.
+        log_probs[:, : self.end].index_fill_(0, closing.nonzero()[:, 0], NEVER)
         forced = times.logsumexp(-1) > log_probs[:, :first].amax(-1)
-        if bool(forced.any()):
-            log_probs[forced, :first] = NEVER
+        log_probs[:, :first].index_fill_(0, forced.nonzero()[:, 0], NEVER)
         return log_probs

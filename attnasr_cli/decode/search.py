@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from attnasr_cli.decode.ranking import best
 from attnasr_cli.decode.scorers import Scorer
+from attnasr_cli.nets.in_place import log_softmax_
 from attnasr_cli.nets.protocol import Memory, Net, Tree, reorder, select
 
 Rule = Callable[[Tensor, Tensor], Tensor]
@@ -134,22 +136,24 @@ class _Search:
         for rule in self.rules:
             log_probs = rule(log_probs, self.tokens)
         if self.rules:
-            log_probs = torch.log_softmax(log_probs, -1)
+            own = self.decoder_runs  # a scorer's table is still needed as it is
+            log_probs = log_softmax_(log_probs) if own else log_probs.log_softmax(-1)
         weight = self.config.net_weight
-        gain = log_probs * weight if weight else torch.zeros_like(log_probs)
+        gain = log_probs
+        if weight != 1.0:
+            gain = log_probs * weight if weight else torch.zeros_like(log_probs)
         for scorer, score in zip(self.scorers, scores, strict=True):
             gain = gain + scorer.weight * score
         V = gain.shape[1]
         count, W = self.scores.shape  # W: rows of an utterance, 1 before the first step, then K
-        total = self.scores[:, :, None] + gain.view(count, W, V)  # (B', W, V)
         # K ends and K others are the most that a walk down the ranking can meet.
-        ranked, index = total.view(count, W * V).topk(min(2 * K, W * V), dim=-1)
+        ranked, index = best(self.scores, gain, 2 * K)  # (B', 2K)
         ranked_list, index_list = ranked.tolist(), index.tolist()
-        own = log_probs.view(count, W * V).gather(1, index).tolist()
+        net_log_probs = log_probs.view(count, W * V).gather(1, index).tolist()
 
         parents: list[int] = []
         chosen: list[int] = []
-        new_scores = torch.full((count, K), NEVER, device=self.tokens.device)
+        new_scores: list[float] = []
         new_log_probs: list[float] = []
         spent = self.log_probs.tolist()
         done: list[int] = []
@@ -157,7 +161,9 @@ class _Search:
         for i, b in enumerate(self.alive):
             kept: list[tuple[float, int, int, float]] = []
             ended: list[tuple[float, int, float]] = []
-            for score, flat, lp in zip(ranked_list[i], index_list[i], own[i], strict=True):
+            for score, flat, lp in zip(
+                ranked_list[i], index_list[i], net_log_probs[i], strict=True
+            ):
                 if score == NEVER:
                     break
                 beam, token = divmod(flat, V)
@@ -173,7 +179,7 @@ class _Search:
                 self._cut_off(b, i, kept, spent[i])
             while len(kept) < K:  # fewer continuations than beams: dead rows that never win
                 kept.append((NEVER, 0, eos, 0.0))
-            new_scores[i] = torch.tensor([k[0] for k in kept])
+            new_scores += [k[0] for k in kept]
             parents += [i * W + k[1] for k in kept]
             chosen += [k[2] for k in kept]
             new_log_probs += [k[3] for k in kept]
@@ -181,7 +187,7 @@ class _Search:
         rows = torch.tensor(parents, device=self.tokens.device)
         token = torch.tensor(chosen, device=self.tokens.device)
         lp = torch.tensor(new_log_probs, device=self.tokens.device)
-        self.scores = new_scores
+        self.scores = torch.tensor(new_scores, device=self.tokens.device).view(count, K)
         self.log_probs = (self.log_probs.view(-1)[rows] + lp).view(count, K)
         self.tokens = torch.cat([self.tokens[rows], token[:, None]], 1)
         self.token_log_probs = torch.cat([self.token_log_probs[rows], lp[:, None]], 1)
@@ -234,8 +240,8 @@ class _Search:
             return True
         if self.config.length_penalty == 0.0 and len(found) >= self.config.nbest:
             # Sums of log probabilities only fall: nothing alive can overtake the best that ended.
-            best = sorted((h.score for h in found), reverse=True)[self.config.nbest - 1]
-            return best >= kept[0][0]
+            bar = sorted((h.score for h in found), reverse=True)[self.config.nbest - 1]
+            return bar >= kept[0][0]
         return False
 
     def _cut_off(

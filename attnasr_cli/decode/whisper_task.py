@@ -16,6 +16,7 @@ from attnasr_cli.decode.guards import compression_ratio
 from attnasr_cli.decode.rules import Suppress, SuppressFirst, TimestampGrammar
 from attnasr_cli.decode.sampling import sample
 from attnasr_cli.decode.search import Hypothesis, Rule, SearchConfig, search
+from attnasr_cli.decode.workers import few_threads
 from attnasr_cli.nets.protocol import Memory, select
 from attnasr_cli.nets.whisper import Whisper
 from attnasr_cli.text.whisper_tokenizer import TIMESTAMP_S, WhisperTokenizer
@@ -111,7 +112,8 @@ class WindowTask:
 
     def _after(self, prompt: list[int], memory: Memory) -> Tensor:
         rows = torch.tensor([prompt] * memory.frames.shape[0], device=memory.frames.device)
-        return self.net.step(rows, self.net.start(memory, 1), memory).log_probs
+        with few_threads(step_bytes(self.net, memory)):
+            return self.net.step(rows, self.net.start(memory, 1), memory).log_probs
 
     def decode(
         self,
@@ -128,7 +130,8 @@ class WindowTask:
         room = self.net.config.text_context - prompt.shape[1] + 1
         limit = min(self.options.max_tokens or self.net.config.text_context // 2, room)
         rules = self.rules(prompt.shape[1])
-        found = self._find(memory, prompt, limit, temperature, generators, rules)
+        with few_threads(step_bytes(self.net, memory)):
+            found = self._find(memory, prompt, limit, temperature, generators, rules)
         return [
             self._result(hypotheses, opening, language)
             for hypotheses, opening, language in zip(found, openings, languages, strict=True)
@@ -187,6 +190,13 @@ class WindowTask:
             compression_ratio(text),
             language,
         )
+
+
+def step_bytes(net: Whisper, memory: Memory) -> int:
+    """What a step reads at two bytes a number: the weights, keys and values of the memory."""
+    config, (B, S, D) = net.config, memory.frames.shape
+    weights = config.vocab * D + config.text_layers * 14 * D * D  # 4 + 2 squares, 8 of the MLP
+    return 2 * (weights + config.text_layers * 2 * B * S * D)
 
 
 def pick(memory: Memory, indices: Sequence[int]) -> Memory:

@@ -7,6 +7,7 @@ are decoded again at the next temperature, from the memory that is there already
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -21,11 +22,13 @@ from attnasr_cli.decode.whisper_options import Plan, WindowOptions, plan
 from attnasr_cli.decode.whisper_spans import cut
 from attnasr_cli.decode.whisper_task import WindowResult, WindowTask, pick
 from attnasr_cli.decode.word_spans import place_words
+from attnasr_cli.decode.workers import spread
 from attnasr_cli.device import Placement, cpu_has_bfloat16
 from attnasr_cli.errors import ModelError
 from attnasr_cli.nets.protocol import Memory
 from attnasr_cli.nets.whisper import Whisper
 from attnasr_cli.nets.whisper_fast import accelerate
+from attnasr_cli.nets.whisper_int8 import Quantized
 from attnasr_cli.text.whisper_tokenizer import WhisperTokenizer
 
 SEED = 20_221_206  # sampling gives the same text every time
@@ -35,6 +38,8 @@ class WindowDecoder:
     """One model with fixed options. Batches of segments in, texts out, in the same order."""
 
     Options = WindowOptions
+    cpu_batch_s = 240.0
+    """eight windows: with fewer, a step reads the weights of the decoder for too few rows"""
 
     def __init__(
         self, model: Model, placement: Placement, options: WindowOptions, batch_s: float = 240.0
@@ -50,6 +55,9 @@ class WindowDecoder:
         self.net: Whisper = accelerate(
             model.net, placement.device, placement.dtype, low_encoder=cpu_has_bfloat16()
         )
+        if placement.dtype == "bfloat16" and isinstance(self.net.decoder.readout, Quantized):
+            reason = f"{placement.reason}, the output layer in int8"
+            placement = replace(placement, reason=reason)
         self.placement, self.batch_s = placement, batch_s
         self.task = WindowTask(self.net, self.tokenizer, self.plan.task)
         self.features = WhisperMel(model.features.bins)
@@ -64,8 +72,8 @@ class WindowDecoder:
         """segments: mono float32 samples (N,) at 16 kHz, each no longer than a window."""
         results: dict[int, Decoded] = {}
         for batch in pack([self.max_segment_s] * len(segments), self.batch_s):
-            for i, decoded in zip(batch, self._batch([segments[i] for i in batch]), strict=True):
-                results[i] = decoded
+            found = spread(self._batch, [segments[i] for i in batch], self.placement.device)
+            results |= zip(batch, found, strict=True)
         return [results[i] for i in range(len(segments))]
 
     @torch.inference_mode()

@@ -16,9 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from attnasr_cli.nets.in_place import log_softmax_
 from attnasr_cli.nets.protocol import Memory, Net, Step, Tree
-from attnasr_cli.nets.whisper_blocks import Attention, Block, Projected
+from attnasr_cli.nets.whisper_blocks import Attention, Block, Projected, in_pieces
 from attnasr_cli.nets.whisper_cache import Cache
+from attnasr_cli.nets.whisper_memory import PackedMemory
 
 HOP_S = 0.01
 """seconds between two frames of features"""
@@ -79,11 +81,18 @@ class Encoder(nn.Module):
         T = features.shape[1]
         if T > self.window:  # noqa: SIM300
             raise ValueError(f"{T} frames in a window of {self.window}")
+        if in_pieces(features):
+            pairs = zip(features.split(1), lengths.split(1), strict=True)
+            return torch.cat([self._listen(one, length) for one, length in pairs])
+        return self._listen(features, lengths)
+
+    def _listen(self, features: Tensor, lengths: Tensor) -> Tensor:
+        T = features.shape[1]
         inside = torch.arange(T, device=features.device) < lengths[:, None]
         x = (features * inside[..., None]).to(self.conv1.weight.dtype).transpose(1, 2)
         x = F.pad(x, (0, self.window - T))  # (B, F, window)
         x = F.gelu(self.conv1(x))
-        x = F.gelu(self.conv2(x)).transpose(1, 2)  # (B, S, D)
+        x = F.gelu(self.conv2(x)).transpose(1, 2).contiguous()  # (B, S, D)
         x = x + self.positional_embedding
         for block in self.blocks:
             x = cast(Block, block).listen(x)
@@ -105,25 +114,36 @@ class Decoder(nn.Module):
         """the output layer, where a faster form of the net keeps one beside the embedding"""
         self.memory_dtype: torch.dtype | None = None
         """what keys and values of the memory are kept in, where not in that of the weights"""
+        self.packs_memory = False
+        """keep them as a ``PackedMemory``"""
         nn.init.normal_(self.token_embedding.weight, std=0.02)
         nn.init.normal_(self.positional_embedding, std=0.01)
 
     def forward(
-        self, tokens: Tensor, keys: tuple[Projected, ...], cache: Cache | None, weights_of: set[int]
+        self,
+        tokens: Tensor,
+        keys: tuple[Projected | PackedMemory, ...],
+        cache: Cache | None,
+        weights_of: set[int],
     ) -> tuple[Tensor, dict[int, Tensor]]:
         """tokens (R, n) → (R, n, D) before the output layer, and the attention to the memory
         (B, H, K·n, S) of the layers in ``weights_of``."""
-        n = tokens.shape[1]
+        R, n = tokens.shape
         start = cache.length if cache is not None else 0
         x = self.token_embedding(tokens) + self.positional_embedding[start : start + n]
         found: dict[int, Tensor] = {}
         if cache is not None:
             cache.reserve(n)
+            hidden = cache.hidden(n)
+            x = x.view(cache.keys.shape[1], -1, x.shape[-1])  # (B, K·n, D): beams ride on
+        else:
+            hidden = torch.ones(n, n, dtype=torch.bool, device=x.device).triu(1)
         for layer, block in enumerate(self.blocks):
-            x, weights = cast(Block, block).write(x, keys[layer], cache, layer, layer in weights_of)
-            if weights is not None and layer in weights_of:
+            wanted = layer in weights_of
+            x, weights = cast(Block, block).write(x, keys[layer], cache, layer, hidden, wanted)
+            if weights is not None and wanted:
                 found[layer] = weights
-        return cast(Tensor, self.ln(x)), found
+        return cast(Tensor, self.ln(x)).view(R, n, -1), found
 
     def logits(self, x: Tensor) -> Tensor:
         """(…, D) → (…, V) in float32"""
@@ -150,29 +170,34 @@ class Whisper(Net):
 
     def remember(self, frames: Tensor) -> Memory:
         """frames (B, S, D), what the encoder gave → memory with keys and values of all layers"""
-        keys = tuple(
-            cast(Attention, cast(Block, block).cross_attn).remember(
-                frames, self.decoder.memory_dtype
-            )
-            for block in self.decoder.blocks
-        )
+        layers = [cast(Attention, cast(Block, b).cross_attn) for b in self.decoder.blocks]
+        keys: tuple[Projected | PackedMemory, ...]
+        if self.decoder.packs_memory:
+            heads = self.config.text_heads
+            keys = tuple(PackedMemory.of(frames, a.key, a.value, heads) for a in layers)
+        else:
+            keys = tuple(a.remember(frames, self.decoder.memory_dtype) for a in layers)
         lengths = torch.full((frames.shape[0],), frames.shape[1], device=frames.device)
         return Memory(frames, lengths, keys, HOP_S * STRIDE)
 
     def start(self, memory: Memory, beams: int) -> Tree:
         config = self.config
         rows, head = memory.frames.shape[0] * beams, config.width // config.text_heads
-        dtype = memory.keys[0].keys.dtype if memory.keys else memory.frames.dtype
+        # On a CPU in float32: it is longer at each step, and oneDNN compiles low-precision products
+        # anew for each shape; those in float32 are there already.
+        dtype = torch.float32
+        if memory.frames.device.type != "cpu":
+            dtype = memory.keys[0].keys.dtype if memory.keys else memory.frames.dtype
         return Cache.empty(config.text_layers, rows, config.text_heads, head, memory.frames, dtype)
 
     def step(self, tokens: Tensor, state: Tree, memory: Memory) -> Step:
-        cache = cast(Cache, state)
+        cache = cast(Cache, state).grouped(memory.frames.shape[0])
         R, n = tokens.shape
         last = self.config.text_layers - 1
         x, found = self.decoder(tokens, memory.keys, cache, {last})
         weights = found[last].float().mean(1)  # (B, K·n, S)
         weights = weights.view(R, n, -1)[:, -1]
-        log_probs = self.decoder.logits(x[:, -1]).log_softmax(-1)
+        log_probs = log_softmax_(self.decoder.logits(x[:, -1]))
         return Step(log_probs, weights, cache.advanced(n))
 
     def decode(self, memory: Memory, tokens: Tensor) -> Tensor:

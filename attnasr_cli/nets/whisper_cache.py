@@ -1,9 +1,12 @@
-"""The self-attention cache of a Transformer decoder: written in place, a step costs one row copy.
+"""The self-attention cache of a Transformer decoder: written in place, and never reordered.
 
-A value that is a tree of tensors would be copied whole at every step. This one owns its storage:
-``append`` writes behind the last position, and ``reorder_rows`` moves only the rows that change
-places. What it costs: a cache that was stepped from or reordered is used up, and only the one that
-came back may be fed again. The search never does otherwise.
+The K beams of an utterance share one store. Each position holds what K rows wrote there, and a
+table says which of the K a row descends from at each position; a step lets every row look at all
+of the store through a mask of its own line. When the search reorders rows, only the table moves:
+copying a row's past for each beam that changes places was a third of a step.
+
+What it costs: a cache that was stepped from is used up, and only the one that came back may be fed
+again. The search never does otherwise.
 """
 
 from __future__ import annotations
@@ -16,23 +19,45 @@ BLOCK = 64
 
 
 class Cache:
-    """Keys and values of all layers for R rows, ``length`` positions so far."""
+    """Keys and values of all layers for R = B·K rows, ``length`` positions so far."""
 
-    def __init__(self, keys: Tensor, values: Tensor, length: int) -> None:
-        """keys and values (L, R, H, capacity, D/H)"""
-        self.keys, self.values, self.length = keys, values, length
+    def __init__(self, keys: Tensor, values: Tensor, lines: Tensor | None, length: int) -> None:
+        """keys and values (L, B, H, capacity, K, D/H); lines (B, K, length): the beam whose entry
+        at a position belongs to a row, None where K is 1."""
+        self.keys, self.values, self.lines, self.length = keys, values, lines, length
 
     @classmethod
     def empty(
         cls, layers: int, rows: int, heads: int, width: int, like: Tensor, dtype: torch.dtype
     ) -> Cache:
         """A cache for rows that have seen nothing. width: D/H of one head."""
-        shape = (layers, rows, heads, 0, width)
-        return cls(like.new_empty(shape, dtype=dtype), like.new_empty(shape, dtype=dtype), 0)
+        shape = (layers, rows, heads, 0, 1, width)
+        empty = like.new_empty(shape, dtype=dtype)
+        return cls(empty, empty, None, 0)
+
+    @property
+    def beams(self) -> int:
+        return self.keys.shape[4]
 
     @property
     def rows(self) -> int:
-        return self.keys.shape[1]
+        return self.keys.shape[1] * self.beams
+
+    def grouped(self, utterances: int) -> Cache:
+        """The same rows with one store for those of an utterance."""
+        if self.keys.shape[1] == utterances:
+            return self
+        apart = self._apart()
+        K = self.rows // utterances
+
+        def shared(old: Tensor) -> Tensor:
+            used = old[:, :, :, : self.length]
+            split = used.unflatten(1, (utterances, K)).squeeze(5)  # (L, B, K, H, length, D/H)
+            together: Tensor = split.permute(0, 1, 3, 4, 2, 5).contiguous()
+            return together
+
+        lines = _own(utterances, K, self.length, self.keys.device)
+        return Cache(shared(apart.keys), shared(apart.values), lines, self.length)
 
     def reserve(self, positions: int) -> None:
         """Make room for this many positions behind the present ones."""
@@ -43,38 +68,78 @@ class Cache:
         self.keys, self.values = (self._grown(t, capacity) for t in (self.keys, self.values))
 
     def _grown(self, old: Tensor, capacity: int) -> Tensor:
-        new = old.new_empty((*old.shape[:3], capacity, old.shape[4]))
+        new = old.new_empty((*old.shape[:3], capacity, *old.shape[4:]))
         new[:, :, :, : self.length] = old[:, :, :, : self.length]
         return new
 
     def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Store keys and values (R, H, n, D/H) of new positions in one layer and return all of
-        that layer's (R, H, length + n, D/H). ``length`` moves on with ``advanced``."""
-        end = self.length + keys.shape[2]
-        self.keys[layer, :, :, self.length : end] = keys
-        self.values[layer, :, :, self.length : end] = values
-        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+        """Store keys and values (B, H, K·n, D/H) of n new positions in one layer and return all
+        of that layer's (B, H, (length + n)·K, D/H). ``length`` moves on with ``advanced``."""
+        end = self.length + keys.shape[2] // self.beams
+        found = []
+        for store, new in ((self.keys[layer], keys), (self.values[layer], values)):
+            store[:, :, self.length : end] = new.unflatten(2, (self.beams, -1)).transpose(2, 3)
+            found.append(store[:, :, :end].flatten(2, 3))
+        return found[0], found[1]
+
+    def hidden(self, positions: int) -> Tensor | None:
+        """(B, 1, K·n, (length + n)·K), true where a row must not look from n new positions; None
+        where all may look at everything."""
+        if self.lines is None and positions == 1:
+            return None
+        device, K, B = self.keys.device, self.beams, self.keys.shape[1]
+        lines = self._lines(positions)  # (B, K, length + n)
+        own = lines[:, :, None, :, None] == torch.arange(K, device=device)
+        place = torch.arange(lines.shape[2], device=device)
+        past = place <= place[self.length :, None]  # (n, length + n)
+        return ~(own & past[..., None]).view(B, 1, K * positions, -1)
 
     def advanced(self, positions: int) -> Cache:
         """The same storage after all layers have appended this many positions."""
-        return Cache(self.keys, self.values, self.length + positions)
+        lines = None if self.lines is None else self._lines(positions)
+        return Cache(self.keys, self.values, lines, self.length + positions)
+
+    def _lines(self, positions: int) -> Tensor:
+        """(B, K, length + n): a row's new positions are its own."""
+        B, K, device = self.keys.shape[1], self.beams, self.keys.device
+        if self.lines is None:
+            return _own(B, K, self.length + positions, device)
+        return torch.cat([self.lines, _own(B, K, positions, device)], 2)
 
     def reorder_rows(self, rows: Tensor) -> Cache:
         """Row i of the result is row ``rows[i]`` of this one; the number of rows may change."""
-        if rows.shape[0] != self.rows:
-            return Cache(
-                self._picked(self.keys, rows), self._picked(self.values, rows), self.length
-            )
-        moved = (rows != torch.arange(self.rows, device=rows.device)).nonzero()[:, 0]
-        if moved.numel():
-            source = rows[moved]
-            for tensor in (self.keys, self.values):
-                used = tensor[:, :, :, : self.length]
-                used.index_copy_(1, moved, used.index_select(1, source))
-        return Cache(self.keys, self.values, self.length)
+        K, count = self.beams, rows.shape[0]
+        if self.lines is not None and count % K == 0:
+            utterance = rows // K
+            place = torch.arange(count, device=rows.device)
+            if count == self.rows and bool((utterance == place // K).all()):
+                lines = self.lines.flatten(0, 1).index_select(0, rows).view_as(self.lines)
+                return Cache(self.keys, self.values, lines, self.length)
+            if bool((rows == utterance[::K].repeat_interleave(K) * K + place % K).all()):
+                return self._picked(utterance[::K])
+            return self._apart()._picked(rows)
+        return self._apart()._picked(rows)
 
-    def _picked(self, old: Tensor, rows: Tensor) -> Tensor:
-        layers, _, heads, capacity, width = old.shape
-        new = old.new_empty((layers, rows.shape[0], heads, capacity, width))
-        new[:, :, :, : self.length] = old[:, :, :, : self.length].index_select(1, rows)
-        return new
+    def _picked(self, utterances: Tensor) -> Cache:
+        used = (t[:, :, :, : self.length] for t in (self.keys, self.values))
+        keys, values = (t.index_select(1, utterances) for t in used)
+        lines = None if self.lines is None else self.lines.index_select(0, utterances)
+        return Cache(keys, values, lines, self.length)
+
+    def _apart(self) -> Cache:
+        """A store of its own for each row, with nothing but its own line."""
+        if self.lines is None:
+            return self
+        index = self.lines.transpose(1, 2)[None, :, None, :, :, None]  # (1, B, 1, length, K, 1)
+
+        def single(old: Tensor) -> Tensor:
+            line = old[:, :, :, : self.length].take_along_dim(index, 4)
+            return line.permute(0, 1, 4, 2, 3, 5).flatten(1, 2).unsqueeze(4)
+
+        return Cache(single(self.keys), single(self.values), None, self.length)
+
+
+def _own(utterances: int, beams: int, positions: int, device: torch.device) -> Tensor:
+    """(B, K, n) with the number of each beam."""
+    own = torch.arange(beams, device=device)[None, :, None]
+    return own.expand(utterances, beams, positions)

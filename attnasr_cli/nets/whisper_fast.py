@@ -10,14 +10,16 @@ where the processor has instructions for it.
 from __future__ import annotations
 
 import copy
-import warnings
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from attnasr_cli.nets.in_place import keep_memory
 from attnasr_cli.nets.whisper import Whisper
 from attnasr_cli.nets.whisper_blocks import Attention, Block
+from attnasr_cli.nets.whisper_int8 import can_quantize_rows, quantized
+from attnasr_cli.nets.whisper_packed import Packed, can_pack, pack
 
 LOW = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -30,22 +32,42 @@ def accelerate(
     dtype: float32, bfloat16, float16 or int8. low_encoder: with int8, the encoder in bfloat16.
     """
     fast = _shared_copy(net).eval()
+    if device.type == "cpu":
+        keep_memory()
+    packs = device.type == "cpu" and (dtype == "bfloat16" or low_encoder) and can_pack()
     if dtype in LOW:
         _lower(fast.encoder, LOW[dtype])
         _lower(fast.decoder, LOW[dtype])
+        if packs:
+            pack(fast.encoder)
+            fast.decoder.readout = _readout(net.decoder.token_embedding.weight.detach())
+            pack(fast.decoder)
+            fast.decoder.packs_memory = True
     elif dtype == "int8":
         if low_encoder:
             _lower(fast.encoder, torch.bfloat16)
             fast.encoder.ln_post = cast(Norm, fast.encoder.ln_post).norm
+            if packs:
+                pack(fast.encoder)
         else:
             _quantize(fast.encoder)
         fast.decoder.readout = quantized(fast.decoder.token_embedding.weight, None)
         _quantize(fast.decoder)
         if low_encoder:
             fast.decoder.memory_dtype = torch.bfloat16
+            fast.decoder.packs_memory = packs
     elif dtype != "float32":
         raise ValueError(f"no form of the net for {dtype}")
     return fast.to(device)
+
+
+def _readout(weight: Tensor) -> nn.Module:
+    """The output layer (V, D) beside bfloat16: half of what a step reads. In 8 bits with sums in
+    float32 it is faster and no coarser than sums that are rounded to bfloat16, in which the most
+    probable tokens often tie."""
+    if can_quantize_rows():
+        return quantized(weight, None)
+    return Packed(weight.bfloat16(), None)
 
 
 def _shared_copy(net: Whisper) -> Whisper:
@@ -103,31 +125,6 @@ def _drop_parts(attention: Attention, fused: nn.Module) -> None:
     attention.fused = fused
     for name in ("query", "key", "value"):
         setattr(attention, name, nn.Identity())
-
-
-class Quantized(nn.Module):
-    """A linear layer in int8: weights by row, activations by call; float32 in and out."""
-
-    def __init__(self, packed: object) -> None:
-        super().__init__()
-        self.packed = packed
-
-    def forward(self, x: Tensor) -> Tensor:
-        flat = x.float().reshape(-1, x.shape[-1])
-        y = torch.ops.quantized.linear_dynamic(flat, self.packed, False)
-        return cast(Tensor, y).view(*x.shape[:-1], -1)
-
-
-def quantized(weight: Tensor, bias: Tensor | None) -> Quantized:
-    """weight (out, in) and bias (out,) in float32 → int8 with a scale for each output."""
-    weight = weight.detach().float().cpu().contiguous()
-    scale = (weight.abs().amax(1).double() / 127).clamp_min(1e-12)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch warns that this form of int8 tensor may move
-        zero = torch.zeros(weight.shape[0], dtype=torch.long)
-        low = torch.quantize_per_channel(weight, scale, zero, 0, torch.qint8)
-        packed = torch.ops.quantized.linear_prepack(low, None if bias is None else bias.float())
-    return Quantized(packed)
 
 
 def _quantize(part: nn.Module) -> None:

@@ -44,11 +44,14 @@ class PhoneTokenizer:
         self._ids = {piece: i for i, piece in enumerate(self._pieces)}
         self.entries: list[tuple[str, str]] = []
         """words and their pronunciations, a character a phone"""
+        symbol = self._symbol.__getitem__
         for word, spoken in entries:
-            unknown = [p for p in spoken if p not in self._symbol]
-            if unknown or not spoken:
-                raise ValueError(f"{word}: {unknown[0] if unknown else 'no'} phone")
-            self.entries.append((word, "".join(self._symbol[p] for p in spoken)))
+            if not spoken:
+                raise ValueError(f"{word} has no phones")
+            try:
+                self.entries.append((word, "".join(map(symbol, spoken))))
+            except KeyError as unknown:
+                raise ValueError(f"{word}: no phone {unknown}") from None
 
     @staticmethod
     def from_bytes(content: bytes) -> PhoneTokenizer:

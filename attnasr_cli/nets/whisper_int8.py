@@ -1,0 +1,93 @@
+"""Linear layers with weights in 8 bits and a scale for each output, on a CPU.
+
+What comes in is brought to 8 bits as it comes. Where the processor adds up products of 8 bits by
+itself (VNNI), each row has a scale of its own, so that it does not matter which other rows are in
+the batch; elsewhere torch's own dynamic layer takes one scale for all rows.
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import lru_cache
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+MIDDLE = 128
+"""what stands for 0 among 8 bits without a sign, the kind that the processor takes from the left"""
+SMALLEST = 1e-12
+
+
+class Quantized(nn.Module):
+    """A linear layer in int8: weights by row, activations by row; float32 out."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        """weight (out, in) and bias (out,) in any floating type"""
+        super().__init__()
+        weight = weight.detach().float().cpu()
+        self.scale = (weight.abs().amax(1) / 127).clamp_min(SMALLEST)  # (out,)
+        low = (weight / self.scale[:, None]).round().to(torch.int8)
+        self.packed: Tensor = torch.ops.onednn.qlinear_prepack(low, None)
+        self.zero = torch.zeros(weight.shape[0], dtype=torch.int32)
+        self.bias = None if bias is None else bias.detach().float().cpu()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(…, in) → (…, out)"""
+        flat = x.reshape(-1, x.shape[-1]).float()
+        top = torch.maximum(flat.amax(-1, keepdim=True), -flat.amin(-1, keepdim=True))
+        top.clamp_min_(SMALLEST)  # (rows, 1)
+        low = (flat * (127 / top)).add_(MIDDLE + 0.5).to(torch.uint8)  # cut off: rounded
+        y = torch.ops.onednn.qlinear_pointwise(
+            low, 1.0, MIDDLE, self.packed, self.scale, self.zero, None,
+            1.0, 0, torch.float32, "none", [], "",
+        )  # fmt: skip
+        y *= top.mul_(1 / 127)
+        if self.bias is not None:
+            y += self.bias
+        return cast(Tensor, y.view(*x.shape[:-1], -1))
+
+
+class DynamicallyQuantized(nn.Module):
+    """The same with torch's dynamic layer: one scale for all rows."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        super().__init__()
+        weight = weight.detach().float().cpu().contiguous()
+        scale = (weight.abs().amax(1).double() / 127).clamp_min(SMALLEST)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns that this form of int8 tensor may move
+            zero = torch.zeros(weight.shape[0], dtype=torch.long)
+            low = torch.quantize_per_channel(weight, scale, zero, 0, torch.qint8)
+            self.packed = torch.ops.quantized.linear_prepack(
+                low, None if bias is None else bias.detach().float()
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        flat = x.float().reshape(-1, x.shape[-1])
+        # Without VNNI sums of two products are kept in 16 bits: 7 bits for what comes in.
+        y = torch.ops.quantized.linear_dynamic(flat, self.packed, not has_vnni())
+        return cast(Tensor, y).view(*x.shape[:-1], -1)
+
+
+def quantized(weight: Tensor, bias: Tensor | None) -> nn.Module:
+    """The layer that this machine is good at."""
+    kind = Quantized if can_quantize_rows() else DynamicallyQuantized
+    return kind(weight, bias)
+
+
+@lru_cache(maxsize=1)
+def has_vnni() -> bool:
+    """Whether the processor adds up products of 8 bits in 32 bits by itself."""
+    probe = getattr(torch.cpu, "_is_vnni_supported", None)
+    return bool(probe()) if probe is not None else False
+
+
+@lru_cache(maxsize=1)
+def can_quantize_rows() -> bool:
+    """Whether this torch has oneDNN's layer, and the processor what makes it right and fast."""
+    try:
+        _ = torch.ops.onednn.qlinear_prepack, torch.ops.onednn.qlinear_pointwise
+    except (AttributeError, RuntimeError):
+        return False
+    return "onednn" in torch.backends.quantized.supported_engines and has_vnni()
