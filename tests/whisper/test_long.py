@@ -108,7 +108,8 @@ def test_only_failing_windows_are_decoded_again(pair, monkeypatch):
 
     monkeypatch.setattr(WindowTask, "decode", spy)
     together = made.decode(segments)
-    assert calls == [(0.0, 4), (0.5, 2)]
+    windows = {t: sum(n for other, n in calls if other == t) for t in (0.0, 0.5)}
+    assert windows == {0.0: 4, 0.5: 2}  # on however many threads
     assert sorted(what.fallbacks for what in together) == [0, 0, 1, 1]
     for i in range(4):  # and alone the same as together, sampling included
         alone = made.decode(segments[i : i + 1])[0]
