@@ -172,11 +172,12 @@ class Whisper(Net):
         """frames (B, S, D), what the encoder gave → memory with keys and values of all layers"""
         layers = [cast(Attention, cast(Block, b).cross_attn) for b in self.decoder.blocks]
         keys: tuple[Projected | PackedMemory, ...]
+        heads, dtype = self.config.text_heads, self.decoder.memory_dtype
         if self.decoder.packs_memory:
-            heads = self.config.text_heads
-            keys = tuple(PackedMemory.of(frames, a.key, a.value, heads) for a in layers)
+            dtype = dtype or frames.dtype
+            keys = tuple(PackedMemory.of(frames, a.key, a.value, heads, dtype) for a in layers)
         else:
-            keys = tuple(a.remember(frames, self.decoder.memory_dtype) for a in layers)
+            keys = tuple(a.remember(frames, dtype) for a in layers)
         lengths = torch.full((frames.shape[0],), frames.shape[1], device=frames.device)
         return Memory(frames, lengths, keys, HOP_S * STRIDE)
 

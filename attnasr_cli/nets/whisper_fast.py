@@ -21,6 +21,8 @@ from attnasr_cli.nets.whisper_blocks import Attention, Block
 from attnasr_cli.nets.whisper_int8 import can_quantize_rows, quantized
 from attnasr_cli.nets.whisper_packed import Packed, can_pack, pack
 
+COPIED = 1 << 30
+"""bytes of weights in float32 that may be there twice, as they came and as they are read"""
 LOW = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -32,17 +34,15 @@ def accelerate(
     dtype: float32, bfloat16, float16 or int8. low_encoder: with int8, the encoder in bfloat16.
     """
     fast = _shared_copy(net).eval()
-    if device.type == "cpu":
+    on_cpu = device.type == "cpu"
+    if on_cpu:
         keep_memory()
-    packs = device.type == "cpu" and (dtype == "bfloat16" or low_encoder) and can_pack()
+    packs = on_cpu and (dtype == "bfloat16" or low_encoder) and can_pack()
     if dtype in LOW:
         _lower(fast.encoder, LOW[dtype])
         _lower(fast.decoder, LOW[dtype])
         if packs:
-            pack(fast.encoder)
-            fast.decoder.readout = _readout(net.decoder.token_embedding.weight.detach())
-            pack(fast.decoder)
-            fast.decoder.packs_memory = True
+            _pack(fast, _readout(net.decoder.token_embedding.weight.detach()))
     elif dtype == "int8":
         if low_encoder:
             _lower(fast.encoder, torch.bfloat16)
@@ -56,9 +56,23 @@ def accelerate(
         if low_encoder:
             fast.decoder.memory_dtype = torch.bfloat16
             fast.decoder.packs_memory = packs
-    elif dtype != "float32":
+    elif dtype == "float32":
+        if on_cpu and can_pack(torch.float32) and _bytes(net) <= COPIED:
+            _pack(fast, Packed(net.decoder.token_embedding.weight.detach(), None))
+    else:
         raise ValueError(f"no form of the net for {dtype}")
     return fast.to(device)
+
+
+def _pack(net: Whisper, readout: nn.Module) -> None:
+    pack(net.encoder)
+    pack(net.decoder)
+    net.decoder.readout = readout
+    net.decoder.packs_memory = True
+
+
+def _bytes(net: nn.Module) -> int:
+    return sum(p.numel() * p.element_size() for p in net.parameters())
 
 
 def _readout(weight: Tensor) -> nn.Module:

@@ -1,4 +1,4 @@
-"""Keys and values of the memory in bfloat16, in the order in which a CPU reads them.
+"""Keys and values of the memory, in the order in which a CPU reads them.
 
 A step reads all of them once, 74 MB for eight windows of "tiny", and does little with them. As
 plain tensors oneDNN puts them into its own order first, at every step. Ordered once, they can only
@@ -24,9 +24,9 @@ Layers = list[list[Tensor]]
 class PackedMemory:
     """One layer's memory of B utterances; a leaf of the memory's tree of keys."""
 
-    def __init__(self, keys: Layers, values: Layers, heads: int) -> None:
+    def __init__(self, keys: Layers, values: Layers, heads: int, dtype: torch.dtype) -> None:
         """heads: how many share a layer, G"""
-        self.keys, self.values, self.heads = keys, values, heads
+        self.keys, self.values, self.heads, self.dtype = keys, values, heads, dtype
 
     @classmethod
     def of(
@@ -35,22 +35,23 @@ class PackedMemory:
         key: Callable[[Tensor], Tensor],
         value: Callable[[Tensor], Tensor],
         heads: int,
+        dtype: torch.dtype,
     ) -> PackedMemory:
-        """frames (B, S, D), the projections of keys and values, and H"""
+        """frames (B, S, D), the projections of keys and values, H, and what they are kept in"""
         shared = max(g for g in range(1, HEADS + 1) if heads % g == 0)
         keys, values = [], []
         for frame in frames:
-            k, v = key(frame).bfloat16(), value(frame).bfloat16().T  # (S, D), (D, S)
+            k, v = key(frame).to(dtype), value(frame).to(dtype).T  # (S, D), (D, S)
             keys.append([order(part.contiguous()) for part in k.chunk(heads // shared, 1)])
             values.append([order(part.contiguous()) for part in v.chunk(heads // shared, 0)])
-        return cls(keys, values, shared)
+        return cls(keys, values, shared, dtype)
 
     def look(self, queries: Tensor, want_weights: bool) -> tuple[Tensor, Tensor | None]:
         """queries (B, H, n, D/H) → mixed values (B, H, n, D/H) and weights (B, H, n, S)"""
         B, H, n, width = queries.shape
         G = self.heads
-        own = torch.eye(G, dtype=torch.bfloat16).view(G, 1, G, 1) * width**-0.5
-        x = queries.bfloat16().reshape(B, H // G, G, n, 1, width) * own
+        own = torch.eye(G, dtype=self.dtype).view(G, 1, G, 1) * width**-0.5
+        x = queries.to(self.dtype).reshape(B, H // G, G, n, 1, width) * own
         x = x.reshape(B, H // G, G * n, G * width)
         weights, mixed = [], []
         for utterance, keys, values in zip(x, self.keys, self.values, strict=True):
@@ -67,7 +68,7 @@ class PackedMemory:
         """The memory of these utterances; nothing is copied."""
         chosen = utterances.tolist()
         keys, values = ([parts[b] for b in chosen] for parts in (self.keys, self.values))
-        return PackedMemory(keys, values, self.heads)
+        return PackedMemory(keys, values, self.heads, self.dtype)
 
     def index_select(self, dim: int, utterances: Tensor) -> PackedMemory:
         """As ``reorder_rows``: a tensor's way of saying so."""

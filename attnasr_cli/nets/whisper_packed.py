@@ -1,9 +1,10 @@
-"""Linear layers in bfloat16 on a CPU, with weights in the order in which the processor reads them.
+"""Linear layers on a CPU, with weights in the order in which the processor reads them.
 
-torch hands plain weights to oneDNN, which puts them into its own order at every call. For the 1500
-positions of an encoder that costs a twentieth; for the few rows of a decoder's step it is most of
-the time (a row times the output layer of "tiny" on one core: 2.9 ms, ordered beforehand 0.85 ms).
-torch's own compiler orders weights with the same two operators.
+torch hands plain weights in bfloat16 to oneDNN, which puts them into its own order at every call.
+For the 1500 positions of an encoder that costs a twentieth; for the few rows of a decoder's step it
+is most of the time (a row times the output layer of "tiny" on one core: 2.9 ms, ordered beforehand
+0.85 ms). Those in float32 it gives to MKL, which takes twice as long as oneDNN on processors that
+are not Intel's. torch's own compiler orders weights with the same two operators.
 """
 
 from __future__ import annotations
@@ -18,41 +19,41 @@ ROWS = 8
 
 
 class Packed(nn.Module):
-    """A linear layer in bfloat16; takes any floating type."""
+    """A linear layer in the type of its weight; takes any floating type."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        """weight (out, in), bias (out,), both in bfloat16"""
+        """weight (out, in), bias (out,), both in bfloat16 or float32"""
         super().__init__()
-        self.weight = order(weight)
+        self.weight, self.dtype = order(weight), weight.dtype
         self.bias = bias
 
     def forward(self, x: Tensor) -> Tensor:
-        """(…, in) → (…, out) in bfloat16"""
-        return product(x.bfloat16(), self.weight, self.bias)
+        """(…, in) → (…, out)"""
+        return product(x.to(self.dtype), self.weight, self.bias)
 
 
 def order(weight: Tensor) -> Tensor:
-    """weight (out, in) in bfloat16 → the same, to be read by ``product`` only"""
+    """weight (out, in) in bfloat16 or float32 → the same, to be read by ``product`` only"""
     return cast(Tensor, torch.ops.mkldnn._reorder_linear_weight(weight, ROWS))
 
 
 def product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """x (…, in), an ordered weight and bias (out,), all in bfloat16 → (…, out)"""
+    """x (…, in), an ordered weight and bias (out,), of one type → (…, out)"""
     return cast(Tensor, torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], ""))
 
 
-def can_pack() -> bool:
+def can_pack(dtype: torch.dtype = torch.bfloat16) -> bool:
     """Whether this torch has oneDNN with these operators, and the processor what they need."""
     try:
-        found = torch.ops.mkldnn._is_mkldnn_bf16_supported()
         _ = torch.ops.mkldnn._reorder_linear_weight, torch.ops.mkldnn._linear_pointwise
+        low = torch.ops.mkldnn._is_mkldnn_bf16_supported()
     except (AttributeError, RuntimeError):
         return False
-    return bool(found)
+    return bool(low) or dtype == torch.float32
 
 
 def pack(part: nn.Module) -> None:
-    """All linear layers of a part that are in bfloat16 already."""
+    """All linear layers of a part that are in bfloat16 or float32."""
     for module in list(part.modules()):
         for name, child in list(module.named_children()):
             if isinstance(child, nn.Linear):
