@@ -35,7 +35,8 @@ def top(x: Tensor, n: int) -> tuple[Tensor, Tensor]:
     """
     chunks = x.shape[1] // CHUNK
     if x.device.type != "cpu" or chunks < WORTH_IT * n:
-        return tuple(x.topk(n, -1))  # type: ignore[return-value]
+        values, tokens = x.topk(n, -1)
+        return values, tokens
     whole = x[:, : chunks * CHUNK].unflatten(1, (chunks, CHUNK))
     where = whole.amax(-1).topk(n, -1).indices  # (R, n)
     inside = whole.gather(1, where[:, :, None].expand(-1, -1, CHUNK)).flatten(1)  # (R, n·CHUNK)

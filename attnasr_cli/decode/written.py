@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from attnasr_cli.text.phones import PhoneTokenizer
-from attnasr_cli.text.tokenizer import Tokenizer
+from attnasr_cli.text.tokenizer import SPECIAL, Tokenizer
 
 if TYPE_CHECKING:
     from attnasr_cli.lm.scorer import NgramScorer
@@ -25,6 +25,7 @@ def written_words(
     model, without one by their frequency. None for a tokenizer that spells."""
     if not isinstance(tokenizer, PhoneTokenizer):
         return None
+    tokens = [t for t in tokens if t >= len(SPECIAL)]  # special ones stand for no sound
     sounds = tokenizer.spoken_words(tokens)
     words = lm.words(tokens) if lm is not None else [None] * len(sounds)
     return [word or tokenizer.word(s) for word, s in zip(words, sounds, strict=True)]

@@ -6,6 +6,9 @@
 named on stderr and skipped. Written to ``--out``: ``books.txt`` and ``everyday.txt`` (one sentence
 a line, lower case, only a-z, spaces, and apostrophes inside words) and ``SOURCES.md`` with counts.
 
+Three sources are parts of clones, to be put there by hand: ``tatoeba/english.txt`` is the first
+column of fra.txt, ``state_union/`` and ``inaugural/`` are the unpacked zip files of nltk_data.
+
 Honesty of the figures: ``--exclude`` is a TSV with a column ``text`` (the development transcripts).
 A book that shares more than MAX_HITS sequences of 8 words with it is left out as a whole, around
 any other such hit SURROUND sentences are left out, and so is a sentence that equals a transcript.
