@@ -25,25 +25,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from whisper_weights import vocabulary, write
 
-from attnasr_cli.checkpoint.whisper import save_hf
 from attnasr_cli.decode.rules import Suppress
 from attnasr_cli.decode.search import SearchConfig, search
 from attnasr_cli.decode.whisper_task import step_bytes
 from attnasr_cli.decode.workers import few_threads, spread
 from attnasr_cli.device import choose, cpu_has_bfloat16
-from attnasr_cli.nets.whisper import Whisper, WhisperConfig
+from attnasr_cli.nets.whisper import Whisper
 from attnasr_cli.nets.whisper_fast import accelerate
-from attnasr_cli.text.whisper_tokenizer import WhisperTokenizer
-from attnasr_cli.text.whisper_vocabulary import find_ranks, read_vocabulary
 
-SIZES = {
-    "tiny": WhisperConfig(),
-    "base": WhisperConfig(width=512, audio_heads=8, audio_layers=6, text_heads=8, text_layers=6),
-    "small": WhisperConfig(
-        width=768, audio_heads=12, audio_layers=12, text_heads=12, text_layers=12
-    ),
-}
 DTYPES = ("auto", "bfloat16", "int8", "float32")
 PEER = "faster-whisper int8"
 CLOCK: Callable[[], float] = time.perf_counter
@@ -121,15 +112,13 @@ def _serve(pipe: Connection[Any, Any], folder: str, threads: int, cpu_time: bool
         pipe.send((middle - begin, end - middle))
 
 
-def make(config: WhisperConfig, tokenizer: WhisperTokenizer, folder: Path) -> Whisper:
+def make(size: str, folder: Path) -> Whisper:
     """Random weights as a Hugging Face folder and, beside it, converted to int8."""
     import ctranslate2
 
     import attnasr_cli.audio._torchaudio  # noqa: F401 - the converter imports torchaudio
 
-    torch.manual_seed(0)
-    net = Whisper(config).eval()
-    save_hf(folder / "hf", net, tokenizer)
+    net = write(size, folder / "hf")
     converter = ctranslate2.converters.TransformersConverter(str(folder / "hf"))
     converter.convert(str(folder / "ct2"), quantization="int8")
     return net
@@ -153,10 +142,10 @@ def agreement(net: Whisper, fast: Whisper, features: torch.Tensor, prompt: list[
 
 
 def bench(size: str, args: argparse.Namespace) -> None:
-    tokenizer = read_vocabulary(find_ranks(51865) or Path("multilingual.tiktoken"), 51865)
+    tokenizer = vocabulary()
     prompt, eot, n = tokenizer.start("en", "transcribe", False), tokenizer.eot, args.tokens
     with tempfile.TemporaryDirectory() as name:
-        net = make(SIZES[size], tokenizer, Path(name))
+        net = make(size, Path(name))
         forms = {dtype: form(net, dtype) for dtype in args.dtypes.split(",")}
         peer = Peer(Path(name) / "ct2", args.threads, args.cpu_time)
         for batch in map(int, args.batch.split(",")):

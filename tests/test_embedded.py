@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -42,16 +42,37 @@ def test_nothing_is_invented(kind: str, tmp_path: Path, capsys: pytest.CaptureFi
     assert capsys.readouterr().out.strip() == ""
 
 
-@pytest.mark.skipif(not SPEECH.is_dir(), reason="the twenty shared clips are not beside the clone")
-def test_real_speech_is_no_worse_than_it_was() -> None:
+beside = pytest.mark.skipif(not SPEECH.is_dir(), reason="the twenty clips are not beside the clone")
+
+
+@pytest.fixture(scope="module")
+def references() -> dict[str, str]:
     with (SPEECH / "references.tsv").open(encoding="utf-8") as file:
         rows = list(csv.reader(file, delimiter="\t"))
-    references = {Path(name).stem: text.lower() for name, _, text in rows[1:]}
+    return {Path(name).stem: text.lower() for name, _, text in rows[1:]}
+
+
+@pytest.fixture(scope="module")
+def in_bfloat16(references: dict[str, str]) -> dict[str, str]:
+    return hear(references, "bfloat16")
+
+
+def hear(names: Iterable[str], dtype: str) -> dict[str, str]:
+    found = load(DEFAULT, device="cpu", dtype=dtype).transcribe(SPEECH / f"{n}.flac" for n in names)
+    return {Path(t.file).stem: t.text for t in found}
+
+
+@beside
+def test_real_speech_is_no_worse_than_it_was(
+    references: dict[str, str], in_bfloat16: dict[str, str]
+) -> None:
     assert len(references) == 20
-    paths = [SPEECH / f"{name}.flac" for name in references]
-    found = load(DEFAULT).transcribe(paths)
-    hypotheses = {Path(t.file).stem: t.text for t in found}
-    assert score_pairs(references, hypotheses, "lower").wer <= WORST_WER
+    assert score_pairs(references, in_bfloat16).wer <= WORST_WER
+
+
+@beside
+def test_bfloat16_does_not_change_the_text(in_bfloat16: dict[str, str]) -> None:
+    assert score_pairs(hear(in_bfloat16, "float32"), in_bfloat16).wer < 0.005
 
 
 def test_the_card_is_complete() -> None:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attnasr_cli.nets.protocol import length_mask
+from attnasr_cli.nets.rounding import unrounded
 
 
 class Dropout(nn.Module):
@@ -76,11 +77,12 @@ class Subsampling(nn.Module):
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         x = features[:, None].to(memory_format=torch.channels_last)  # (B, 1, T, F)
-        for conv in self.convs:
-            x = F.silu(conv(masked(x, lengths, 2)))  # (B, C, T/2, F/2)
-            lengths = (lengths + 1) // 2
-        x = x.permute(0, 2, 3, 1).flatten(2)  # (B, S, F'·C)
-        return masked(self.out(x), lengths), lengths
+        with unrounded(x):
+            for conv in self.convs:
+                x = F.silu(conv(masked(x, lengths, 2)))  # (B, C, T/2, F/2)
+                lengths = (lengths + 1) // 2
+            x = x.permute(0, 2, 3, 1).flatten(2)  # (B, S, F'·C)
+            return masked(self.out(x), lengths), lengths
 
 
 class Rotation(NamedTuple):

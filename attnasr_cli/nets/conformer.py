@@ -22,6 +22,7 @@ from attnasr_cli.nets.blocks import (
 )
 from attnasr_cli.nets.ctc import InnerCtc
 from attnasr_cli.nets.protocol import Memory, length_mask
+from attnasr_cli.nets.rounding import unrounded
 
 FRAME_S = 0.01
 
@@ -73,10 +74,11 @@ class ConvModule(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        x = masked(F.glu(self.gate(x), -1), lengths)  # (B, S, D), silent padding
-        x = self.depthwise(x.transpose(1, 2)).transpose(1, 2)
-        out: Tensor = self.out(F.silu(self.norm(x)))
-        return out
+        with unrounded(x):
+            x = masked(F.glu(self.gate(x), -1), lengths)  # (B, S, D), silent padding
+            x = self.depthwise(x.transpose(1, 2)).transpose(1, 2)
+            out: Tensor = self.out(F.silu(self.norm(x)))
+            return out
 
 
 class ConformerLayer(nn.Module):
@@ -121,7 +123,8 @@ class HalfRate(nn.Module):
     def down(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """x (B, S, D) → (B, ceil(S / 2), D)"""
         x = F.pad(masked(x, lengths), (0, 0, 0, x.shape[1] % 2))
-        joined: Tensor = self.join(x.unflatten(1, (-1, 2)).flatten(2))
+        with unrounded(x):  # else the sum that runs through the layers would be rounded in each
+            joined: Tensor = self.join(x.unflatten(1, (-1, 2)).flatten(2))
         return joined, (lengths + 1) // 2
 
     def up(self, x: Tensor, before: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from attnasr_cli.nets.protocol import Memory, Net
+from attnasr_cli.nets.rounding import unrounded
 
 
 class CtcNet(Net):
@@ -19,8 +20,9 @@ class CtcNet(Net):
     def ctc(self, memory: Memory) -> Tensor:
         if self.head is None:
             return super().ctc(memory)
-        logits: Tensor = self.head(memory.frames)
-        return logits
+        with unrounded(memory.frames):
+            logits: Tensor = self.head(memory.frames.to(self.head.weight.dtype))
+            return logits
 
 
 class InnerCtc(nn.Module):
@@ -37,5 +39,6 @@ class InnerCtc(nn.Module):
 
     def forward(self, x: Tensor, head: nn.Linear) -> tuple[Tensor, Tensor]:
         """x (B, S, D) → the stream with the belief added, and the logits (B, S, V)."""
-        logits = head(self.norm(x))
+        with unrounded(x):
+            logits = head(self.norm(x))
         return x + self.back(logits.float().softmax(-1)), logits

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 TRIM, MMAP = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD in malloc.h
-KEPT = 256 << 20
+KEPT = 64 << 20
 """bytes of freed memory that a process may keep for what comes next"""
 LARGE = 32 << 20
 """bytes from which a tensor has pages of its own, given back with it; the most that glibc takes"""

@@ -1,0 +1,35 @@
+"""Random Whisper weights of real shapes, for the benches: no real ones are needed to measure time
+and memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from attnasr_cli.checkpoint.whisper import save_hf
+from attnasr_cli.nets.whisper import Whisper, WhisperConfig
+from attnasr_cli.text.whisper_tokenizer import WhisperTokenizer
+from attnasr_cli.text.whisper_vocabulary import find_ranks, read_vocabulary
+
+SIZES = {
+    "tiny": WhisperConfig(),
+    "base": WhisperConfig(width=512, audio_heads=8, audio_layers=6, text_heads=8, text_layers=6),
+    "small": WhisperConfig(
+        width=768, audio_heads=12, audio_layers=12, text_heads=12, text_layers=12
+    ),
+}
+
+
+def vocabulary() -> WhisperTokenizer:
+    """The multilingual vocabulary, from an installed openai-whisper or the current folder."""
+    size = WhisperConfig().vocab
+    return read_vocabulary(find_ranks(size) or Path("multilingual.tiktoken"), size)
+
+
+def write(size: str, folder: Path) -> Whisper:
+    """Weights from a seed, written as a Hugging Face folder; returns the net."""
+    torch.manual_seed(0)
+    net = Whisper(SIZES[size]).eval()
+    save_hf(folder, net, vocabulary())
+    return net
