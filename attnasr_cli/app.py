@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "transcribe": ("transcribe", "Turn recordings into text."),
     "train": ("train", "Train a model on your own recordings from a recipe."),
     "score": ("score", "Word and character error rates of hypotheses against references."),
+    "attend": ("attend", "Show where a model looked while it wrote."),
     "models": ("models", "List, show, pull and export models."),
     "doctor": ("doctor", "Show what this machine offers and run a short self-test."),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -69,3 +70,19 @@ def test_what_cannot_work_is_one_line_and_a_hint(folders, capsys, model, args, m
 def test_a_missing_vocabulary_file(folders, capsys):
     assert transcribe(folders, "--tokenizer", "nowhere.json") == 1
     assert "no tokenizer file nowhere.json" in capsys.readouterr().err
+
+
+def test_attention_is_shown_over_the_recording(folders, tmp_path):
+    """Rows are all tokens, timestamps too; columns end where the recording does, not the window."""
+    out = tmp_path / "a.npz"
+    args = ["-m", str(folders / "small"), "--no-vad", "--language", "de", "--dtype", "float32"]
+    assert main(["attend", str(folders / "a.wav"), "-o", str(out), *args]) == 0
+    with np.load(out) as numbers:
+        weights, tokens = numbers["weights_0"], numbers["tokens_0"].tolist()
+        words = numbers["words_0"].tolist()
+    assert weights.shape == (SMALL.n_text_layer, SMALL.n_text_head, len(tokens), 200)
+    assert (weights.sum(-1) < 1).all()
+    assert tokens[0].startswith("<|")
+    for word, first, behind in words:
+        parts = [t for t in tokens[int(first) : int(behind)] if not t.startswith("<|")]
+        assert "".join(parts).strip() == word or "\ufffd" in "".join(parts)

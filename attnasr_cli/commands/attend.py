@@ -1,0 +1,87 @@
+"""``attnasr attend``: where the model looked while it wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from attnasr_cli import console
+from attnasr_cli.errors import AttnasrError, UsageError
+from attnasr_cli.registry import DEFAULT
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def attend(
+    recording: Annotated[str, typer.Argument(help="A recording, or - for stdin.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="FILE.html, .png, .svg, .pdf or .npz (the numbers)."),
+    ],
+    model: Annotated[str, typer.Option("--model", "-m", help="Name or folder.")] = DEFAULT,
+    layer: Annotated[int | None, typer.Option(help="Of this decoder layer, from 1.")] = None,
+    head: Annotated[int | None, typer.Option(help="Of this attention head, from 1.")] = None,
+    start: Annotated[float | None, typer.Option(help="Begin here, in seconds.")] = None,
+    end: Annotated[float | None, typer.Option(help="End here, in seconds.")] = None,
+    channel: Annotated[int | None, typer.Option(help="This channel only, from 1.")] = None,
+    vad: Annotated[bool, typer.Option(help="Leave out what is not speech.")] = True,
+    beam: Annotated[int | None, typer.Option(help="Hypotheses kept; 1 is greedy.")] = None,
+    language: Annotated[str | None, typer.Option(help="Of a Whisper model; else detected.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0")] = "auto",
+    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16, int8")] = "auto",
+) -> int:
+    """Show where a model looked in a recording while it wrote its text.
+
+    Each token that was written is a row, each moment of the recording a column. Without --layer and
+    --head it is the mean over the heads; of a Whisper model, over those that follow the audio. In
+    an .html page all layers and heads can be chosen, and it needs no other file.
+    """
+    for name, value in (("layer", layer), ("head", head), ("channel", channel)):
+        if value is not None and value < 1:
+            raise UsageError(f"--{name} {value}", f"{name}s count from 1")
+    if start is not None and start < 0:
+        raise UsageError(f"--start {start}", "use 0 or more")
+    if end is not None and end <= (start or 0.0):
+        raise UsageError(f"--end {end} is not after the start", "choose a later end")
+    if Path(recording).is_dir():
+        raise UsageError(f"{recording} is a folder", "name one recording")
+    from attnasr_cli.audio.load import on_disk
+    from attnasr_cli.decode.attention import EXTRA, Attending
+    from attnasr_cli.decode.reading import Job
+    from attnasr_cli.decode.recognizer import load
+    from attnasr_cli.files import write_bytes
+    from attnasr_cli.output.attention import Shown, suffix_of, write
+    from attnasr_cli.transcribe.inputs import STDIN
+
+    suffix = suffix_of(output)
+    given: dict[str, Any] = {"vad": vad, "beam": beam, "language": language}
+    recognizer = load(model, device, dtype, **given)
+    recognizer.decoders = [Attending(decoder) for decoder in recognizer.decoders]
+    with on_disk(recording) as path:
+        result = next(iter(recognizer.run([Job(path, channel, start, end, name=recording)])))
+    if result.error is not None:
+        raise result.error
+    segments = [(at, found.extra[EXTRA]) for at, found in result.parts if EXTRA in found.extra]
+    if not segments:
+        raise AttnasrError(
+            f"{recording}: nothing was said there", "--no-vad looks at all of it, speech or not"
+        )
+    for name, value, axis in (("layer", layer, 0), ("head", head, 1)):
+        count = segments[0][1].weights.shape[axis]
+        if value is not None and value > count:
+            raise UsageError(
+                f"--{name} {value}", f"the decoder of {model} has {count} {name}{'s'[: count > 1]}"
+            )
+    shown = Shown(
+        Path(recording).name if recording != STDIN else "stdin",
+        recognizer.model.header.name,
+        [((start or 0.0) + at, found) for at, found in segments],
+        None if layer is None else layer - 1,
+        None if head is None else head - 1,
+    )
+    write_bytes(output, write(shown, suffix))
+    console.result(str(output))
+    return 0
