@@ -80,7 +80,7 @@ def test_attention_is_shown_over_the_recording(folders, tmp_path):
     with np.load(out) as numbers:
         weights, tokens = numbers["weights_0"], numbers["tokens_0"].tolist()
         words = numbers["words_0"].tolist()
-    assert weights.shape == (SMALL.n_text_layer, SMALL.n_text_head, len(tokens), 200)
+    assert weights.shape == (SMALL["n_text_layer"], SMALL["n_text_head"], len(tokens), 200)
     assert (weights.sum(-1) < 1).all()
     assert tokens[0].startswith("<|")
     for word, first, behind in words:
