@@ -42,8 +42,10 @@ RUN     = $(BIN)/attnasr train $(RECIPE)/recipe.toml -o $(DATA)/run --dev $(DEV)
 	--train $(DATA)/english/native.tsv --set init.model=$(abspath $(DATA))/letters \
 	--set text.lexicon=$(abspath $(DATA))/lexicon.txt
 
+SHIP    = $(BIN)/python $(RECIPE)/ship.py --lm $(DATA)/lm/lm.safetensors --lexicon $(DATA)/lexicon.txt
+
 model: $(VENV)/.installed
-	$(BIN)/python $(RECIPE)/prepare.py --repos $(REPOS) --out $(DATA)
+	$(BIN)/python $(RECIPE)/prepare.py --repos $(REPOS) --out $(DATA) --with unlabelled
 	awk -F'\t' '$$6 != "an4" && $$6 != "speechocean762"' $(DATA)/english/train.tsv > $(DATA)/english/native.tsv
 	$(BIN)/python $(RECIPE)/prepare_text.py --repos $(REPOS) --out $(DATA)/text --exclude $(DEV)
 	tail -n +2 $(DATA)/english/native.tsv | cut -f3 > $(DATA)/text/transcripts.txt
@@ -53,7 +55,13 @@ model: $(VENV)/.installed
 	$(BIN)/attnasr train $(RECIPE)/letters.toml -o $(DATA)/letters --train $(DATA)/english/native.tsv --dev $(DEV)
 	$(RUN) --set optim.updates=5700 --set optim.fall=0.0
 	$(RUN) --set loss.ctc=0.75
-	$(BIN)/python $(RECIPE)/ship.py $(DATA)/run --lm $(DATA)/lm/lm.safetensors --lexicon $(DATA)/lexicon.txt --out models/english-small
+	$(SHIP) $(DATA)/run --out $(DATA)/first
+	tail -n +2 $(DATA)/unlabelled/unlabelled.tsv | cut -f2 > $(DATA)/unlabelled/paths.txt
+	$(BIN)/attnasr transcribe -m $(DATA)/first --no-vad --beam 12 --from-file $(DATA)/unlabelled/paths.txt -f json -o $(DATA)/heard
+	$(BIN)/python $(RECIPE)/pseudo_labels.py $(DATA)/unlabelled/unlabelled.tsv $(DATA)/heard $(DATA)/pseudo.tsv
+	$(BIN)/attnasr train $(RECIPE)/pseudo.toml -o $(DATA)/second --dev $(DEV) --set init.model=$(abspath $(DATA))/first \
+		--train $(DATA)/english/native.tsv --train $(DATA)/pseudo.tsv
+	$(SHIP) $(DATA)/second --out models/english-small
 
 eval: $(VENV)/.installed   ## WER of the embedded model on the development speakers
 	$(BIN)/attnasr score $(DEV) --model english-small --normalizer lower

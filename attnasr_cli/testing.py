@@ -93,6 +93,8 @@ def check_weights(net: Net, features: Tensor, lengths: Tensor, tokens: Tensor) -
         for b, valid in enumerate(memory.lengths.tolist()):
             assert bool((found[b][..., valid:] == 0).all()), f"{name}: weight on padding"
     _close(step.log_probs.exp().sum(-1), torch.ones(3), "log_probs are not normalised")
+    scores = net.scores(tokens, net.start(memory, 1), memory).log_probs
+    _close(scores.log_softmax(-1), step.log_probs, "scores are not those of step")
 
 
 def check_beams_share_memory(net: Net, features: Tensor, lengths: Tensor, tokens: Tensor) -> None:

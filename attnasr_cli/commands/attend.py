@@ -59,7 +59,7 @@ def attend(
     suffix = suffix_of(output)
     given: dict[str, Any] = {"vad": vad, "beam": beam, "language": language}
     recognizer = load(model, device, dtype, **given)
-    recognizer.decoders = [Attending(decoder) for decoder in recognizer.decoders]
+    recognizer.decoders = [Attending(decoder, layer, head) for decoder in recognizer.decoders]
     with on_disk(recording) as path:
         result = next(iter(recognizer.run([Job(path, channel, start, end, name=recording)])))
     if result.error is not None:
@@ -69,18 +69,12 @@ def attend(
         raise AttnasrError(
             f"{recording}: nothing was said there", "--no-vad looks at all of it, speech or not"
         )
-    for name, value, axis in (("layer", layer, 0), ("head", head, 1)):
-        count = segments[0][1].weights.shape[axis]
-        if value is not None and value > count:
-            raise UsageError(
-                f"--{name} {value}", f"the decoder of {model} has {count} {name}{'s'[: count > 1]}"
-            )
     shown = Shown(
         Path(recording).name if recording != STDIN else "stdin",
         recognizer.model.header.name,
         [((start or 0.0) + at, found) for at, found in segments],
-        None if layer is None else layer - 1,
-        None if head is None else head - 1,
+        layer,
+        head,
     )
     write_bytes(output, write(shown, suffix))
     console.result(str(output))

@@ -18,12 +18,15 @@ from attnasr_cli.decode.joint import JointDecoder
 from attnasr_cli.decode.windows import WindowDecoder
 from attnasr_cli.decode.words import group
 from attnasr_cli.decode.written import written_words
+from attnasr_cli.errors import UsageError
 from attnasr_cli.text.phones import PhoneTokenizer
 from attnasr_cli.text.tokenizer import SPACE, SPECIAL, Tokenizer
 from attnasr_cli.text.whisper_words import split_words
 
 FRAME_S = 0.01
 """seconds from one column of the features to the next"""
+MOST_WEIGHTS = 500_000_000
+"""2 GB of them: half an hour and more of a small net, a window or two of a large one"""
 EXTRA = "attention"
 """key of ``Decoded.extra``"""
 
@@ -41,30 +44,29 @@ class Attention:
     """(L, H, U, S); each row sums to 1 over the memory of the audio, and what a net that fills up
     its window gave to the filling"""
     heads: list[tuple[int, int]]
-    """(layer, head) pairs, from 0, that follow the audio: all, where the model names none"""
+    """(layer, head) pairs in ``weights`` that follow the audio: all, where the model names none"""
     step_s: float
     """seconds between two memory positions"""
     features: Tensor
     """(T, F) what the encoder saw, normalised"""
 
-    def picture(self, layer: int | None = None, head: int | None = None) -> Tensor:
-        """Weights (U, S), averaged over the heads of a layer, the layers of a head, or ``heads``;
-        numbers from 0."""
-        if layer is None and head is None:
-            return torch.stack([self.weights[n, h] for n, h in self.heads]).mean(0)
-        layers = slice(None) if layer is None else slice(layer, layer + 1)
-        heads = slice(None) if head is None else slice(head, head + 1)
-        return self.weights[layers, heads].mean((0, 1))
+    def picture(self) -> Tensor:
+        """Weights (U, S), averaged over ``heads``."""
+        return torch.stack([self.weights[n, h] for n, h in self.heads]).mean(0)
 
 
 class Attending:
     """A decoder that also says where it looked: ``extra["attention"]`` of what it decodes."""
 
-    def __init__(self, decoder: SegmentDecoder) -> None:
-        """Raises TypeError for a decoder that it cannot look into."""
+    def __init__(
+        self, decoder: SegmentDecoder, layer: int | None = None, head: int | None = None
+    ) -> None:
+        """layer, head: what to keep, from 1; all by default. Raises TypeError for a decoder that it
+        cannot look into."""
         if not isinstance(decoder, JointDecoder | WindowDecoder):
             raise TypeError(f"no attention is known of {type(decoder).__name__}")
-        self.decoder = decoder
+        self.decoder, self.layer, self.head = decoder, layer, head
+        self.kept = 0
         self.max_segment_s = decoder.max_segment_s
 
     def __getattr__(self, name: str) -> Any:
@@ -73,11 +75,43 @@ class Attending:
     def decode(self, segments: Sequence[Tensor]) -> list[Decoded]:
         """As the decoder's own, samples (N,) in and texts out."""
         return [
-            replace(found, extra={**found.extra, EXTRA: look(self.decoder, samples, found)})
+            self._with_attention(samples, found)
             if any(piece.tokens for piece in found.pieces)
             else found
             for samples, found in zip(segments, self.decoder.decode(segments), strict=True)
         ]
+
+    def _with_attention(self, samples: Tensor, found: Decoded) -> Decoded:
+        attention = look(self.decoder, samples, found)
+        attention = chosen(attention, self.layer, self.head)
+        self.kept += attention.weights.numel()
+        if self.kept > MOST_WEIGHTS:
+            raise UsageError(
+                f"more than {MOST_WEIGHTS / 1e6:.0f} million weights of attention",
+                "choose a part with --start and --end, or --layer and --head",
+            )
+        return replace(found, extra={**found.extra, EXTRA: attention})
+
+
+def chosen(found: Attention, layer: int | None, head: int | None) -> Attention:
+    """With the weights of one layer, one head or both only, from 1. Raises UsageError for one that
+    the net does not have."""
+    if layer is None and head is None:
+        return found
+    parts: list[slice] = []
+    for name, number, count in zip(
+        ("layer", "head"), (layer, head), found.weights.shape[:2], strict=True
+    ):
+        if number is not None and not 1 <= number <= count:
+            plural = "s" if count > 1 else ""
+            raise UsageError(f"--{name} {number}", f"the decoder has {count} {name}{plural}")
+        parts.append(slice(None) if number is None else slice(number - 1, number))
+    weights = found.weights[parts[0], parts[1]].clone()  # else all of them stay
+    return replace(found, weights=weights, heads=_all_heads(weights))
+
+
+def _all_heads(weights: Tensor) -> list[tuple[int, int]]:
+    return [(n, h) for n in range(weights.shape[0]) for h in range(weights.shape[1])]
 
 
 @torch.inference_mode()
@@ -109,7 +143,7 @@ def look(decoder: JointDecoder | WindowDecoder, samples: Tensor, found: Decoded)
         pieces,
         words,
         weights[:, :, len(prompt) - 1 :, : min(audio, int(memory.lengths[0]))].float().cpu(),
-        heads or [(n, h) for n in range(weights.shape[0]) for h in range(weights.shape[1])],
+        heads or _all_heads(weights),
         memory.step_s,
         features[0, : int(lengths[0])].float().cpu(),
     )

@@ -44,7 +44,7 @@ def sample(
     """
     B, n = prompt.shape
     rows = torch.arange(B, device=prompt.device).repeat_interleave(samples)
-    step = net.step(prompt, net.start(memory, 1), memory)
+    step = net.scores(prompt, net.start(memory, 1), memory)
     job = _Rows(list(range(B)), memory, reorder(step.state, rows), prompt[rows], torch.zeros(0))
     job.chosen = torch.zeros(B * samples, 0, device=prompt.device)
     log_probs = step.log_probs[rows]
@@ -78,7 +78,7 @@ def sample(
             break
         if bool(over.any()):
             _keep(job, (~over).nonzero()[:, 0], samples)
-        step = net.step(job.tokens[:, -1:], job.state, job.memory)
+        step = net.scores(job.tokens[:, -1:], job.state, job.memory)
         job.state, log_probs = step.state, step.log_probs
     return found
 

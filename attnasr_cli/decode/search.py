@@ -19,7 +19,8 @@ from attnasr_cli.nets.protocol import Memory, Net, Tree, reorder, select
 
 Rule = Callable[[Tensor, Tensor], Tensor]
 """(log_probs (R, V), tokens so far with the prompt (R, n)) → log_probs with what is not allowed
-set to −inf. The search normalises the rest again, as a softmax over the allowed logits would."""
+set to −inf. A row may be off by a constant; the search normalises what is left, as a softmax over
+the allowed logits would."""
 
 NEVER = float("-inf")
 
@@ -129,7 +130,8 @@ class _Search:
         K, eos = self.config.beams, self.eos
         scores = [s.score(t) for s, t in zip(self.scorers, self.scorer_states, strict=True)]
         if self.decoder_runs:
-            step = self.net.step(self.fed, self.state, self.memory)
+            run = self.net.scores if self.rules else self.net.step
+            step = run(self.fed, self.state, self.memory)
             log_probs, self.state = step.log_probs, step.state  # (R, V)
         else:
             log_probs = scores[0]

@@ -82,6 +82,11 @@ class Net(nn.Module, ABC):
     def step(self, tokens: Tensor, state: Tree, memory: Memory) -> Step:
         """Feed tokens (R, n) and get the distribution of the next one; n > 1 only for a prompt."""
 
+    def scores(self, tokens: Tensor, state: Tree, memory: Memory) -> Step:
+        """As ``step``, but each row of ``log_probs`` may be off by a constant, for a search that
+        forbids tokens and normalises what is left. Worth its own code for large vocabularies."""
+        return self.step(tokens, state, memory)
+
     @abstractmethod
     def decode(self, memory: Memory, tokens: Tensor) -> Tensor:
         """Teacher-forced logits (B, U, V): position u has seen tokens (B, U) up to and with u."""

@@ -192,14 +192,17 @@ class Whisper(Net):
         return Cache.empty(config.text_layers, rows, config.text_heads, head, memory.frames, dtype)
 
     def step(self, tokens: Tensor, state: Tree, memory: Memory) -> Step:
+        step = self.scores(tokens, state, memory)
+        return step._replace(log_probs=log_softmax_(step.log_probs))
+
+    def scores(self, tokens: Tensor, state: Tree, memory: Memory) -> Step:
         cache = cast(Cache, state).grouped(memory.frames.shape[0])
         R, n = tokens.shape
         last = self.config.text_layers - 1
         x, found = self.decoder(tokens, memory.keys, cache, {last})
         weights = found[last].float().mean(1)  # (B, K·n, S)
         weights = weights.view(R, n, -1)[:, -1]
-        log_probs = log_softmax_(self.decoder.logits(x[:, -1]))
-        return Step(log_probs, weights, cache.advanced(n))
+        return Step(self.decoder.logits(x[:, -1]), weights, cache.advanced(n))
 
     def decode(self, memory: Memory, tokens: Tensor) -> Tensor:
         x, _ = self.decoder(tokens, memory.keys, None, set())

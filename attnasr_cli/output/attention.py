@@ -37,14 +37,14 @@ class Shown:
     segments: Sequence[tuple[float, Attention]]
     """(start in seconds, attention)"""
     layer: int | None = None
-    """from 0; None: see ``Attention.picture``"""
+    """from 1; None: all"""
     head: int | None = None
 
     @property
     def heads(self) -> str:
         """In words, counted from 1."""
-        layer = "" if self.layer is None else f"layer {self.layer + 1}"
-        head = "" if self.head is None else f"head {self.head + 1}"
+        layer = "" if self.layer is None else f"layer {self.layer}"
+        head = "" if self.head is None else f"head {self.head}"
         return ", ".join(part for part in (layer, head) if part) or "mean of the heads"
 
 
@@ -122,13 +122,13 @@ def to_picture(shown: Shown, suffix: str) -> bytes:
     ratios = [part for size in sizes for part in (0.8, size)]
     axes = figure.subplots(len(ratios), 1, height_ratios=ratios, squeeze=False)[:, 0]
     for i, (start_s, found) in enumerate(shown.segments):
-        _panel(axes[2 * i], axes[2 * i + 1], start_s, found, shown)
+        _panel(axes[2 * i], axes[2 * i + 1], start_s, found)
     content = io.BytesIO()
     figure.savefig(content, format=suffix.removeprefix("."), dpi=110)
     return content.getvalue()
 
 
-def _panel(above: Any, below: Any, start_s: float, found: Attention, shown: Shown) -> None:
+def _panel(above: Any, below: Any, start_s: float, found: Attention) -> None:
     features = found.features.T.numpy()  # (F, T)
     end_s = start_s + found.duration_s
     above.imshow(
@@ -136,7 +136,7 @@ def _panel(above: Any, below: Any, start_s: float, found: Attention, shown: Show
         extent=(start_s, start_s + features.shape[1] * FRAME_S, 0, features.shape[0]),
     )  # fmt: skip
     above.set(xlim=(start_s, end_s), xticks=[], ylabel="mel bin", yticks=[])
-    weights = found.picture(shown.layer, shown.head).numpy()  # (U, S)
+    weights = found.picture().numpy()  # (U, S)
     U, S = weights.shape
     below.imshow(
         weights, aspect="auto", cmap="magma", interpolation="nearest",

@@ -2,7 +2,7 @@
 """A training manifest of what a model heard in recordings without text, where it was sure.
 
     attnasr transcribe --no-vad --from-file paths.txt -f json -o heard
-    python recipes/english-small/pseudo_labels.py unlabelled.tsv heard pseudo.tsv --sure -0.6
+    python recipes/english-small/pseudo_labels.py unlabelled.tsv heard pseudo.tsv
 
 unlabelled.tsv is what prepare.py --with unlabelled wrote; paths.txt lists its column path. A text
 counts where the mean log probability of its tokens is at least --sure (Kahn et al. 2020,
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("recordings", type=Path, help="manifest with id, path, duration_s")
     parser.add_argument("heard", type=Path, help="folder of json from attnasr transcribe")
     parser.add_argument("out", type=Path)
-    parser.add_argument("--sure", type=float, default=-0.6, help="least mean log probability")
+    parser.add_argument("--sure", type=float, default=-0.75, help="least mean log probability")
     parser.add_argument("--corpus", default="pseudo-labels", help="value of that column")
     args = parser.parse_args()
     with args.recordings.open(encoding="utf-8", newline="") as file:

@@ -79,7 +79,8 @@ def test_times_are_those_of_the_recording(
     assert ran.code == 0, ran.err
     data = page_data(tmp_path / "a.html")
     assert [(s["start"], s["duration"]) for s in data["segments"]] == [(1.0, 1.5)]
-    assert (data["layer"], data["head"]) == (0, 1)
+    assert (data["layer"], data["head"]) == (1, 2)
+    assert data["segments"][0]["shape"][:2] == [1, 1]
 
 
 @pytest.mark.parametrize(
