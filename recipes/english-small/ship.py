@@ -3,15 +3,19 @@
 lexicon of its words, the weights of the search that bench/tune_decoding.py found.
 
     python recipes/english-small/ship.py RUN --lm lm.safetensors --lexicon lexicon.txt \
-        --out models/english-small
+        --out models/english-small --origin dev_wer=0.162 hours_seen=359.5
+
+The run knows its own last stage only, and its WER without the language model: --origin says better.
 """
 
 from __future__ import annotations
 
 import argparse
 import shutil
+import tomllib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -34,6 +38,14 @@ DECODING = DecodingConfig(
 )
 
 
+def read(value: str) -> Any:
+    """A value as TOML, or as the text that it is."""
+    try:
+        return tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return value
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path, help="folder that attnasr train wrote")
@@ -51,7 +63,7 @@ def main() -> None:
         tokenizer = PhoneTokenizer.read(args.lexicon)
         if tokenizer.pieces != model.tokenizer.pieces:
             raise SystemExit("the lexicon has other phones than that of the run")
-    extra = dict(item.split("=", 1) for item in args.origin)
+    extra = {key: read(value) for key, _, value in (item.partition("=") for item in args.origin)}
     save_model(
         args.out,
         model.net,
