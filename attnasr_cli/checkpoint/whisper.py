@@ -64,8 +64,8 @@ def load_whisper(path: Path, tokenizer: Path | None = None) -> Model:
         if found is None:
             raise ModelError(
                 f"{path} has no vocabulary in it",
-                "give --tokenizer FILE (tokenizer.json or .tiktoken), or install openai-whisper, "
-                "or connect to the hub for its copy of the vocabulary",
+                "give --tokenizer FILE (tokenizer.json or .tiktoken; in a recipe tokenizer of "
+                "[init]), or install openai-whisper, or connect to the hub for its copy",
             )
         vocabulary = found
     if not vocabulary.is_file():

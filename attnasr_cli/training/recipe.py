@@ -136,6 +136,8 @@ class InitConfig:
     """name or folder of a model with the same net and sizes"""
     keep_tokenizer: bool = True
     """false: the tokenizer is made anew by [text], and what depends on it starts from nothing"""
+    tokenizer: str = ""
+    """vocabulary file for a Whisper .pt, which has none, relative to the recipe"""
 
 
 @dataclass(frozen=True)
@@ -196,6 +198,9 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
     if recipe.text.lexicon:
         there = replace(recipe.text, lexicon=str(path.parent / recipe.text.lexicon))
         recipe = replace(recipe, text=there)
+    if recipe.init and recipe.init.tokenizer:
+        beside = replace(recipe.init, tokenizer=str(path.parent / recipe.init.tokenizer))
+        recipe = replace(recipe, init=beside)
     return recipe
 
 

@@ -86,7 +86,8 @@ def _started(recipe: Recipe) -> tuple[Recipe, Model | None]:
         return recipe, None
     from attnasr_cli.registry import find
 
-    model = load_any(find(recipe.init.model))
+    extra = {"tokenizer": Path(recipe.init.tokenizer)} if recipe.init.tokenizer else {}
+    model = load_any(find(recipe.init.model), **extra)
     if model.net.name != recipe.net:
         raise UsageError(
             f"[init] model {recipe.init.model!r} is a {model.net.name}, the recipe wants a "

@@ -24,6 +24,8 @@ from attnasr_cli.training.loss import losses
 from attnasr_cli.training.recipe import AugmentConfig, LossConfig, read_recipe
 from attnasr_cli.training.whisper import fitted
 from attnasr_cli.training.writing import writing_for
+from tests.whisper.conftest import SMALL as TINY
+from tests.whisper.conftest import save_pt
 
 TEXTS = {"one": "Yes, two.", "two": "No"}
 MINIMAL = 'name = "mine"\nnet = "whisper"\n[init]\nmodel = "{}"\n'
@@ -152,6 +154,26 @@ def test_two_utterances_are_learnt_and_the_result_is_a_model_everywhere(
 def sound(path: Path) -> torch.Tensor:
     samples, _ = soundfile.read(path, dtype="float32")
     return torch.from_numpy(samples)
+
+
+def test_a_pt_brings_its_vocabulary_in_a_file(
+    openai: ModuleType, pair: Callable[..., Any], tmp_path: Path, train: Train,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    reference, _ = pair(TINY)
+    file = save_pt(reference, tmp_path / "x.pt")
+    ranks = find_ranks(51865)
+    assert ranks is not None
+    (tmp_path / "words.tiktoken").write_bytes(ranks.read_bytes())
+    for name in ("find_ranks", "pull_tokenizer"):
+        monkeypatch.setattr(f"attnasr_cli.checkpoint.whisper.{name}", lambda vocab: None)
+    changes = (f"init.model={file}", "optim.updates=1")
+    ran = train(tmp_path / "mine", *changes)
+    assert ran.code == 1
+    assert "tokenizer of [init]" in ran.err
+    ran = train(tmp_path / "mine", *changes, "init.tokenizer=words.tiktoken")
+    assert ran.code == 0, ran.err
+    assert load_model(tmp_path / "mine").tokenizer.vocab_size == 51865
 
 
 def test_a_run_that_is_continued_equals_an_unbroken_one(tmp_path: Path, train: Train) -> None:
