@@ -191,6 +191,7 @@ class FeedForward(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        hidden = self.dropout(F.silu(self.up(x)))
-        out: Tensor = self.down(hidden)
-        return out
+        with unrounded(x):
+            hidden = self.dropout(F.silu(self.up(x.to(self.up.weight.dtype))))
+            out: Tensor = self.down(hidden)
+            return out
