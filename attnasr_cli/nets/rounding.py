@@ -2,8 +2,9 @@
 
 The search goes on from close calls, and rounding turns some of them over: with all products of the
 encoder in bfloat16, 0.6 to 1 % of the words of the embedded model changed, with the attention alone
-none of 695. So the convolutions, the perceptrons and the CTC heads stay in float32. That costs the
-encoder half of its speed, which is a few percent of the whole: the search takes most of the time.
+none of 695. So the convolutions, the perceptrons and the CTC heads stay in float32. An encoder that
+is in float32 as a whole runs at 173 times real time on a core instead of 412; the search with its
+20 beams takes most of the time at about 20.
 """
 
 from __future__ import annotations

@@ -49,10 +49,8 @@ class Shown:
 
 
 def write(shown: Shown, suffix: str) -> bytes:
-    """The content of a file with this suffix. Raises UsageError for one that is not known, or for
-    more segments than a picture can show."""
-    if suffix not in FORMATS:
-        raise UsageError(f"no picture format {suffix!r}", f"use {', '.join(FORMATS)}")
+    """The content of a file with a suffix that ``suffix_of`` gave. Raises UsageError for more
+    segments than a picture can show."""
     return FORMATS[suffix](shown, suffix)
 
 
