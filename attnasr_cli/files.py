@@ -9,13 +9,30 @@ from pathlib import Path
 from attnasr_cli.errors import OutputError
 
 
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+UMASK = _umask()
+"""of this process. To read it means to set it, for all threads: so once, before there are any"""
+
+
+def display_name(path: str | os.PathLike[str]) -> str:
+    """A name as valid text, in any locale: its bytes as UTF-8, what is none replaced by ``?`` marks
+    (U+FFFD). Never raises."""
+    try:
+        return os.fsencode(path).decode("utf-8", "replace")
+    except UnicodeEncodeError:  # a text that is no name of this locale
+        return str(path).encode("utf-8", "replace").decode("utf-8")
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file as a whole or not at all. Raises OutputError with the reason."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.name[:60]}.", suffix=".part"
-        )
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".attnasr-", suffix=".part")
     except OSError as problem:
         raise _failed(path, problem) from None
     part = Path(name)
@@ -24,7 +41,7 @@ def write_bytes(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(part, 0o666 & ~_umask())
+        os.chmod(part, 0o666 & ~UMASK)
         os.replace(part, path)
     except BaseException as problem:
         part.unlink(missing_ok=True)
@@ -36,12 +53,6 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """UTF-8 with \\n, as a whole or not at all."""
     write_bytes(path, text.encode("utf-8"))
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _failed(path: Path, problem: OSError) -> OutputError:

@@ -41,6 +41,11 @@ def encode(path: Path, codec: str, rate: int, seconds: float = 2.0, **options: o
     return path
 
 
+def blocks(path: Path, block_s: float = 30.0, end_s: float | None = None) -> list[torch.Tensor]:
+    with audio.Recording(path, end_s=end_s) as recording:
+        return list(recording.blocks(block_s))
+
+
 def pitch_hz(samples: torch.Tensor) -> float:
     spectrum = torch.fft.rfft(samples).abs()
     return float(spectrum.argmax()) * 16_000 / samples.shape[0]
@@ -117,7 +122,7 @@ def test_resampling_in_blocks_equals_resampling_the_whole(rate: int, sizes: list
 def test_blocks_and_cuts_equal_the_whole(tmp_path: Path, rate: int) -> None:
     soundfile.write(tmp_path / "a.flac", tone(5.0, rate), rate)
     whole = audio.load(tmp_path / "a.flac")
-    parts = list(audio.blocks(tmp_path / "a.flac", block_s=0.37))
+    parts = blocks(tmp_path / "a.flac", block_s=0.37)
     assert {part.shape[0] for part in parts[:-1]} == {round(0.37 * 16_000)}
     assert torch.allclose(torch.cat(parts), whole, atol=1e-6)
     cut = audio.load(tmp_path / "a.flac", start_s=1.234, end_s=3.5)
@@ -230,9 +235,10 @@ def test_memory_is_flat(tmp_path: Path) -> None:
     with soundfile.SoundFile(path, "w", 44_100, 2) as file:
         for _ in range(1_800):
             file.write(second)
-    list(audio.blocks(path, end_s=60))
+    blocks(path, end_s=60)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    total = sum(block.shape[0] for block in audio.blocks(path))
+    with audio.Recording(path) as recording:
+        total = sum(block.shape[0] for block in recording.blocks())
     grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     assert total == pytest.approx(1_800 * 16_000, abs=2)
     assert grown_mb < 60  # the samples are 110 MB, the file's 600 MB
