@@ -14,7 +14,7 @@ def is_boxes(view: View, start: int) -> bool:
 
 def walk(view: View, start: int) -> Part:
     """The film that begins at ``start``; another ``ftyp`` after its sound begins the next one."""
-    offset, filled = start, False
+    offset, filled, contents = start, False, False
     while offset < view.size:
         head = view.at(offset, 16)
         kind, size = head[4:8], int.from_bytes(head[:4], "big")
@@ -27,11 +27,15 @@ def walk(view: View, start: int) -> Part:
         if kind == b"ftyp" and filled:
             return Part("mp4", start, offset)
         filled = filled or kind in (b"mdat", b"moof")
-        if offset + size > view.size and kind not in UNIMPORTANT:
-            there = view.size - offset
-            if size - there > SMALL_MISSING or kind != b"mdat":
-                return Part("mp4", start, view.size, damage=cut_off(there, size))
-            text = f"its header says {size - there} bytes more than there are"
-            return Part("mp4", start, view.size, warnings=(text,))
+        there = view.size - offset
+        if size > there and kind not in UNIMPORTANT:
+            if size - there <= SMALL_MISSING and kind == b"mdat" and contents:
+                text = f"its header says {size - there} bytes more than there are"
+                return Part("mp4", start, view.size, warnings=(text,))
+            damage = cut_off(there, size)
+            if not contents:
+                damage += ", and its table of contents, which stands at the end, is not"
+            return Part("mp4", start, view.size, damage=damage, hopeless=not contents)
+        contents = contents or kind == b"moov"
         offset += size
     return Part("mp4", start, view.size)

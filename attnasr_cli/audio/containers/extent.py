@@ -40,6 +40,7 @@ def _part(view: View, start: int) -> Part:
     tagged = mpeg.after_tags(view, start)
     if flac.is_flac(view, tagged):
         return replace(flac.walk(view, tagged), start=start)
-    if mpeg.is_mpeg(view, start):
-        return mpeg.walk(view, start)
+    first = mpeg.first_frame(view, start)
+    if first is not None:
+        return mpeg.walk(view, start, first)
     return Part("", start, view.size)

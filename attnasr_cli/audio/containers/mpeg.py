@@ -8,12 +8,14 @@ with pictures that look like frames.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from attnasr_cli.audio.containers.view import Part, View
 
 TAG = re.compile(rb"ID3[\x02-\x04]|APETAGEX|TAG")
 TAIL_BYTES = 1 << 14
+LARGEST_FRAME = 1 << 13
 CHAIN = 3
 """frames in a row that are no accident"""
 PADDING_BYTES = 1 << 12
@@ -88,19 +90,24 @@ def after_tags(view: View, start: int) -> int:
         start = end + len(padding) - len(padding.lstrip(b"\0"))
 
 
-def is_mpeg(view: View, start: int) -> bool:
-    """Whether two frames stand at ``start``, perhaps behind tags."""
+def first_frame(view: View, start: int) -> int | None:
+    """Where the first of several frames in a row begins, behind tags or the rest of a frame that a
+    capture began in; None where there are none."""
     offset = after_tags(view, start)
     frame = frame_at(view.at(offset, 7))
-    if frame is None:
-        return False
-    following = view.at(offset + frame.length, 7)
-    return len(following) < 7 or frame_at(following) is not None
+    if frame is not None:
+        following = view.at(offset + frame.length, 7)
+        if len(following) < 7 or frame_at(following) is not None:
+            return offset
+    data = view.at(offset, TAIL_BYTES)
+    for place in _places(data):
+        if place < LARGEST_FRAME and _chain(data, place)[0] > CHAIN:
+            return offset + place
+    return None
 
 
-def walk(view: View, start: int) -> Part:
-    """All frames from ``start`` to the end of the file; tags between them are holes."""
-    first = after_tags(view, start)
+def walk(view: View, start: int, first: int) -> Part:
+    """All frames from the ``first`` one to the end of the file; tags between them are holes."""
     holes = [(start, first)] if first > start else []
     offset, end = first, view.size
     while True:
@@ -141,15 +148,27 @@ def _cut(view: View, end: int) -> bool:
     """Whether the last frame before ``end`` is not complete."""
     start = max(end - TAIL_BYTES, 0)
     data = view.at(start, end - start)
+    for place in _places(data):
+        count, offset = _chain(data, place)
+        if count >= CHAIN:
+            rest = data[offset:]
+            return rest[:1] == b"\xff" and (len(rest) < 7 or frame_at(rest) is not None)
+    return False
+
+
+def _places(data: bytes) -> Iterator[int]:
+    """Where frames may begin."""
     place = data.find(b"\xff")
     while place >= 0:
-        offset, count = place, 0
-        while (frame := frame_at(data[offset : offset + 7])) is not None and frame.length > 0:
-            if offset + frame.length > len(data):
-                break
-            offset, count = offset + frame.length, count + 1
-        if count >= CHAIN:
-            rest = len(data) - offset
-            return rest > 0 and (frame is not None or (rest < 7 and data[offset] == 0xFF))
+        yield place
         place = data.find(b"\xff", place + 1)
-    return False
+
+
+def _chain(data: bytes, offset: int) -> tuple[int, int]:
+    """How many complete frames follow each other from ``offset`` on, and where the last ends."""
+    count = 0
+    while True:
+        frame = frame_at(data[offset : offset + 7])
+        if frame is None or not 0 < frame.length <= len(data) - offset:
+            return count, offset
+        offset, count = offset + frame.length, count + 1

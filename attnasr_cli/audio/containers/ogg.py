@@ -54,7 +54,14 @@ def walk(view: View, start: int) -> Part:
         offset = end
         if view.at(offset, 4) != MAGIC:
             break  # a tag, or padding
-    return Part("ogg", start, offset, (), (), damage, tuple(warnings), streams > 1)
+    return Part(
+        "ogg",
+        start,
+        offset,
+        damage=damage,
+        warnings=tuple(warnings),
+        several_streams=streams > 1,
+    )
 
 
 def _begins(view: View, offset: int) -> bool:

@@ -32,6 +32,8 @@ class Part:
     """(offset in the file, bytes that should stand there) of a header that is wrong"""
     damage: str = ""
     """why it cannot be whole, as "is cut off: …"; reading it needs ``salvage``"""
+    hopeless: bool = False
+    """nothing can be read of what is there"""
     warnings: tuple[str, ...] = ()
     """what is wrong without harm, as "its header …" """
     several_streams: bool = False

@@ -33,6 +33,8 @@ EARLIER_S = 0.5
 """a time stamp this much before its place means that the clock began anew"""
 COUNTED = ("ape", "tak", "tta", "wv")
 """formats whose header has the number of samples; all other durations may be estimates"""
+STAMPED = ("asf", "avi", "flv", "matroska", "mov", "mpeg", "mpegts", "mxf", "nut", "ogg", "rm")
+"""formats whose packets carry times; elsewhere FFmpeg makes them up from the first rate it sees"""
 PLAYLISTS = ("hls", "concat", "dash", "sdp", "rtsp")
 KNOWN = "wav, flac, mp3, ogg, opus, m4a, mp4, mkv, webm, mov, wma and amr are known"
 Samples = npt.NDArray[np.float32]
@@ -70,6 +72,7 @@ class FfmpegSource:
     def _choose(self, wanted: int | str | None) -> None:
         name, streams = self.name, self.container.streams.audio
         kind = str(self.container.format.name)
+        self.stamped = kind.partition(",")[0] in STAMPED
         if kind in PLAYLISTS:
             raise AudioError(f"{name} is a list of recordings, not one", "name what is in it")
         if not streams:
@@ -153,7 +156,7 @@ class FfmpegSource:
 
     def _gap(self, frame: Any, rate_hz: int) -> int:
         """Samples of silence that keep the times true where a stream starts late or has a hole."""
-        if frame.pts is None or frame.time_base is None:
+        if not self.stamped or frame.pts is None or frame.time_base is None:
             return 0
         stamp_s = float(frame.pts * frame.time_base)
         late_s = stamp_s - self.zero_s - self.elapsed_s
@@ -203,7 +206,7 @@ def _track(number: int, stream: Any) -> Track:
         context.name if context else "unknown",
         int(context.sample_rate or 0) if context else 0,
         int(context.channels or 0) if context else 0,
-        str(metadata.get("title") or metadata.get("handler_name") or ""),
+        str(metadata.get("title") or ""),
     )
 
 

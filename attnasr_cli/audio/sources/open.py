@@ -39,6 +39,8 @@ def open_source(
 
 def open_part(path: Path, part: Part, name: str, salvage: bool, track: int | str | None) -> Source:
     """Open one part of a file with the first library that knows its format."""
+    if part.hopeless:
+        raise AudioError(f"{name} {part.damage}", "copy or download it again")
     if part.damage and not salvage:
         raise AudioError(f"{name} {part.damage}", SALVAGE_HINT)
     if salvage or part.kind in BY_FFMPEG or part.several_streams:
@@ -57,5 +59,7 @@ def open_part(path: Path, part: Part, name: str, salvage: bool, track: int | str
             else:
                 choose_track(source.probe.tracks, track, name)
     noticed = [part.damage] if part.damage else []
-    source.probe.warnings[:0] = [f"{name} {text}" for text in [*noticed, *part.warnings]]
+    source.probe.warnings[:0] = [f"{name} {text}" for text in noticed] + [
+        f"{name}: {text}" for text in part.warnings
+    ]
     return source
