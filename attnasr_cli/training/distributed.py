@@ -20,19 +20,19 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Team:
-    """This process among those that train together. A team of one needs nothing to be set up."""
+class World:
+    """This process among those that train together. A world of one needs nothing to be set up."""
 
     rank: int = 0
     size: int = 1
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this is the process that writes files and notes."""
         return self.rank == 0
 
-    def average(self, tensors: Iterable[Tensor]) -> None:
-        """Replace each tensor by its mean over the team, in one exchange."""
+    def average_gradients(self, tensors: Iterable[Tensor]) -> None:
+        """Replace each tensor by its mean over all processes, in one exchange."""
         if self.size == 1:
             return
         from torch import distributed
@@ -54,28 +54,28 @@ class Team:
         distributed.all_gather_object(values, value)
         return values
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Go on when all have come here."""
         self.gather(None)
 
-    def in_turn(self, work: Callable[[], T]) -> T:
-        """Do some work in the leading process first (it may write files that the others read)."""
-        if self.leads:
+    def main_first(self, work: Callable[[], T]) -> T:
+        """Do some work in the main process first (it may write files that the others read)."""
+        if self.is_main:
             result = work()
-            self.wait()
+            self.barrier()
             return result
-        self.wait()
+        self.barrier()
         return work()
 
 
-def run_team(size: int, work: Callable[[Team], T]) -> T:
+def launch(size: int, work: Callable[[World], T]) -> T:
     """Run ``work`` in ``size`` processes, this one the leader, and return the leader's result.
 
     ``work`` must be picklable (a function of a module, or a partial of one). Raises AttnasrError
     where another process has died.
     """
     if size == 1:
-        return work(Team())
+        return work(World())
     from torch import distributed, multiprocessing
 
     with socket.socket() as probe:
@@ -91,7 +91,7 @@ def run_team(size: int, work: Callable[[Team], T]) -> T:
     done = False
     try:
         _join(0, size, port)
-        result = work(Team(0, size))
+        result = work(World(0, size))
         distributed.destroy_process_group()
         done = True
     except RuntimeError as problem:
@@ -118,12 +118,12 @@ def _join(rank: int, size: int, port: int) -> None:
     )
 
 
-def _member(rank: int, size: int, port: int, work: Callable[[Team], object]) -> None:
+def _member(rank: int, size: int, port: int, work: Callable[[World], object]) -> None:
     from attnasr_cli import console
 
     console.set_quiet(True)
     _join(rank, size, port)
     try:
-        work(Team(rank, size))
+        work(World(rank, size))
     except AttnasrError:  # the leader has come upon the same, and says so once
         raise SystemExit(1) from None

@@ -58,7 +58,7 @@ def read_all(
     return texts
 
 
-def heard(dev: Corpus, window: int | None) -> np.ndarray:
+def usable_dev(dev: Corpus, window: int | None) -> np.ndarray:
     """(utterances,) bool: which of the dev set can be read, and seen at once where the net has a
     window of so many frames. Raises DataError where none can."""
     frames = dev.frames()[0]

@@ -1,18 +1,15 @@
-"""What a decoder is taught to write for a text, and how its own writing is read while it learns."""
+"""What a decoder is trained to write: the prompt, the tokens of a text, the end."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from attnasr_cli.nets.protocol import Memory, Net
-from attnasr_cli.text.tokenizer import Tokenizer
-from attnasr_cli.training.evaluate import joint_reader
-from attnasr_cli.training.recipe import Recipe
+from attnasr_cli.nets.protocol import Memory
 
 
 @dataclass(frozen=True)
-class Writing:
+class Targets:
     """The part of training that depends on the tokens of a model."""
 
     prompt: tuple[int, ...]
@@ -25,15 +22,3 @@ class Writing:
     """the memory of some utterances → what the net writes for them, greedily"""
     window: int | None = None
     """frames that the net fills every utterance up to; None: it takes any length"""
-
-
-def writing_for(recipe: Recipe, net: Net, tokenizer: Tokenizer) -> Writing:
-    """The one place where training asks for the style of the features, as ``decode/choose.py``."""
-    if recipe.features.style == "whisper":
-        from attnasr_cli.training.whisper import window_writing
-
-        return window_writing(recipe, net, tokenizer)
-    # A decoder that is not trained must not have a say.
-    ctc = 1.0 if recipe.loss.ctc == 1.0 else recipe.decoding.ctc_weight
-    read = joint_reader(net, tokenizer, ctc)
-    return Writing((tokenizer.bos,), tokenizer.eos, tokenizer.encode, read)

@@ -20,11 +20,12 @@ from attnasr_cli.text.phones import PhoneTokenizer
 from attnasr_cli.text.tokenizer import BpeTokenizer, CharTokenizer, Tokenizer, load_tokenizer
 from attnasr_cli.training import whisper
 from attnasr_cli.training.corpus import Corpus, open_corpus, read_corpora
+from attnasr_cli.training.distributed import World
+from attnasr_cli.training.evaluate import joint_reader
 from attnasr_cli.training.loop import Loop
 from attnasr_cli.training.manifest import Utterance
 from attnasr_cli.training.recipe import Recipe
-from attnasr_cli.training.team import Team
-from attnasr_cli.training.writing import writing_for
+from attnasr_cli.training.targets import Targets
 
 
 def train(
@@ -35,7 +36,7 @@ def train(
     device: torch.device,
     dtype: torch.dtype,
     cache: Path | None = None,
-    team: Team | None = None,
+    world: World | None = None,
 ) -> Score:
     """Train a model into the folder ``out`` (or go on there) and return its dev score."""
     if not train_paths or not dev_paths:
@@ -43,8 +44,8 @@ def train(
             "training needs both training and dev data", "give --train and --dev, or [data]"
         )
     find_net(recipe.net)  # a wrong name must not cost the reading of the data
-    team = team or Team()
-    torch.set_num_threads(max(torch.get_num_threads() // team.size, 1))
+    world = world or World()
+    torch.set_num_threads(max(torch.get_num_threads() // world.size, 1))
     recipe, start = _started(recipe)
     folder = cache or out / "train" / "features"
 
@@ -57,7 +58,7 @@ def train(
         corpus = open_corpus(folder, utterances, recipe.features, recipe.data.speeds, "train")
         return corpus, dev, tokenizer
 
-    corpus, dev, tokenizer = team.in_turn(prepare)
+    corpus, dev, tokenizer = world.main_first(prepare)
     if start is None:
         net = _net(recipe, tokenizer)
     elif tokenizer is start.tokenizer:
@@ -70,12 +71,12 @@ def train(
         f"{len(corpus.utterances)} utterances, {corpus.seconds().sum() / 3600:.2f} h; "
         f"dev {len(dev.utterances)}; {device} in {str(dtype).removeprefix('torch.')}"
     )
-    if start is not None and tokenizer is start.tokenizer and team.leads:
+    if start is not None and tokenizer is start.tokenizer and world.is_main:
         _keep_language_model(start, out)
-    if isinstance(tokenizer, PhoneTokenizer) and team.leads:
+    if isinstance(tokenizer, PhoneTokenizer) and world.is_main:
         _warn_of_unknown(tokenizer, [u.text for u in corpus.utterances])
-    writing = writing_for(recipe, net, tokenizer)
-    return Loop(recipe, out, net, tokenizer, writing, corpus, dev, device, dtype, team).run()
+    targets = _targets(recipe, net, tokenizer)
+    return Loop(recipe, out, net, tokenizer, targets, corpus, dev, device, dtype, world).run()
 
 
 def _started(recipe: Recipe) -> tuple[Recipe, Model | None]:
@@ -100,6 +101,16 @@ def _started(recipe: Recipe) -> tuple[Recipe, Model | None]:
     if recipe.init and recipe.init.keep_tokenizer and recipe.decoding == DecodingConfig():
         recipe = replace(recipe, decoding=model.decoding)
     return recipe, model
+
+
+def _targets(recipe: Recipe, net: Net, tokenizer: Tokenizer) -> Targets:
+    """What the decoder is taught, by the style of its features."""
+    if recipe.features.style == "whisper":
+        return whisper.whisper_targets(recipe, net, tokenizer)
+    # A decoder that is not trained must not have a say.
+    ctc = 1.0 if recipe.loss.ctc == 1.0 else recipe.decoding.ctc_weight
+    read = joint_reader(net, tokenizer, ctc)
+    return Targets((tokenizer.bos,), tokenizer.eos, tokenizer.encode, read)
 
 
 def _keep_language_model(start: Model, out: Path) -> None:

@@ -19,7 +19,7 @@ from attnasr_cli.text.tokenizer import Tokenizer
 from attnasr_cli.text.whisper_languages import SPACELESS, language_code
 from attnasr_cli.text.whisper_tokenizer import WhisperTokenizer
 from attnasr_cli.training.recipe import Recipe, TextConfig
-from attnasr_cli.training.writing import Writing
+from attnasr_cli.training.targets import Targets
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -78,7 +78,7 @@ def fitted(recipe: Recipe, start: Model) -> Recipe:
     return replace(recipe, features=start.features, decoding=start.decoding, languages=codes)
 
 
-def window_writing(recipe: Recipe, net: Net, tokenizer: Tokenizer) -> Writing:
+def whisper_targets(recipe: Recipe, net: Net, tokenizer: Tokenizer) -> Targets:
     """What is taught in the first of the recipe's languages."""
     whisper, vocabulary = _parts(net, tokenizer, recipe.name)
     language = recipe.languages[0] if vocabulary.multilingual else None
@@ -94,7 +94,7 @@ def window_writing(recipe: Recipe, net: Net, tokenizer: Tokenizer) -> Writing:
         return [result.text for result in task.decode(memory, openings, 0.0, [])]
 
     prompt = tuple(task.prompt(language))
-    return Writing(prompt, vocabulary.eot, encode, read, whisper.config.window)
+    return Targets(prompt, vocabulary.eot, encode, read, whisper.config.window)
 
 
 def _parts(net: Net, tokenizer: Tokenizer, name: str) -> tuple[Whisper, WhisperTokenizer]:
