@@ -18,7 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attnasr_cli.audio.features import SAMPLE_RATE_HZ, FeatureConfig, features_of
+from attnasr_cli.audio.features import FeatureConfig, features_of
+from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.checkpoint.toml import to_table
 from attnasr_cli.errors import AttnasrError
 from attnasr_cli.files import write_text

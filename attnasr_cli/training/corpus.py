@@ -10,7 +10,8 @@ import numpy as np
 from torch import Tensor
 
 from attnasr_cli import console
-from attnasr_cli.audio.features import FRAMES_PER_S, FeatureConfig
+from attnasr_cli.audio.features import FeatureConfig
+from attnasr_cli.audio.frames import FRAMES_PER_S
 from attnasr_cli.errors import AttnasrError, DataError
 from attnasr_cli.training.cache import Cache, open_cache
 from attnasr_cli.training.manifest import Utterance, read_data
