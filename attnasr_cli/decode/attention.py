@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from attnasr_cli.audio.features import SAMPLE_RATE_HZ
+from attnasr_cli.audio.frames import FRAME_S, SAMPLE_RATE_HZ
 from attnasr_cli.decode.decoded import Decoded, SegmentDecoder
 from attnasr_cli.decode.joint import JointDecoder
 from attnasr_cli.decode.windows import WindowDecoder
@@ -23,7 +23,6 @@ from attnasr_cli.text.phones import PhoneTokenizer
 from attnasr_cli.text.tokenizer import SPACE, SPECIAL, Tokenizer
 from attnasr_cli.text.whisper_words import split_words
 
-FRAME_S = 0.01
 """seconds from one column of the features to the next"""
 MOST_WEIGHTS = 500_000_000
 """2 GB of them: half an hour and more of a small net, a window or two of a large one"""

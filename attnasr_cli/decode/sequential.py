@@ -11,7 +11,8 @@ from dataclasses import replace
 
 import torch
 
-from attnasr_cli.audio.whisper_features import FRAMES_PER_S, MelRecorder
+from attnasr_cli.audio.frames import FRAMES_PER_S
+from attnasr_cli.audio.whisper_features import MelRecorder
 from attnasr_cli.decode.decoded import Decoded
 from attnasr_cli.decode.guards import Attempt, climb
 from attnasr_cli.decode.timing import Span, align

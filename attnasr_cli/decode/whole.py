@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.audio.load import Recording
-from attnasr_cli.audio.whisper_features import SAMPLE_RATE_HZ, MelRecorder
+from attnasr_cli.audio.whisper_features import MelRecorder
 from attnasr_cli.decode.decoded import SegmentDecoder
 from attnasr_cli.decode.meter import Meter
 from attnasr_cli.decode.pipeline import Result

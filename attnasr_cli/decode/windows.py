@@ -12,7 +12,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from attnasr_cli.audio.whisper_features import FRAMES_PER_S, SAMPLE_RATE_HZ, WhisperMel
+from attnasr_cli.audio.frames import FRAMES_PER_S, SAMPLE_RATE_HZ
+from attnasr_cli.audio.whisper_features import WhisperMel
 from attnasr_cli.checkpoint.folder import Model
 from attnasr_cli.decode.decoded import Decoded, Piece, Word
 from attnasr_cli.decode.guards import Attempt, climb

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from attnasr_cli import console
-from attnasr_cli.audio.features import FRAMES_PER_S, pad
+from attnasr_cli.audio.frames import FRAMES_PER_S, pad
 from attnasr_cli.decode.packing import pack
 from attnasr_cli.decode.scorers import CtcPrefixScorer, Scorer
 from attnasr_cli.decode.search import SearchConfig, search

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from attnasr_cli import __version__, console
-from attnasr_cli.audio.features import FRAMES_PER_S, pad
+from attnasr_cli.audio.frames import FRAMES_PER_S, pad
 from attnasr_cli.checkpoint.folder import find_lm, save_model
 from attnasr_cli.nets.protocol import Net
 from attnasr_cli.scoring.wer import Score, score_pairs

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from attnasr_cli import console
-from attnasr_cli.audio.features import FRAMES_PER_S
+from attnasr_cli.audio.frames import FRAMES_PER_S
 from attnasr_cli.errors import DataError
 from attnasr_cli.training.corpus import Corpus
 from attnasr_cli.training.recipe import DataConfig, Recipe

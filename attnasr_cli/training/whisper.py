@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from attnasr_cli import console
-from attnasr_cli.audio.features import FRAMES_PER_S, FeatureConfig
+from attnasr_cli.audio.features import FeatureConfig
+from attnasr_cli.audio.frames import FRAMES_PER_S
 from attnasr_cli.checkpoint.folder import DecodingConfig, Model
 from attnasr_cli.decode.whisper_task import Opening, TaskOptions, WindowTask
 from attnasr_cli.errors import ModelError, UsageError

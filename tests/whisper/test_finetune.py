@@ -13,7 +13,8 @@ import pytest
 import soundfile
 import torch
 
-from attnasr_cli.audio.features import features_of, pad
+from attnasr_cli.audio.features import features_of
+from attnasr_cli.audio.frames import pad
 from attnasr_cli.checkpoint.folder import load_model
 from attnasr_cli.checkpoint.whisper import load_whisper
 from attnasr_cli.errors import UsageError

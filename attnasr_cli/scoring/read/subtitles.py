@@ -7,7 +7,7 @@ import re
 from pathlib import PurePath
 
 from attnasr_cli.errors import DataError
-from attnasr_cli.scoring.texts import Texts, Utterance
+from attnasr_cli.scoring.types import Texts, Utterance
 
 _TIME = re.compile(
     r"\s*(?:\d+:)?\d+:\d\d[,.]\d+\s*-->\s*(?:\d+:)?\d+:\d\d[,.]\d+",

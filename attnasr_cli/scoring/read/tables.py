@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from attnasr_cli.errors import DataError
-from attnasr_cli.scoring.texts import Texts, Utterance, Word
+from attnasr_cli.scoring.types import Texts, TimedWord, Utterance
 
 ID = ("id", "utt_id", "utterance_id", "utt")
 PATH = ("path", "file", "audio", "audio_filepath", "wav")
@@ -125,7 +125,7 @@ def _add(out: Texts, name: str, line: int, values: dict[str, Any]) -> None:
         out.channels.setdefault((key, channel), []).extend(words)
 
 
-def _timed(values: dict[str, Any]) -> list[Word]:
+def _timed(values: dict[str, Any]) -> list[TimedWord]:
     """Words with times of a transcript, as openai-whisper and we write them."""
     found = []
     segments = values.get("segments")
@@ -134,7 +134,7 @@ def _timed(values: dict[str, Any]) -> list[Word]:
         for item in holder.get("words") or [] if isinstance(holder, dict) else []:
             if isinstance(item, dict) and "start" in item and "end" in item:
                 begin, end = float(item["start"]), float(item["end"])
-                found.append(Word(begin, end - begin, str(item.get("word", "")).strip(), 0))
+                found.append(TimedWord(begin, end - begin, str(item.get("word", "")).strip(), 0))
     return found
 
 

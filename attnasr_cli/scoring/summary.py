@@ -9,15 +9,15 @@ from typing import Any, TypeVar
 
 from attnasr_cli.scoring import bootstrap
 from attnasr_cli.scoring.compare import Comparison
-from attnasr_cli.scoring.counts import Counts
+from attnasr_cli.scoring.types import Counts, Row
 from attnasr_cli.scoring.units import CHAR
-from attnasr_cli.scoring.wer import Row, Score
+from attnasr_cli.scoring.wer import Score
 
 K = TypeVar("K")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Origin:
     """Where texts came from."""
 
     path: str
@@ -25,14 +25,14 @@ class Source:
 
 
 @dataclass(slots=True)
-class Result:
+class Evaluation:
     """One call of ``attnasr score``."""
 
-    reference: Source
-    hypothesis: Source
+    reference: Origin
+    hypothesis: Origin
     paired: str  # by id, by file name, by time, …
     scores: list[Score]  # one per normaliser
-    against: Source | None = None
+    against: Origin | None = None
     comparisons: list[Comparison] = field(default_factory=list)  # one per normaliser
     by: tuple[str, ...] = ()
     only_errors: bool = False
@@ -42,12 +42,15 @@ class Result:
     seed: int = bootstrap.SEED
 
 
-def summary(score: Score, result: Result) -> dict[str, Any]:
+def summary(score: Score, evaluation: Evaluation) -> dict[str, Any]:
     """The figures of one score: counts first, then the rates derived from them."""
     words = score.words
     counts = [row.words for row in score.rows]
     found = bootstrap.interval(
-        [c.errors for c in counts], [c.reference for c in counts], result.samples, result.seed
+        [c.errors for c in counts],
+        [c.reference for c in counts],
+        evaluation.samples,
+        evaluation.seed,
     )
     figures: dict[str, Any] = {
         "normalizer": score.normalizer,
@@ -94,9 +97,9 @@ def numbers(counts: Counts) -> dict[str, int]:
     return found
 
 
-def shown(score: Score, result: Result) -> list[Row]:
+def shown(score: Score, evaluation: Evaluation) -> list[Row]:
     """The utterances of a report, worst first: most errors, then the highest rate."""
-    rows = [row for row in score.rows if row.words.errors or not result.only_errors]
+    rows = [row for row in score.rows if row.words.errors or not evaluation.only_errors]
     keys = {row.id: (-row.words.errors, -row.words.error_rate) for row in rows}
     return sorted(rows, key=lambda row: keys[row.id])
 

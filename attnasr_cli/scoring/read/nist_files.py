@@ -6,9 +6,16 @@ import re
 from collections.abc import Callable, Iterator
 
 from attnasr_cli.errors import DataError
-from attnasr_cli.scoring.texts import Segment, Texts, Utterance, Word
+from attnasr_cli.scoring.types import (
+    ALT,
+    ALT_BEGIN,
+    ALT_END,
+    StmSegment,
+    Texts,
+    TimedWord,
+    Utterance,
+)
 
-ALT_BEGIN, ALT, ALT_END = "<ALT_BEGIN>", "<ALT>", "<ALT_END>"
 _TRN = re.compile(r"^(.*?)\(([^()]*)\)\s*$")
 _SPEAKER = re.compile(r"^([^-_]+)[-_]")
 
@@ -61,7 +68,7 @@ def read_stm(name: str, text: str) -> Texts:
         if rest.startswith("<") and ">" in rest.split()[0]:
             label, _, rest = rest.partition(" ")
         out.segments.append(
-            Segment(parts[0], parts[1], parts[2], begin, end, label, rest.strip(), number)
+            StmSegment(parts[0], parts[1], parts[2], begin, end, label, rest.strip(), number)
         )
     return out
 
@@ -81,11 +88,11 @@ def read_ctm(name: str, text: str) -> Texts:
         frame = word.upper()
         if frame in (ALT_BEGIN, ALT, ALT_END):
             # at no time: nothing is cut right before alternatives
-            words.append(Word(0.0, 0.0, frame, number, alternative=True))
+            words.append(TimedWord(0.0, 0.0, frame, number, alternative=True))
             inside[key] = frame != ALT_END
             continue
         begin, duration = (_seconds(item, name, number) for item in parts[2:4])
-        words.append(Word(begin, duration, word, number, inside.get(key, False)))
+        words.append(TimedWord(begin, duration, word, number, inside.get(key, False)))
     for (file, channel), still in inside.items():
         if still:
             raise DataError(f"{name}: {file} {channel}: no {ALT_END} after {ALT_BEGIN}", "add it")
@@ -93,9 +100,9 @@ def read_ctm(name: str, text: str) -> Texts:
     return out
 
 
-def _in_time_order(words: list[Word]) -> list[Word]:
+def _in_time_order(words: list[TimedWord]) -> list[TimedWord]:
     """Words sorted by time; alternatives stay together, at the time of their first word."""
-    groups: list[list[Word]] = []
+    groups: list[list[TimedWord]] = []
     for word in words:
         if word.alternative and word.word != ALT_BEGIN and groups:
             groups[-1].append(word)
@@ -103,12 +110,6 @@ def _in_time_order(words: list[Word]) -> list[Word]:
             groups.append([word])
     groups.sort(key=lambda group: next((w.begin for w in group if w.word[:4] != "<ALT"), 0.0))
     return [word for group in groups for word in group]
-
-
-def text_of(words: list[Word]) -> str:
-    """The words as a text; frames of alternatives become { a / b }."""
-    frames = {ALT_BEGIN: "{", ALT: "/", ALT_END: "}"}
-    return " ".join(frames.get(w.word, w.word) if w.alternative else w.word for w in words)
 
 
 def _seconds(item: str, name: str, line: int) -> float:

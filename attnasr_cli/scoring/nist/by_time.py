@@ -6,16 +6,15 @@ import struct
 from dataclasses import dataclass
 
 from attnasr_cli.errors import DataError
-from attnasr_cli.scoring.nist_files import text_of
-from attnasr_cli.scoring.pairing import Pair
-from attnasr_cli.scoring.texts import Channels, Segment, Texts, Word
+from attnasr_cli.scoring.nist.notation import text_of
+from attnasr_cli.scoring.types import Channels, Pair, StmSegment, Texts, TimedWord
 
 Key = tuple[str, str]  # file, channel
 _CHUNK = 50  # words that a chunk of ctm against ctm aims at
 _NEVER = 999999.99  # seconds: after the last word there is silence for ever
 
 
-def by_segment(ref: Texts, hyp: Texts, words: dict[Key, list[Word]]) -> list[Pair]:
+def by_segment(ref: Texts, hyp: Texts, words: dict[Key, list[TimedWord]]) -> list[Pair]:
     """Every stm segment with the words that were said in it.
 
     A word belongs to the first segment that ends after the word's middle; the last segment of a
@@ -38,14 +37,16 @@ def by_segment(ref: Texts, hyp: Texts, words: dict[Key, list[Word]]) -> list[Pai
     return pairs
 
 
-def _segments_by_channel(segments: list[Segment]) -> dict[Key, list[Segment]]:
-    groups: dict[Key, list[Segment]] = {}
+def _segments_by_channel(segments: list[StmSegment]) -> dict[Key, list[StmSegment]]:
+    groups: dict[Key, list[StmSegment]] = {}
     for segment in segments:
         groups.setdefault((segment.file, segment.channel), []).append(segment)
     return groups
 
 
-def _take(words: list[Word], at: int, segment: Segment, last: bool) -> tuple[list[Word], int]:
+def _take(
+    words: list[TimedWord], at: int, segment: StmSegment, last: bool
+) -> tuple[list[TimedWord], int]:
     """The words from index ``at`` that fall into a segment, and the index after them."""
     if last:
         return words[at:], len(words)
@@ -64,7 +65,7 @@ def _take(words: list[Word], at: int, segment: Segment, last: bool) -> tuple[lis
     return words[start:at], at
 
 
-def by_chunk(ref: Texts, words: dict[Key, list[Word]]) -> list[Pair]:
+def by_chunk(ref: Texts, words: dict[Key, list[TimedWord]]) -> list[Pair]:
     """ctm against ctm: cut where both are silent, about every 50 words."""
     pairs = []
     for key, mine in ref.channels.items():
@@ -85,7 +86,9 @@ def by_chunk(ref: Texts, words: dict[Key, list[Word]]) -> list[Pair]:
     return pairs
 
 
-def _cut(ref: list[Word], hyp: list[Word], r0: int, h0: int, size: int) -> tuple[int, int] | None:
+def _cut(
+    ref: list[TimedWord], hyp: list[TimedWord], r0: int, h0: int, size: int
+) -> tuple[int, int] | None:
     """Where the next chunk ends on both sides (exclusive); None: look at more words."""
     r_last, h_last = len(ref) - 1, len(hyp) - 1
     if r_last - r0 < size and h_last - h0 < size:
@@ -107,8 +110,8 @@ def _cut(ref: list[Word], hyp: list[Word], r0: int, h0: int, size: int) -> tuple
 class _Walk:
     """The last words of a chunk on both sides, walking back to a silence that both share."""
 
-    ref: list[Word]
-    hyp: list[Word]
+    ref: list[TimedWord]
+    hyp: list[TimedWord]
     r0: int
     h0: int
     r: int
@@ -168,7 +171,7 @@ class _Walk:
             self.h -= 1
 
 
-def _span(word: Word) -> tuple[float, float]:
+def _span(word: TimedWord) -> tuple[float, float]:
     return word.begin, word.end
 
 
@@ -177,7 +180,7 @@ def _overlap(one: tuple[float, float], two: tuple[float, float]) -> float:
     return min(one[1], two[1]) - max(one[0], two[0])
 
 
-def match_channels(wanted: list[Key], ref: Texts, hyp: Texts) -> dict[Key, list[Word]]:
+def match_channels(wanted: list[Key], ref: Texts, hyp: Texts) -> dict[Key, list[TimedWord]]:
     """The hypothesis' words for each (file, channel) of the reference.
 
     A file with one channel on both sides is paired whatever the channels are called.

@@ -12,11 +12,11 @@ from attnasr_cli import console
 from attnasr_cli.decode.meter import Meter
 from attnasr_cli.errors import AttnasrError, OutputError
 from attnasr_cli.files import write_text
-from attnasr_cli.transcribe.emit import Emitter
 from attnasr_cli.transcribe.inputs import listed, printable
 from attnasr_cli.transcribe.journal import FolderError
+from attnasr_cli.transcribe.plan import Task, durations
 from attnasr_cli.transcribe.progress import Progress, clock
-from attnasr_cli.transcribe.work import Work, durations
+from attnasr_cli.transcribe.sinks import Sink
 
 if TYPE_CHECKING:
     from attnasr_cli.decode.pipeline import Result
@@ -33,32 +33,32 @@ class Outcome:
 
     done: int = 0
     skipped: int = 0
-    failures: list[tuple[Work, AttnasrError]] = field(default_factory=list)
+    failures: list[tuple[Task, AttnasrError]] = field(default_factory=list)
     audio_s: float = 0.0
     seconds: float = 0.0
 
 
-class Session:
-    """Runs work through a recogniser and hands the transcripts to an emitter."""
+class Run:
+    """Takes tasks through a recogniser and hands the transcripts to a sink."""
 
-    def __init__(self, recognizer: Recognizer, emitter: Emitter) -> None:
-        self.recognizer, self.emitter = recognizer, emitter
+    def __init__(self, recognizer: Recognizer, sink: Sink) -> None:
+        self.recognizer, self.sink = recognizer, sink
         self.outcome = Outcome()
         self.meter = Meter()
 
-    def run(self, works: Iterable[Work | None], known: list[Work] | None) -> Outcome:
-        """``known``: all the work, where it does not come bit by bit.
+    def run(self, tasks: Iterable[Task | None], known: list[Task] | None) -> Outcome:
+        """``known``: all tasks, where they do not come one by one.
 
         Raises FolderError where nothing more can be written, and KeyboardInterrupt on Ctrl-C;
         what is finished by then is kept, and ``outcome`` says what it is.
         """
-        waiting: list[Work] = []
+        waiting: list[Task] = []
 
         def jobs() -> Iterator[Job | None]:
-            for work in works:
-                if work is not None:
-                    waiting.append(work)
-                yield None if work is None else work.job
+            for task in tasks:
+                if task is not None:
+                    waiting.append(task)
+                yield None if task is None else task.job
 
         started = time.monotonic()
         results = self.recognizer.run(jobs(), self.meter)
@@ -68,9 +68,9 @@ class Session:
                 progress.measure(paths, durations(known))
             try:
                 for result in results:
-                    work = waiting.pop(0)
+                    task = waiting.pop(0)
                     progress.current = waiting[0].job.shown if waiting else ""
-                    self._take(work, result, progress)
+                    self._take(task, result, progress)
                     progress.done += 1
             finally:
                 close = getattr(results, "close", None)
@@ -79,7 +79,7 @@ class Session:
                 self.outcome.seconds = time.monotonic() - started
         return self.outcome
 
-    def _take(self, work: Work, result: Result, progress: Progress) -> None:
+    def _take(self, task: Task, result: Result, progress: Progress) -> None:
         outcome = self.outcome
         if result.skipped:
             outcome.skipped += 1
@@ -89,7 +89,7 @@ class Session:
             transcript = self.recognizer.transcript(result)
             try:
                 with progress.paused():
-                    self.emitter.emit(work, transcript)
+                    self.sink.take(task, transcript)
                     _remark(transcript)
             except FolderError:
                 raise
@@ -99,7 +99,7 @@ class Session:
             outcome.done += 1
             outcome.audio_s += result.duration_s
         else:
-            outcome.failures.append((work, problem))
+            outcome.failures.append((task, problem))
 
 
 def _remark(transcript: Transcript) -> None:
@@ -119,9 +119,9 @@ def report(outcome: Outcome, failures_file: str | None) -> int:
     """Failures as a table and a list, a line of figures, and the exit code."""
     if failures_file is not None:
         lines: list[str] = []
-        for work, problem in outcome.failures:
+        for task, problem in outcome.failures:
             reason = printable(problem.message)
-            path = str(work.job.path)
+            path = str(task.job.path)
             if not lines or lines[-1] != listed(path) + "\n":  # two channels of one recording
                 lines += [f"# {reason}\n", listed(path) + "\n"]
         write_text(Path(failures_file), "".join(lines))
@@ -162,8 +162,8 @@ def _table(outcome: Outcome) -> None:
     table.add_column("recording", overflow="fold")
     table.add_column("reason", overflow="fold")
     table.add_column("hint", overflow="fold")
-    for work, problem in outcome.failures:
-        name = printable(work.job.shown)
+    for task, problem in outcome.failures:
+        name = printable(task.job.shown)
         reason = printable(problem.message)
         for prefix in (f"{name}: ", f"{name} "):
             reason = reason.removeprefix(prefix)

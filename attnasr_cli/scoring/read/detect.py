@@ -5,31 +5,11 @@ from __future__ import annotations
 import re
 
 from attnasr_cli.errors import DataError
-from attnasr_cli.scoring import nist_files, subtitles, tables
-from attnasr_cli.scoring.texts import Texts, Utterance
+from attnasr_cli.scoring.read import tables
 
 _TRN = re.compile(r"\([^()\s]+\)\s*$")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)$")
 _LOOK = 2000  # lines that are looked at
-
-
-def read(name: str, text: str, kind: str | None = None) -> Texts:
-    """Parse the content of one file."""
-    empty = kind is None and not text.strip()
-    kind = kind or detect(name, text)
-    if kind == "txt":
-        return Texts(
-            name, kind, [Utterance(subtitles.stem(name), " ".join(text.split()))], empty=empty
-        )
-    if kind in ("srt", "vtt"):
-        return subtitles.read(name, text, kind)
-    if kind in ("tsv", "csv"):
-        return tables.read_table(name, text, kind)
-    if kind == "jsonl":
-        return tables.read_jsonl(name, text)
-    if kind == "json":
-        return tables.read_json(name, text)
-    return nist_files.READERS[kind](name, text)
 
 
 def detect(name: str, text: str) -> str:

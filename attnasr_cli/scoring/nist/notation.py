@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from attnasr_cli.errors import DataError
+from attnasr_cli.scoring.types import ALT, ALT_BEGIN, ALT_END, TimedWord
 
 NULL = "@"  # the alternative that says nothing
 
@@ -62,6 +63,12 @@ def parse(text: str, units: Callable[[str], list[str]], where: str = "") -> Netw
     items = _items(text, where)
     net.last = _build(net, items, net.last, units, nested=False)
     return net
+
+
+def text_of(words: list[TimedWord]) -> str:
+    """The words as a text; frames of alternatives become { a / b }."""
+    frames = {ALT_BEGIN: "{", ALT: "/", ALT_END: "}"}
+    return " ".join(frames.get(w.word, w.word) if w.alternative else w.word for w in words)
 
 
 _Item: TypeAlias = "str | list[list[_Item]]"  # a stretch, or alternatives

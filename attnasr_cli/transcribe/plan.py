@@ -14,11 +14,11 @@ from attnasr_cli.output.formats import Format
 from attnasr_cli.transcribe.config import Config
 from attnasr_cli.transcribe.inputs import Input
 from attnasr_cli.transcribe.journal import Journal, content_key, key_of
-from attnasr_cli.transcribe.names import assign
+from attnasr_cli.transcribe.outputs import assign
 
 
 @dataclass
-class Work:
+class Task:
     """One job and its place in the output folder."""
 
     job: Job
@@ -31,7 +31,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Facts:
+class KeyFacts:
     """What texts depend on beside the audio."""
 
     model: str
@@ -50,27 +50,27 @@ class Facts:
 
 
 class Planner:
-    """Turns inputs into work. The journal is None where results go to stdout."""
+    """Turns inputs into tasks. The journal is None where results go to stdout."""
 
     def __init__(
         self,
         config: Config,
         formats: Sequence[Format],
         journal: Journal | None,
-        facts: Facts,
+        facts: KeyFacts,
     ) -> None:
         self.config, self.formats, self.journal, self.facts = config, formats, journal, facts
         self.part = {key: config[key] for key in ("start", "end", "salvage")}
         self.stems: dict[PurePath, PurePath] = {}
 
-    def plan(self, inputs: Iterable[Input]) -> list[Work]:
-        """Work for inputs that are known together: one for each, or for each of its channels."""
+    def plan(self, inputs: Iterable[Input]) -> list[Task]:
+        """Tasks for inputs that are known together: one for each, or for each of its channels."""
         items = list(inputs)
         self._name([item.name for item in items if item.name not in self.stems])
-        return [work for item in items for work in self._works(item)]
+        return [task for item in items for task in self._tasks(item)]
 
-    def follow(self, inputs: Iterator[Input | None]) -> Iterator[Work | None]:
-        """Work for inputs that appear one by one."""
+    def follow(self, inputs: Iterator[Input | None]) -> Iterator[Task | None]:
+        """Tasks for inputs that appear one by one."""
         for item in inputs:
             if item is None:
                 yield None
@@ -82,12 +82,12 @@ class Planner:
         taken |= {str(stem): str(name) for name, stem in self.stems.items()}
         self.stems |= assign(names, taken)
 
-    def _works(self, item: Input) -> Iterator[Work]:
+    def _tasks(self, item: Input) -> Iterator[Task]:
         stem = self.stems[item.name]
         for channel in self._channels(item.path):
             several = self.config["split_channels"]
             ending = f".ch{channel}" if several else ""
-            work = Work(
+            task = Task(
                 Job(
                     item.path,
                     channel,
@@ -100,8 +100,8 @@ class Planner:
                 str(stem.with_name(stem.name + ending)),
             )
             if self.journal is not None:
-                work.job = self._checked(work, self.journal)
-            yield work
+                task.job = self._checked(task, self.journal)
+            yield task
 
     def _channels(self, path: Path) -> Sequence[int | None]:
         if not self.config["split_channels"]:
@@ -111,11 +111,11 @@ class Planner:
         except AttnasrError:
             return [None]  # reading it will say what is wrong
 
-    def _checked(self, work: Work, journal: Journal) -> Job:
+    def _checked(self, task: Task, journal: Journal) -> Job:
         """The job with a look at what is there already, in the thread that reads it."""
         from dataclasses import replace
 
-        job, part = work.job, self.part | {"channel": work.job.channel}
+        job, part = task.job, self.part | {"channel": task.job.channel}
         overwrite = self.config["overwrite"]
 
         def before() -> None:
@@ -127,13 +127,13 @@ class Planner:
             except OSError:
                 return  # reading it will say what is wrong
             for kind in self.formats:
-                output = f"{work.stem}.{kind.ending}"
-                work.keys[output] = self.facts.key(content, kind, part)
+                output = f"{task.stem}.{kind.ending}"
+                task.keys[output] = self.facts.key(content, kind, part)
             if overwrite:
                 return
-            if journal.is_done(work.name, work.keys):
+            if journal.is_done(task.name, task.keys):
                 raise Skip
-            obstacle = journal.in_the_way(work.name, work.keys)
+            obstacle = journal.in_the_way(task.name, task.keys)
             if obstacle:
                 raise OutputError(obstacle, "--overwrite replaces it")
 
@@ -159,9 +159,9 @@ def model_key(path: Path) -> str:
     return digest.hexdigest()
 
 
-def durations(works: Sequence[Work]) -> Callable[[Path], float | None]:
+def durations(tasks: Sequence[Task]) -> Callable[[Path], float | None]:
     """A function that tells how long a recording's part is, by its header; None if unknown."""
-    parts = {Path(work.job.path): work.job for work in works}
+    parts = {Path(task.job.path): task.job for task in tasks}
 
     def duration(path: Path) -> float | None:
         try:

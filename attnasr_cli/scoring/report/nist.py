@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from attnasr_cli.scoring.result import Result, shown
-from attnasr_cli.scoring.wer import Row
+from attnasr_cli.scoring.summary import Evaluation, shown
+from attnasr_cli.scoring.types import Row
 
 
-def to_pra(result: Result) -> str:
+def to_pra(evaluation: Evaluation) -> str:
     """The aligned words of each utterance, one above the other."""
-    score = result.scores[0]
+    score = evaluation.scores[0]
     lines = [
         "\t\tDUMP OF SYSTEM ALIGNMENT STRUCTURE",
         "",
-        f"System name:   {result.hypothesis.path}",
+        f"System name:   {evaluation.hypothesis.path}",
         f"Normalizer:    {score.normalizer}",
         f"Alignment:     {score.alignment}",
         "",
     ]
-    for row in shown(score, result):
+    for row in shown(score, evaluation):
         counts = row.words
         lines += [
             f"id: ({row.id})",
@@ -33,7 +33,7 @@ def columns(row: Row) -> list[str]:
     """REF, HYP and Eval lines, a column a word; errors in capitals, gaps as stars."""
     from rich.cells import cell_len
 
-    ref_line, hyp_line, evaluation = ["REF: "], ["HYP: "], ["Eval:"]
+    ref_line, hyp_line, marks = ["REF: "], ["HYP: "], ["Eval:"]
     for op, ref, hyp in row.aligned():
         width = max(cell_len(ref), cell_len(hyp), 1)
         left, right = ref or "*" * width, hyp or "*" * width
@@ -45,24 +45,24 @@ def columns(row: Row) -> list[str]:
             width = max(cell_len(left), cell_len(right))
         ref_line.append(left + " " * (width - cell_len(left)))
         hyp_line.append(right + " " * (width - cell_len(right)))
-        evaluation.append((op if op in "SDI" else " ").ljust(width))
-    return [" ".join(line).rstrip() for line in (ref_line, hyp_line, evaluation)]
+        marks.append((op if op in "SDI" else " ").ljust(width))
+    return [" ".join(line).rstrip() for line in (ref_line, hyp_line, marks)]
 
 
-def to_sgml(result: Result) -> str:
+def to_sgml(evaluation: Evaluation) -> str:
     """sclite's sgml, version 2.4: a PATH of columns for each utterance, under its speaker."""
-    score = result.scores[0]
+    score = evaluation.scores[0]
     groups = score.by("speaker")
     lines = [
-        f"<SYSTEM title={_quoted(result.hypothesis.path)}"
-        f" ref_fname={_quoted(result.reference.path)}"
-        f" hyp_fname={_quoted(result.hypothesis.path)}"
+        f"<SYSTEM title={_quoted(evaluation.hypothesis.path)}"
+        f" ref_fname={_quoted(evaluation.reference.path)}"
+        f" hyp_fname={_quoted(evaluation.hypothesis.path)}"
         f' creation_date="" format="2.4" frag_corr="FALSE" opt_del="TRUE"'
         f' weight_ali="FALSE" weight_filename="">'
     ]
     for speaker, part in groups.items():
         lines.append(f"<SPEAKER id={_quoted(speaker or 'all')}>")
-        keep = [row for row in part.rows if row.words.errors or not result.only_errors]
+        keep = [row for row in part.rows if row.words.errors or not evaluation.only_errors]
         for number, row in enumerate(keep):
             cells = row.aligned()
             marks = "".join(

@@ -8,8 +8,9 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from attnasr_cli.scoring.result import Result, comparison, confusions, label, shown, summary
-from attnasr_cli.scoring.wer import ALIGNMENTS, Row, Score
+from attnasr_cli.scoring.summary import Evaluation, comparison, confusions, label, shown, summary
+from attnasr_cli.scoring.types import Row
+from attnasr_cli.scoring.wer import ALIGNMENTS, Score
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,20 +18,20 @@ if TYPE_CHECKING:
 STYLE = {"S": "yellow", "D": "red", "I": "blue", "O": "dim", "C": ""}
 
 
-def show(result: Result, console: Console) -> None:
+def show(evaluation: Evaluation, console: Console) -> None:
     """Print everything, the figures first and the utterances last."""
-    score = result.scores[0]
-    console.print(Text(_sources(result)))
+    score = evaluation.scores[0]
+    console.print(Text(_sources(evaluation)))
     console.print(Text(f"alignment {score.alignment}: {ALIGNMENTS[score.alignment]}"))
-    console.print(_figures(result))
-    for column in result.by:
-        for one in result.scores:
-            console.print(_groups(one, column, result))
-    for one in result.scores:
-        _show_confusions(one, result, console)
-    for number, pair in enumerate(result.comparisons):
-        _show_comparison(result, number, comparison(pair, result.top), console)
-    _show_rows(score, result, console)
+    console.print(_figures(evaluation))
+    for column in evaluation.by:
+        for one in evaluation.scores:
+            console.print(_groups(one, column, evaluation))
+    for one in evaluation.scores:
+        _show_confusions(one, evaluation, console)
+    for number, pair in enumerate(evaluation.comparisons):
+        _show_comparison(evaluation, number, comparison(pair, evaluation.top), console)
+    _show_rows(score, evaluation, console)
 
 
 def percent(value: float) -> str:
@@ -42,24 +43,24 @@ def rate(value: float, reference: int) -> str:
     return percent(value) if reference else "–"
 
 
-def _sources(result: Result) -> str:
-    ref, hyp = result.reference, result.hypothesis
-    count = result.scores[0].utterances
+def _sources(evaluation: Evaluation) -> str:
+    ref, hyp = evaluation.reference, evaluation.hypothesis
+    count = evaluation.scores[0].utterances
     return (
         f"{hyp.path} ({hyp.kind}) against {ref.path} ({ref.kind}):"
-        f" {count:,} utterances, paired {result.paired}"
+        f" {count:,} utterances, paired {evaluation.paired}"
     )
 
 
-def _figures(result: Result) -> Table:
+def _figures(evaluation: Evaluation) -> Table:
     """Normalisers side by side, a line per figure."""
     table = Table(box=None, pad_edge=False)
     table.add_column("normalizer", style="bold")
-    for score in result.scores:
+    for score in evaluation.scores:
         table.add_column(score.normalizer, justify="right")
-    columns = [_lines(score, summary(score, result)) for score in result.scores]
+    columns = [_lines(score, summary(score, evaluation)) for score in evaluation.scores]
     for name in dict.fromkeys(name for column in columns for name in column):
-        style = "bold" if name == label(result.scores[0]) else ""
+        style = "bold" if name == label(evaluation.scores[0]) else ""
         table.add_row(name, *(column.get(name, "") for column in columns), style=style)
     return table
 
@@ -92,7 +93,7 @@ def _lines(score: Score, found: dict[str, Any]) -> dict[str, str]:
     return lines
 
 
-def _groups(score: Score, column: str, result: Result) -> Table:
+def _groups(score: Score, column: str, evaluation: Evaluation) -> Table:
     table = Table(
         title=f"\nby {column} ({score.normalizer})", title_justify="left", box=None, pad_edge=False
     )
@@ -101,7 +102,7 @@ def _groups(score: Score, column: str, result: Result) -> Table:
     for name in names:
         table.add_column(name, justify="right")
     for value, part in score.by(column).items():
-        counts, span = part.words, summary(part, result)["interval"]
+        counts, span = part.words, summary(part, evaluation)["interval"]
         table.add_row(
             Text(value or "(none)"),
             f"{part.utterances:,}",
@@ -113,8 +114,8 @@ def _groups(score: Score, column: str, result: Result) -> Table:
     return table
 
 
-def _show_confusions(score: Score, result: Result, console: Console) -> None:
-    found = confusions(score, result.top)
+def _show_confusions(score: Score, evaluation: Evaluation, console: Console) -> None:
+    found = confusions(score, evaluation.top)
     lists = {
         "substituted": [(f"{ref} → {hyp}", count) for (ref, hyp), count in found.substituted],
         "inserted": found.inserted,
@@ -139,14 +140,16 @@ def _show_confusions(score: Score, result: Result, console: Console) -> None:
     console.print(table)
 
 
-def _show_comparison(result: Result, number: int, found: dict[str, Any], console: Console) -> None:
-    score = result.scores[number]
-    other = result.against.path if result.against else ""
+def _show_comparison(
+    evaluation: Evaluation, number: int, found: dict[str, Any], console: Console
+) -> None:
+    score = evaluation.scores[number]
+    other = evaluation.against.path if evaluation.against else ""
     name = label(score)
     span = found["interval"]
     test = found["mapsswe"]
     lines = [
-        f"\n{other} against {result.hypothesis.path} ({score.normalizer})",
+        f"\n{other} against {evaluation.hypothesis.path} ({score.normalizer})",
         f"{name} {percent(found['second'])} against {percent(found['first'])}:"
         f" {found['difference'] * 100:+.2f} points"
         + (f", 95 % {span['low'] * 100:+.2f} to {span['high'] * 100:+.2f}" if span else ""),
@@ -169,8 +172,8 @@ def _show_comparison(result: Result, number: int, found: dict[str, Any], console
             console.print(Text(f"{title}: {row[text]}"))
 
 
-def _show_rows(score: Score, result: Result, console: Console) -> None:
-    rows = shown(score, result)[: result.worst]
+def _show_rows(score: Score, evaluation: Evaluation, console: Console) -> None:
+    rows = shown(score, evaluation)[: evaluation.worst]
     if not rows:
         return
     console.print(Text(f"\nutterances, worst first ({score.normalizer})", "italic"))

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from attnasr_cli.scoring.wer import Row
+from attnasr_cli.scoring.types import Row
 
 GOOD = 2  # words in a row that both got right end a segment
 

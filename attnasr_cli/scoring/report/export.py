@@ -8,44 +8,45 @@ import json
 from typing import Any
 
 from attnasr_cli import __version__
-from attnasr_cli.scoring.result import (
-    Result,
-    Source,
+from attnasr_cli.scoring.summary import (
+    Evaluation,
+    Origin,
     comparison,
     confusions,
     numbers,
     shown,
     summary,
 )
-from attnasr_cli.scoring.wer import Row, Score
+from attnasr_cli.scoring.types import Row
+from attnasr_cli.scoring.wer import Score
 
 
-def to_json(result: Result) -> str:
+def to_json(evaluation: Evaluation) -> str:
     """Everything: figures, groups, confusions, every utterance with its alignment."""
     whole = {
         "attnasr": __version__,
-        "references": _source(result.reference),
-        "hypotheses": _source(result.hypothesis),
-        "paired": result.paired,
-        "scores": [_score(score, result) for score in result.scores],
+        "references": _source(evaluation.reference),
+        "hypotheses": _source(evaluation.hypothesis),
+        "paired": evaluation.paired,
+        "scores": [_score(score, evaluation) for score in evaluation.scores],
     }
-    if result.against is not None:
-        whole["against"] = _source(result.against)
-        whole["comparisons"] = [comparison(pair, result.top) for pair in result.comparisons]
+    if evaluation.against is not None:
+        whole["against"] = _source(evaluation.against)
+        whole["comparisons"] = [comparison(pair, evaluation.top) for pair in evaluation.comparisons]
     return json.dumps(whole, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
-def _source(source: Source) -> dict[str, str]:
-    return {"path": source.path, "kind": source.kind}
+def _source(origin: Origin) -> dict[str, str]:
+    return {"path": origin.path, "kind": origin.kind}
 
 
-def _score(score: Score, result: Result) -> dict[str, Any]:
-    found = confusions(score, result.top)
+def _score(score: Score, evaluation: Evaluation) -> dict[str, Any]:
+    found = confusions(score, evaluation.top)
     return {
-        **summary(score, result),
+        **summary(score, evaluation),
         "by": {
-            column: {value: summary(part, result) for value, part in score.by(column).items()}
-            for column in result.by
+            column: {value: summary(part, evaluation) for value, part in score.by(column).items()}
+            for column in evaluation.by
         },
         "confusions": {
             "substituted": [
@@ -55,7 +56,7 @@ def _score(score: Score, result: Result) -> dict[str, Any]:
             "inserted": [{"word": word, "count": count} for word, count in found.inserted],
             "deleted": [{"word": word, "count": count} for word, count in found.deleted],
         },
-        "utterances_by_error": [_row(row) for row in shown(score, result)],
+        "utterances_by_error": [_row(row) for row in shown(score, evaluation)],
     }
 
 
@@ -72,11 +73,11 @@ def _row(row: Row) -> dict[str, Any]:
     }
 
 
-def to_csv(result: Result) -> str:
+def to_csv(evaluation: Evaluation) -> str:
     """A line per utterance, normaliser and system; sums of the lines are the totals."""
-    systems = [(result.hypothesis.path, score) for score in result.scores]
-    if result.against is not None:
-        systems += [(result.against.path, pair.second) for pair in result.comparisons]
+    systems = [(evaluation.hypothesis.path, score) for score in evaluation.scores]
+    if evaluation.against is not None:
+        systems += [(evaluation.against.path, pair.second) for pair in evaluation.comparisons]
     extra = dict.fromkeys(key for _, score in systems for row in score.rows for key in row.columns)
     own = ["system", "normalizer", "alignment", "unit", "id", "missing", "reference_length"]
     own += ["hypothesis_length", "correct", "substituted", "deleted", "inserted", "errors"]
@@ -86,7 +87,7 @@ def to_csv(result: Result) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*own, *columns])
     for path, score in systems:
-        for row in shown(score, result):
+        for row in shown(score, evaluation):
             counts = row.words
             writer.writerow(
                 [

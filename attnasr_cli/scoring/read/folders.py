@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from attnasr_cli.errors import DataError
-from attnasr_cli.scoring import kinds
-from attnasr_cli.scoring.texts import ONE, Texts, decode
+from attnasr_cli.scoring.read.parse import decode, parse
+from attnasr_cli.scoring.types import ONE, Texts
 
 ENDINGS = {".txt": "txt", ".lab": "txt", ".srt": "srt", ".vtt": "vtt", ".json": "json"}
 
@@ -29,7 +29,7 @@ def read(folder: Path, kind: str | None) -> Texts:
         )
     out = Texts(str(folder), found[0], folder=True)
     for path in files:
-        one = kinds.read(str(path), decode(path.read_bytes(), str(path)), found[0])
+        one = parse(str(path), decode(path.read_bytes(), str(path)), found[0])
         name = path.relative_to(folder).with_suffix("").as_posix()
         for utterance in one.utterances:
             utterance.source = str(path)

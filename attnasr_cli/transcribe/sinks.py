@@ -13,13 +13,13 @@ from attnasr_cli.output.cues import CueConfig
 from attnasr_cli.output.formats import Format
 from attnasr_cli.transcribe.inputs import printable
 from attnasr_cli.transcribe.journal import Journal
-from attnasr_cli.transcribe.work import Work
+from attnasr_cli.transcribe.plan import Task
 
 
-class Emitter(Protocol):
+class Sink(Protocol):
     """Takes transcripts as they are done."""
 
-    def emit(self, work: Work, transcript: Transcript) -> None: ...
+    def take(self, task: Task, transcript: Transcript) -> None: ...
 
     def close(self) -> None:
         """After the last one, also when the run was cut short."""
@@ -38,7 +38,7 @@ class ToStdout:
         self.kind, self.cues, self.several = kind, cues, several
         self.count = 0
 
-    def emit(self, work: Work, transcript: Transcript) -> None:
+    def take(self, task: Task, transcript: Transcript) -> None:
         self.count += 1
         if self.several and self.kind.name == "txt":
             name = printable(transcript.file)
@@ -64,13 +64,13 @@ class ToFolder:
     def __init__(self, journal: Journal, formats: Sequence[Format], cues: CueConfig) -> None:
         self.journal, self.formats, self.cues = journal, formats, cues
 
-    def emit(self, work: Work, transcript: Transcript) -> None:
+    def take(self, task: Task, transcript: Transcript) -> None:
         outputs: dict[str, tuple[str, bytes]] = {}
         for kind in self.formats:
-            output = f"{work.stem}.{kind.ending}"
+            output = f"{task.stem}.{kind.ending}"
             content = kind.render(transcript, self.cues).encode("utf-8", "replace")
-            outputs[output] = (work.keys.get(output, ""), content)
-        self.journal.write(work.name, work.stem, outputs)
+            outputs[output] = (task.keys.get(output, ""), content)
+        self.journal.write(task.name, task.stem, outputs)
 
     def close(self) -> None:
         pass

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attnasr_cli.errors import DataError
+from attnasr_cli.text.normalize import Normalizer
 
 REFERENCE, HYPOTHESIS = "stm", "ctm"  # what csrfilt calls the two sides
 
@@ -36,6 +37,18 @@ class Rule:
     left: str
     right: str
     applies: str  # a pattern for the side; "" for both
+
+
+def normalizer(path: Path) -> Normalizer:
+    """The rules of a GLM file as a normaliser, which treats the two sides apart."""
+    rules = read(path)
+    return Normalizer(
+        path.name,
+        rewriter(rules, REFERENCE),
+        f"lower case and the {len(rules)} rules of {path}",
+        rewriter(rules, HYPOTHESIS),
+        marks=True,
+    )
 
 
 def read(path: Path) -> list[Rule]:

@@ -11,36 +11,38 @@ from typing import Any
 from urllib.parse import quote
 
 from attnasr_cli import __version__
-from attnasr_cli.scoring.recordings import Recordings
-from attnasr_cli.scoring.result import Result, comparison, confusions, label, shown, summary
+from attnasr_cli.scoring.hypotheses import Recordings
+from attnasr_cli.scoring.summary import Evaluation, comparison, confusions, label, shown, summary
 from attnasr_cli.scoring.wer import ALIGNMENTS, Score
 
 
-def to_html(result: Result, output: Path | None) -> str:
+def to_html(evaluation: Evaluation, output: Path | None) -> str:
     """The page; recordings that lie beside the references can be played from it."""
-    finder = Recordings(result.reference.path)
+    finder = Recordings(evaluation.reference.path)
     page_folder = output.parent if output else Path()
     data = {
         "version": __version__,
-        "reference": [result.reference.path, result.reference.kind],
-        "hypothesis": [result.hypothesis.path, result.hypothesis.kind],
-        "against": [result.against.path, result.against.kind] if result.against else None,
-        "paired": result.paired,
-        "scores": [_score(score, result, finder, page_folder) for score in result.scores],
-        "comparisons": [comparison(pair, result.top) for pair in result.comparisons],
+        "reference": [evaluation.reference.path, evaluation.reference.kind],
+        "hypothesis": [evaluation.hypothesis.path, evaluation.hypothesis.kind],
+        "against": [evaluation.against.path, evaluation.against.kind]
+        if evaluation.against
+        else None,
+        "paired": evaluation.paired,
+        "scores": [_score(score, evaluation, finder, page_folder) for score in evaluation.scores],
+        "comparisons": [comparison(pair, evaluation.top) for pair in evaluation.comparisons],
     }
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     # inside a script element nothing may look like its end
     text = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    page = files("attnasr_cli.scoring").joinpath("page.html").read_text(encoding="utf-8")
-    title = f"{result.hypothesis.path}: {label(result.scores[0])}"
+    page = files("attnasr_cli.scoring.report").joinpath("page.html").read_text(encoding="utf-8")
+    title = f"{evaluation.hypothesis.path}: {label(evaluation.scores[0])}"
     return page.replace("{{title}}", escape(title)).replace("{{data}}", text)
 
 
-def _score(score: Score, result: Result, finder: Recordings, page: Path) -> dict[str, Any]:
-    found = confusions(score, max(result.top, 1))
+def _score(score: Score, evaluation: Evaluation, finder: Recordings, page: Path) -> dict[str, Any]:
+    found = confusions(score, max(evaluation.top, 1))
     return {
-        **summary(score, result),
+        **summary(score, evaluation),
         "label": label(score),
         "how": ALIGNMENTS[score.alignment],
         "by": {
@@ -48,7 +50,7 @@ def _score(score: Score, result: Result, finder: Recordings, page: Path) -> dict
                 [value, part.utterances, *_four(part), part.words.reference, part.wer]
                 for value, part in score.by(column).items()
             ]
-            for column in result.by
+            for column in evaluation.by
         },
         "confusions": [
             [[list(pair), count] for pair, count in found.substituted],
@@ -61,7 +63,7 @@ def _score(score: Score, result: Result, finder: Recordings, page: Path) -> dict
                 _link(finder.find(row.id, row.columns), page),
                 int(row.missing),
             ]
-            for row in shown(score, result)
+            for row in shown(score, evaluation)
         ],
     }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from attnasr_cli.scoring.notation import NULL, Arc, Network
+from attnasr_cli.scoring.nist.notation import NULL, Arc, Network
 
 
 @dataclass(frozen=True, slots=True)
