@@ -62,9 +62,15 @@ def _convert(value: Any, hint: Any, where: str, error: type[AttnasrError], parti
             if option is not type(None):
                 return _convert(value, option, where, error, partial)
     if origin is tuple and isinstance(value, list | tuple):
-        inner = args[0] if args else str
+        endless = len(args) == 2 and args[1] is Ellipsis
+        if not endless and len(value) != len(args):
+            raise error(
+                f"{where} has {len(value)} values, not {len(args)}", "see the documentation"
+            )
+        inner = [args[0]] * len(value) if endless else args
         return tuple(
-            _convert(item, inner, f"{where}[{i}]", error, partial) for i, item in enumerate(value)
+            _convert(item, hint, f"{where}[{i}]", error, partial)
+            for i, (item, hint) in enumerate(zip(value, inner, strict=True))
         )
     if origin is dict and isinstance(value, Mapping):
         return dict(value)
@@ -91,29 +97,24 @@ def to_table(value: Any) -> dict[str, Any]:
     return table
 
 
-def dumps(tables: Mapping[str, Any], prefix: str = "") -> str:
-    """TOML text: plain keys first, then a section for each nested table."""
-    plain = [f"{_key(k)} = {_literal(v)}" for k, v in tables.items() if not isinstance(v, Mapping)]
-    parts = ["\n".join(plain) + "\n"] if plain else []
-    for key, value in tables.items():
-        if isinstance(value, Mapping):
-            name = f"{prefix}{_key(key)}"
-            body = dumps(value, f"{name}.")
-            parts.append(f"[{name}]\n{body}")
-    return "\n".join(parts)
+def dumps(table: Mapping[str, Any]) -> str:
+    """TOML text of plain values, lists and nested tables; what is None is left out."""
+    import tomli_w
+
+    return tomli_w.dumps(_plain(table))
 
 
-def _key(key: str) -> str:
-    return key if key.replace("_", "").replace("-", "").isalnum() else _literal(key)
-
-
-def _literal(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return repr(value)
+def inline(value: Any) -> str:
+    """A value as TOML text in one line."""
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(_literal(item) for item in value) + "]"
-    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
-    escaped = "".join(c if ord(c) >= 32 and ord(c) != 127 else f"\\u{ord(c):04x}" for c in text)
-    return f'"{escaped}"'
+        return "[" + ", ".join(inline(item) for item in value) + "]"
+    return dumps({"x": value}).strip().partition(" = ")[2]
+
+
+def _plain(value: Any) -> Any:
+    """The same without None, which TOML does not have."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value if item is not None]
+    return value
