@@ -13,15 +13,15 @@ import torch
 from torch import Tensor
 
 from attnasr_cli.audio.features import SAMPLE_RATE_HZ
-from attnasr_cli.decode.decoded import Decoded, SegmentDecoder
-from attnasr_cli.decode.joint import JointDecoder
-from attnasr_cli.decode.windows import WindowDecoder
-from attnasr_cli.decode.words import group
-from attnasr_cli.decode.written import written_words
 from attnasr_cli.errors import UsageError
+from attnasr_cli.families.base import Decoded, SegmentDecoder
+from attnasr_cli.families.native.decoder import JointDecoder
+from attnasr_cli.families.native.detokenize import written_words
+from attnasr_cli.families.whisper.decode.batched import WindowDecoder
+from attnasr_cli.families.whisper.words import split_words
+from attnasr_cli.families.words import group
 from attnasr_cli.text.phones import PhoneTokenizer
 from attnasr_cli.text.tokenizer import SPACE, SPECIAL, Tokenizer
-from attnasr_cli.text.whisper_words import split_words
 
 FRAME_S = 0.01
 """seconds from one column of the features to the next"""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attnasr_cli import __version__
-from attnasr_cli.decode.attention import FRAME_S, Attention
+from attnasr_cli.attention.maps import FRAME_S, Attention
 from attnasr_cli.errors import AttnasrError, UsageError
 
 MOST_PANELS = 12
@@ -69,7 +69,7 @@ def to_page(shown: Shown, suffix: str) -> bytes:
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     # inside a script element nothing may look like its end
     text = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    page = files("attnasr_cli.output").joinpath("attention.html").read_text(encoding="utf-8")
+    page = files("attnasr_cli.attention").joinpath("page.html").read_text(encoding="utf-8")
     title = escape(f"{shown.name}: attention of {shown.model}")
     return page.replace("{{title}}", title).replace("{{data}}", text).encode()
 

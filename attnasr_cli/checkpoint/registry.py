@@ -32,7 +32,7 @@ def shipped() -> Path | None:
 
     A wheel has it inside; a checkout beside, where ``pyproject.toml`` stands too.
     """
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     if (package / "models").is_dir():
         return package / "models"
     beside = package.parent / "models"

@@ -1,8 +1,9 @@
 """What lies between a stretch of audio and a transcript: the decoder of segments.
 
 ``Recognizer`` cuts recordings into segments and stitches texts; a ``SegmentDecoder`` turns a batch
-of segments into texts. A model says which one it needs by its feature style: ``decode/joint.py``
-for the nets that are trained here, ``decode/windows.py`` for 30 s windows with timestamp tokens.
+of segments into texts. A model says which one it needs by its feature style:
+``families/native/decoder.py`` for the nets that are trained here,
+``families/whisper/decode/batched.py`` for 30 s windows with timestamp tokens.
 """
 
 from __future__ import annotations

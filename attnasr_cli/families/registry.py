@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from attnasr_cli.checkpoint.folder import Model, load_model
-from attnasr_cli.decode.decoded import SegmentDecoder
 from attnasr_cli.device import Placement
 from attnasr_cli.errors import UsageError
+from attnasr_cli.families.base import SegmentDecoder
 
 
 def load_any(path: Path, **extra: Any) -> Model:
     """Load a model of ours, or somebody else's through the border."""
-    from attnasr_cli.checkpoint.whisper import is_whisper, load_whisper
+    from attnasr_cli.families.whisper.checkpoint import is_whisper, load_whisper
 
     if is_whisper(path):
         return load_whisper(path, **extra)
@@ -34,10 +34,10 @@ def load_any(path: Path, **extra: Any) -> Model:
 def decoder_class(style: str) -> Any:
     """The decoder for a feature style."""
     if style == "whisper":
-        from attnasr_cli.decode.windows import WindowDecoder
+        from attnasr_cli.families.whisper.decode.batched import WindowDecoder
 
         return WindowDecoder
-    from attnasr_cli.decode.joint import JointDecoder
+    from attnasr_cli.families.native.decoder import JointDecoder
 
     return JointDecoder
 

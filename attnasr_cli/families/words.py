@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from attnasr_cli.decode.decoded import Word
+from attnasr_cli.families.base import Word
 from attnasr_cli.text.tokenizer import SPACE, Tokenizer
 
 if TYPE_CHECKING:
-    from attnasr_cli.decode.align import Spans
+    from attnasr_cli.search.alignment import Spans
 
 LEAD_S = 0.06
 """A CTC head fires inside a token, not at its onset: words are taken to begin this much earlier."""

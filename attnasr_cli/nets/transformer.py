@@ -9,7 +9,6 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from attnasr_cli.nets.attention_decoder import AttentionDecoderNet
 from attnasr_cli.nets.blocks import (
     Dropout,
     FeedForward,
@@ -19,6 +18,7 @@ from attnasr_cli.nets.blocks import (
     masked,
 )
 from attnasr_cli.nets.protocol import Memory, length_mask
+from attnasr_cli.nets.transformer_decoder import AttentionDecoderNet
 
 FRAME_S = 0.01
 

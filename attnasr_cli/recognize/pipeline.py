@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from attnasr_cli.audio.segment import SegmentConfig, Speech
-from attnasr_cli.decode.decoded import Decoded, SegmentDecoder
-from attnasr_cli.decode.meter import Meter
-from attnasr_cli.decode.packing import pack
-from attnasr_cli.decode.reading import End, Job, Reader
 from attnasr_cli.errors import AttnasrError
+from attnasr_cli.families.base import Decoded, SegmentDecoder
+from attnasr_cli.families.batching import pack
+from attnasr_cli.recognize.meter import Meter
+from attnasr_cli.recognize.reader import End, Job, Reader
 
 AHEAD = 64  # files that may be open or waiting
 BATCHES_IN_A_POOL = 4

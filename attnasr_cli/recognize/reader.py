@@ -13,8 +13,8 @@ from pathlib import Path
 from attnasr_cli.audio.load import STDIN, Recording
 from attnasr_cli.audio.resample import SAMPLE_RATE_HZ
 from attnasr_cli.audio.segment import SegmentConfig, Segmenter, Speech
-from attnasr_cli.decode.meter import Meter
 from attnasr_cli.errors import AttnasrError
+from attnasr_cli.recognize.meter import Meter
 
 BLOCK_S = 10.0
 

@@ -10,18 +10,19 @@ from typing import Any
 
 from torch import Tensor
 
-from attnasr_cli import __version__, device, registry
+from attnasr_cli import __version__, device
 from attnasr_cli.audio.segment import SegmentConfig
+from attnasr_cli.checkpoint import registry
 from attnasr_cli.checkpoint.folder import Model
-from attnasr_cli.decode import pipeline
-from attnasr_cli.decode.choose import decoder_class, decoder_for, load_any, settings_of
-from attnasr_cli.decode.decoded import SegmentDecoder
-from attnasr_cli.decode.meter import Meter
-from attnasr_cli.decode.pipeline import Result
-from attnasr_cli.decode.reading import Job
-from attnasr_cli.decode.stitch import language_of, stitch
-from attnasr_cli.decode.transcript import Transcript
 from attnasr_cli.errors import AttnasrError, UsageError
+from attnasr_cli.families.base import SegmentDecoder
+from attnasr_cli.families.registry import decoder_class, decoder_for, load_any, settings_of
+from attnasr_cli.recognize import pipeline
+from attnasr_cli.recognize.meter import Meter
+from attnasr_cli.recognize.pipeline import Result
+from attnasr_cli.recognize.reader import Job
+from attnasr_cli.recognize.stitch import language_of, stitch
+from attnasr_cli.recognize.transcript import Transcript
 
 PathLike = str | os.PathLike[str]
 MEGABYTES_PER_S = 12.0  # what a second of audio in a batch may cost, with beams and attention
@@ -123,7 +124,7 @@ class Recognizer:
     def run(self, jobs: Iterable[Job | None], meter: Meter | None = None) -> Iterator[Result]:
         """What ``transcribe`` stands on: results with errors and figures, in order of the jobs."""
         if self.sequential:
-            from attnasr_cli.decode import whole
+            from attnasr_cli.families.whisper.decode import whole
 
             return whole.run(jobs, self.decoders, meter)
         threads = self.reading.jobs or device.cores()

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from attnasr_cli.decode.decoded import Decoded, Word
-from attnasr_cli.decode.transcript import Segment
-from attnasr_cli.decode.words import spaced
+from attnasr_cli.families.base import Decoded, Word
+from attnasr_cli.families.words import spaced
+from attnasr_cli.recognize.transcript import Segment
 
 
 def stitch(parts: Sequence[tuple[float, Decoded]], offset_s: float = 0.0) -> list[Segment]:

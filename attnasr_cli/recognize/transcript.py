@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from attnasr_cli.decode.decoded import Word
+from attnasr_cli.families.base import Word
 
 DIGITS = 3  # times to the millisecond, probabilities to a thousandth
 

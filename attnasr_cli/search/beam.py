@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from attnasr_cli.decode.ranking import best
-from attnasr_cli.decode.scorers import Scorer
-from attnasr_cli.nets.in_place import log_softmax_
+from attnasr_cli.nets.log_softmax import log_softmax_
 from attnasr_cli.nets.protocol import Memory, Net, Tree, reorder, select
+from attnasr_cli.search.scorers import Scorer
+from attnasr_cli.search.topk import best
 
 Rule = Callable[[Tensor, Tensor], Tensor]
 """(log_probs (R, V), tokens so far with the prompt (R, n)) → log_probs with what is not allowed

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from attnasr_cli.decode.search import Hypothesis, Rule
 from attnasr_cli.nets.protocol import Memory, Net, Tree, reorder, select
+from attnasr_cli.search.beam import Hypothesis, Rule
 
 
 @dataclass

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from attnasr_cli.audio.features import SAMPLE_RATE_HZ, FeatureConfig, features_of
-from attnasr_cli.checkpoint.toml import to_table
+from attnasr_cli.checkpoint.tables import to_table
 from attnasr_cli.errors import AttnasrError
 from attnasr_cli.files import write_text
 from attnasr_cli.training.manifest import Utterance

@@ -28,9 +28,9 @@ class Writing:
 
 
 def writing_for(recipe: Recipe, net: Net, tokenizer: Tokenizer) -> Writing:
-    """The one place where training asks for the style of the features, as ``decode/choose.py``."""
+    """The one place where training asks for the style of the features."""
     if recipe.features.style == "whisper":
-        from attnasr_cli.training.whisper import window_writing
+        from attnasr_cli.families.whisper.finetune import window_writing
 
         return window_writing(recipe, net, tokenizer)
     # A decoder that is not trained must not have a say.

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from attnasr_cli.audio.features import FeatureConfig
-from attnasr_cli.checkpoint.eight_bits import pack, unpack
 from attnasr_cli.checkpoint.folder import build_net, load_model, save_model
+from attnasr_cli.checkpoint.quantize import pack, unpack
 from attnasr_cli.text.tokenizer import CharTokenizer
 
 

@@ -7,7 +7,7 @@ import threading
 import pytest
 import torch
 
-from attnasr_cli.decode.workers import WORTH_A_THREAD, few_threads, spread
+from attnasr_cli.families.threads import WORTH_A_THREAD, few_threads, spread
 
 CPU = torch.device("cpu")
 

@@ -17,13 +17,13 @@ from torch import Tensor
 import attnasr_cli
 from attnasr_cli.audio.load import load as load_audio
 from attnasr_cli.audio.segment import SegmentConfig
-from attnasr_cli.decode import pipeline
-from attnasr_cli.decode.decoded import Decoded, Piece
-from attnasr_cli.decode.packing import pack
-from attnasr_cli.decode.reading import Budget, Job, Skip
-from attnasr_cli.decode.recognizer import Recognizer, load
-from attnasr_cli.decode.stitch import stitch
 from attnasr_cli.errors import AttnasrError, AudioError, UsageError
+from attnasr_cli.families.base import Decoded, Piece
+from attnasr_cli.families.batching import pack
+from attnasr_cli.recognize import pipeline
+from attnasr_cli.recognize.reader import Budget, Job, Skip
+from attnasr_cli.recognize.recognizer import Recognizer, load
+from attnasr_cli.recognize.stitch import stitch
 from tests.conftest import make_model
 
 CPU = {"device": "cpu", "dtype": "float32"}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from attnasr_cli.decode.align import Spans, attention_align, ctc_align, warp
-from attnasr_cli.decode.words import group, spaced, words_of
+from attnasr_cli.families.words import group, spaced, words_of
+from attnasr_cli.search.alignment import Spans, attention_align, ctc_align, warp
 from attnasr_cli.text.tokenizer import CharTokenizer
 
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from attnasr_cli.decode.scorers import CtcPrefixScorer
-from attnasr_cli.decode.search import SearchConfig, search
 from attnasr_cli.nets.conformer import Conformer, ConformerConfig
 from attnasr_cli.nets.protocol import Memory, select
+from attnasr_cli.search.beam import SearchConfig, search
+from attnasr_cli.search.scorers import CtcPrefixScorer
 
 BOS, EOS = 1, 2
 

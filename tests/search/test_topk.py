@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from attnasr_cli.decode.ranking import CHUNK, best, top
-from attnasr_cli.nets.in_place import log_softmax_
+from attnasr_cli.nets.log_softmax import log_softmax_
+from attnasr_cli.search.topk import CHUNK, best, top
 
 
 @pytest.mark.parametrize("size", [7, 500, 20 * CHUNK, 80 * CHUNK, 80 * CHUNK + 1, 51865])

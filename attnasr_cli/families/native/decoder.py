@@ -13,17 +13,17 @@ from torch import Tensor
 
 from attnasr_cli.audio.features import SAMPLE_RATE_HZ, LogMel
 from attnasr_cli.checkpoint.folder import Model
-from attnasr_cli.decode.align import Spans, attention_align, ctc_align
-from attnasr_cli.decode.decoded import Decoded, Piece, Word
-from attnasr_cli.decode.guards import compression_ratio
-from attnasr_cli.decode.packing import pack
-from attnasr_cli.decode.scorers import CtcPrefixScorer, Scorer
-from attnasr_cli.decode.search import Hypothesis, SearchConfig, search
-from attnasr_cli.decode.words import spaced, words_of
-from attnasr_cli.decode.written import written_text, written_words
 from attnasr_cli.device import Placement
 from attnasr_cli.errors import ModelError, UsageError
+from attnasr_cli.families.base import Decoded, Piece, Word
+from attnasr_cli.families.batching import pack
+from attnasr_cli.families.native.detokenize import written_text, written_words
+from attnasr_cli.families.whisper.decode.fallback import compression_ratio
+from attnasr_cli.families.words import spaced, words_of
 from attnasr_cli.nets.protocol import Memory, map_tree, select
+from attnasr_cli.search.alignment import Spans, attention_align, ctc_align
+from attnasr_cli.search.beam import Hypothesis, SearchConfig, search
+from attnasr_cli.search.scorers import CtcPrefixScorer, Scorer
 
 if TYPE_CHECKING:
     from attnasr_cli.lm.scorer import NgramScorer

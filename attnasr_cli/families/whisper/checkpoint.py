@@ -20,20 +20,20 @@ from torch import Tensor
 from attnasr_cli.audio.features import FeatureConfig
 from attnasr_cli.checkpoint.folder import SCHEMA, DecodingConfig, Header, Model, Text, Weights
 from attnasr_cli.checkpoint.hub import pull_tokenizer
-from attnasr_cli.checkpoint.toml import to_table
-from attnasr_cli.checkpoint.whisper_names import (
+from attnasr_cli.checkpoint.tables import to_table
+from attnasr_cli.errors import ModelError
+from attnasr_cli.families.whisper.net.model import Whisper, WhisperConfig
+from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
+from attnasr_cli.families.whisper.vocabulary import (
+    find_ranks,
+    read_vocabulary,
+)
+from attnasr_cli.families.whisper.weight_names import (
     HF_TIED,
     config_from_hf,
     config_from_openai,
     config_to_hf,
     to_hf,
-)
-from attnasr_cli.errors import ModelError
-from attnasr_cli.nets.whisper import Whisper, WhisperConfig
-from attnasr_cli.text.whisper_tokenizer import WhisperTokenizer
-from attnasr_cli.text.whisper_vocabulary import (
-    find_ranks,
-    read_vocabulary,
 )
 
 SAFETENSORS = "model.safetensors"

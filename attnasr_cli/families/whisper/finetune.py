@@ -11,13 +11,13 @@ from dataclasses import replace
 from attnasr_cli import console
 from attnasr_cli.audio.features import FRAMES_PER_S, FeatureConfig
 from attnasr_cli.checkpoint.folder import DecodingConfig, Model
-from attnasr_cli.decode.whisper_task import Opening, TaskOptions, WindowTask
 from attnasr_cli.errors import ModelError, UsageError
+from attnasr_cli.families.whisper.decode.decoding import Opening, TaskOptions, WindowTask
+from attnasr_cli.families.whisper.languages import SPACELESS, language_code
+from attnasr_cli.families.whisper.net.model import Whisper
+from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
 from attnasr_cli.nets.protocol import Memory, Net
-from attnasr_cli.nets.whisper import Whisper
 from attnasr_cli.text.tokenizer import Tokenizer
-from attnasr_cli.text.whisper_languages import SPACELESS, language_code
-from attnasr_cli.text.whisper_tokenizer import WhisperTokenizer
 from attnasr_cli.training.recipe import Recipe, TextConfig
 from attnasr_cli.training.writing import Writing
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from attnasr_cli.decode.guards import Guards
-from attnasr_cli.decode.whisper_task import TaskOptions
 from attnasr_cli.errors import UsageError
-from attnasr_cli.text.whisper_languages import language_code
-from attnasr_cli.text.whisper_tokenizer import WhisperTokenizer
+from attnasr_cli.families.whisper.decode.decoding import TaskOptions
+from attnasr_cli.families.whisper.decode.fallback import Guards
+from attnasr_cli.families.whisper.languages import language_code
+from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
 
 LADDER = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from attnasr_cli.errors import UsageError
-from attnasr_cli.text.whisper_languages import NAMES
+from attnasr_cli.families.whisper.languages import NAMES
 
 TIMESTAMPS = 1501  # 0.00 s to 30.00 s in steps of 20 ms
 TIMESTAMP_S = 0.02
@@ -90,7 +90,7 @@ class WhisperTokenizer:
     @staticmethod
     def from_bytes(content: bytes) -> WhisperTokenizer:
         """Raises ValueError for what is not the ``tokenizer.json`` of a Whisper model."""
-        from attnasr_cli.text.whisper_vocabulary import from_json
+        from attnasr_cli.families.whisper.vocabulary import from_json
 
         try:
             return from_json(content)
@@ -103,7 +103,7 @@ class WhisperTokenizer:
 
     @cached_property
     def _content(self) -> bytes:  # a second of work, and a run of training saves often
-        from attnasr_cli.text.whisper_vocabulary import to_json
+        from attnasr_cli.families.whisper.vocabulary import to_json
 
         return to_json(self)
 

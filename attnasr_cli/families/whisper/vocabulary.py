@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from attnasr_cli.errors import ModelError
-from attnasr_cli.text.whisper_languages import NAMES
-from attnasr_cli.text.whisper_tokenizer import (
+from attnasr_cli.families.whisper.languages import NAMES
+from attnasr_cli.families.whisper.tokenizer import (
     TIMESTAMP_S,
     TIMESTAMPS,
     MergeRank,

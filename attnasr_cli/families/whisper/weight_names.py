@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from attnasr_cli.errors import ModelError
-from attnasr_cli.nets.whisper import WhisperConfig
+from attnasr_cli.families.whisper.net.model import WhisperConfig
 
 # Ours and OpenAI's → transformers', applied in this order.
 _TO_HF: tuple[tuple[str, str], ...] = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import string
 from collections.abc import Sequence
 
-from attnasr_cli.text.whisper_languages import SPACELESS
-from attnasr_cli.text.whisper_tokenizer import WhisperTokenizer
+from attnasr_cli.families.whisper.languages import SPACELESS
+from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
 
 BROKEN = "\ufffd"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from attnasr_cli.decode.written import written_text, written_words
+from attnasr_cli.families.native.detokenize import written_text, written_words
 from attnasr_cli.lm.scorer import NgramScorer
 from attnasr_cli.lm.train import LmConfig, train_ngram
 from attnasr_cli.text.phones import PhoneTokenizer

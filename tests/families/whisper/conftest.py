@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from attnasr_cli.checkpoint.folder import Model
-from attnasr_cli.checkpoint.whisper import load_whisper
+from attnasr_cli.families.whisper.checkpoint import load_whisper
 
 SMALL = {
     "n_mels": 80,

@@ -10,11 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from attnasr_cli.checkpoint.whisper import is_whisper, load_whisper, save_hf
 from attnasr_cli.errors import ModelError
-from attnasr_cli.nets.whisper import Whisper, WhisperConfig
-from attnasr_cli.text.whisper_vocabulary import find_ranks, read_vocabulary
-from tests.whisper.conftest import ENGLISH, SMALL, WIDE_MEL, random_reference, save_pt
+from attnasr_cli.families.whisper.checkpoint import is_whisper, load_whisper, save_hf
+from attnasr_cli.families.whisper.net.model import Whisper, WhisperConfig
+from attnasr_cli.families.whisper.vocabulary import find_ranks, read_vocabulary
+from tests.families.whisper.conftest import ENGLISH, SMALL, WIDE_MEL, random_reference, save_pt
 
 TEXTS = [
     "Hello, world! It's 3.14 o'clock.", "  Übergrößenträger  straße", "中文测试，没有空格。",
@@ -146,7 +146,7 @@ def test_damaged_or_other_pt(tmp_path):
 
 
 def test_pt_without_a_vocabulary_names_three_ways(pair, openai, tmp_path, monkeypatch):
-    from attnasr_cli.checkpoint import whisper as border
+    from attnasr_cli.families.whisper import checkpoint as border
 
     reference, _ = pair(SMALL)
     file = save_pt(reference, tmp_path / "x.pt")

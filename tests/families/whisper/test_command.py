@@ -9,8 +9,8 @@ import pytest
 import soundfile
 
 from attnasr_cli.app import main
-from attnasr_cli.checkpoint.whisper import save_hf
-from tests.whisper.conftest import ENGLISH, SMALL, noise
+from attnasr_cli.families.whisper.checkpoint import save_hf
+from tests.families.whisper.conftest import ENGLISH, SMALL, noise
 
 QUICK = ["--beam", "1", "--temperature", "0", "--no-vad", "--dtype", "float32"]
 

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from attnasr_cli.decode.whisper_task import TaskOptions, WindowTask, pick
-from tests.whisper.conftest import ENGLISH, SMALL
+from attnasr_cli.families.whisper.decode.decoding import TaskOptions, WindowTask, pick
+from tests.families.whisper.conftest import ENGLISH, SMALL
 
 INPUTS, TOKENS = 50, 14
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from attnasr_cli.audio.whisper_features import WhisperMel
-from attnasr_cli.decode.whisper_task import TaskOptions, WindowTask
-from attnasr_cli.nets.whisper_fast import accelerate
-from tests.whisper.conftest import SMALL, noise
+from attnasr_cli.families.whisper.decode.decoding import TaskOptions, WindowTask
+from attnasr_cli.families.whisper.features import WhisperMel
+from attnasr_cli.families.whisper.net.fast import accelerate
+from tests.families.whisper.conftest import SMALL, noise
 
 CPU = torch.device("cpu")
 FORMS = [("float32", False), ("bfloat16", False), ("int8", False), ("int8", True)]

@@ -8,22 +8,22 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from attnasr_cli.decode import recognizer
-from attnasr_cli.decode.recognizer import Recognizer
-from attnasr_cli.nets.protocol import Memory, Tree, reorder, select
-from attnasr_cli.nets.whisper import Whisper, WhisperConfig
-from attnasr_cli.nets.whisper_attention import _blocked
-from attnasr_cli.nets.whisper_blocks import Projected, look
-from attnasr_cli.nets.whisper_fast import accelerate
-from attnasr_cli.nets.whisper_int8 import (
+from attnasr_cli.families.whisper.net.attention import _blocked
+from attnasr_cli.families.whisper.net.blocks import Projected, look
+from attnasr_cli.families.whisper.net.fast import accelerate
+from attnasr_cli.families.whisper.net.int8 import (
     DynamicallyQuantized,
     Quantized,
     can_quantize_rows,
     quantized,
 )
-from attnasr_cli.nets.whisper_memory import PackedMemory
-from attnasr_cli.nets.whisper_packed import Packed, can_pack
-from tests.whisper.conftest import SMALL
+from attnasr_cli.families.whisper.net.memory import PackedMemory
+from attnasr_cli.families.whisper.net.model import Whisper, WhisperConfig
+from attnasr_cli.families.whisper.net.packed import Packed, can_pack
+from attnasr_cli.nets.protocol import Memory, Tree, reorder, select
+from attnasr_cli.recognize import recognizer
+from attnasr_cli.recognize.recognizer import Recognizer
+from tests.families.whisper.conftest import SMALL
 
 CPU = torch.device("cpu")
 CONFIG = WhisperConfig(

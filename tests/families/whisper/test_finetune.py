@@ -15,17 +15,17 @@ import torch
 
 from attnasr_cli.audio.features import features_of, pad
 from attnasr_cli.checkpoint.folder import load_model
-from attnasr_cli.checkpoint.whisper import load_whisper
 from attnasr_cli.errors import UsageError
-from attnasr_cli.nets.whisper import Whisper, WhisperConfig
-from attnasr_cli.text.whisper_vocabulary import find_ranks, read_vocabulary
+from attnasr_cli.families.whisper.checkpoint import load_whisper
+from attnasr_cli.families.whisper.finetune import fitted
+from attnasr_cli.families.whisper.net.model import Whisper, WhisperConfig
+from attnasr_cli.families.whisper.vocabulary import find_ranks, read_vocabulary
 from attnasr_cli.training.augment import spec_augment
 from attnasr_cli.training.loss import losses
 from attnasr_cli.training.recipe import AugmentConfig, LossConfig, read_recipe
-from attnasr_cli.training.whisper import fitted
 from attnasr_cli.training.writing import writing_for
-from tests.whisper.conftest import SMALL as TINY
-from tests.whisper.conftest import save_pt
+from tests.families.whisper.conftest import SMALL as TINY
+from tests.families.whisper.conftest import save_pt
 
 TEXTS = {"one": "Yes, two.", "two": "No"}
 MINIMAL = 'name = "mine"\nnet = "whisper"\n[init]\nmodel = "{}"\n'
@@ -166,7 +166,7 @@ def test_a_pt_brings_its_vocabulary_in_a_file(
     assert ranks is not None
     (tmp_path / "words.tiktoken").write_bytes(ranks.read_bytes())
     for name in ("find_ranks", "pull_tokenizer"):
-        monkeypatch.setattr(f"attnasr_cli.checkpoint.whisper.{name}", lambda vocab: None)
+        monkeypatch.setattr(f"attnasr_cli.families.whisper.checkpoint.{name}", lambda vocab: None)
     changes = (f"init.model={file}", "optim.updates=1")
     ran = train(tmp_path / "mine", *changes)
     assert ran.code == 1

@@ -10,12 +10,11 @@ import threading
 
 import pytest
 
-from attnasr_cli import registry
 from attnasr_cli.app import main
-from attnasr_cli.checkpoint import hub
-from attnasr_cli.checkpoint.whisper import load_whisper, save_hf
+from attnasr_cli.checkpoint import hub, registry
 from attnasr_cli.errors import ModelError
-from tests.whisper.conftest import SMALL
+from attnasr_cli.families.whisper.checkpoint import load_whisper, save_hf
+from tests.families.whisper.conftest import SMALL
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

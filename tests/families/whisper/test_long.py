@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from attnasr_cli.audio.whisper_features import MelRecorder
-from attnasr_cli.decode.sequential import transcribe
-from attnasr_cli.decode.stitch import stitch
-from attnasr_cli.decode.whisper_options import WindowOptions
-from attnasr_cli.decode.whisper_task import WindowTask
-from attnasr_cli.decode.windows import WindowDecoder
 from attnasr_cli.device import Placement
-from tests.whisper.conftest import ENGLISH, SMALL, noise
+from attnasr_cli.families.whisper.decode.batched import WindowDecoder
+from attnasr_cli.families.whisper.decode.decoding import WindowTask
+from attnasr_cli.families.whisper.decode.sequential import transcribe
+from attnasr_cli.families.whisper.features import MelRecorder
+from attnasr_cli.families.whisper.options import WindowOptions
+from attnasr_cli.recognize.stitch import stitch
+from tests.families.whisper.conftest import ENGLISH, SMALL, noise
 
 CPU = Placement(torch.device("cpu"), "float32", "test")
 TOKENS = 16

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from attnasr_cli.audio.whisper_features import MelRecorder, WhisperMel, log_mel
-from attnasr_cli.checkpoint.whisper import load_whisper, save_hf
+from attnasr_cli.families.whisper.checkpoint import load_whisper, save_hf
+from attnasr_cli.families.whisper.features import MelRecorder, WhisperMel, log_mel
+from attnasr_cli.families.whisper.net.model import Whisper, WhisperConfig
 from attnasr_cli.nets.protocol import reorder
-from attnasr_cli.nets.whisper import Whisper, WhisperConfig
-from tests.whisper.conftest import BASE, SMALL, TINY, WIDE_MEL, noise
+from tests.families.whisper.conftest import BASE, SMALL, TINY, WIDE_MEL, noise
 
 SHAPES = {"tiny": TINY, "base": BASE, "128 bins": WIDE_MEL}
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from attnasr_cli.decode.guards import Attempt, Guards, climb, compression_ratio
-from attnasr_cli.decode.whisper_options import LADDER, WindowOptions, plan
-from attnasr_cli.decode.whisper_spans import cut
-from attnasr_cli.decode.whisper_task import WindowResult
 from attnasr_cli.errors import UsageError
-from attnasr_cli.text.whisper_languages import language_code
-from attnasr_cli.text.whisper_vocabulary import find_ranks, read_vocabulary
+from attnasr_cli.families.whisper.decode.decoding import WindowResult
+from attnasr_cli.families.whisper.decode.fallback import Attempt, Guards, climb, compression_ratio
+from attnasr_cli.families.whisper.decode.segments import cut
+from attnasr_cli.families.whisper.languages import language_code
+from attnasr_cli.families.whisper.options import LADDER, WindowOptions, plan
+from attnasr_cli.families.whisper.vocabulary import find_ranks, read_vocabulary
 
 
 @pytest.fixture(scope="module")

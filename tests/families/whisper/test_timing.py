@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from attnasr_cli.audio.whisper_features import WhisperMel
-from attnasr_cli.decode.timing import Span, TimedWord, align, median, warp
-from attnasr_cli.decode.word_spans import place_words
-from tests.whisper.conftest import SMALL, noise
+from attnasr_cli.families.whisper.decode.timing import Span, TimedWord, align, median, warp
+from attnasr_cli.families.whisper.decode.word_timestamps import place_words
+from attnasr_cli.families.whisper.features import WhisperMel
+from tests.families.whisper.conftest import SMALL, noise
 
 TEXTS = [
     (' Hello, world! This (really) is "it", isn\'t it?', "en"),

@@ -12,24 +12,24 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from attnasr_cli.audio.whisper_features import FRAMES_PER_S, SAMPLE_RATE_HZ, WhisperMel
 from attnasr_cli.checkpoint.folder import Model
-from attnasr_cli.decode.decoded import Decoded, Piece, Word
-from attnasr_cli.decode.guards import Attempt, climb
-from attnasr_cli.decode.packing import pack
-from attnasr_cli.decode.timing import Span, TimedWord, align
-from attnasr_cli.decode.whisper_options import Plan, WindowOptions, plan
-from attnasr_cli.decode.whisper_spans import cut
-from attnasr_cli.decode.whisper_task import WindowResult, WindowTask, pick
-from attnasr_cli.decode.word_spans import place_words
-from attnasr_cli.decode.workers import spread
 from attnasr_cli.device import Placement, cpu_has_bfloat16
 from attnasr_cli.errors import ModelError
+from attnasr_cli.families.base import Decoded, Piece, Word
+from attnasr_cli.families.batching import pack
+from attnasr_cli.families.threads import spread
+from attnasr_cli.families.whisper.decode.decoding import WindowResult, WindowTask, pick
+from attnasr_cli.families.whisper.decode.fallback import Attempt, climb
+from attnasr_cli.families.whisper.decode.segments import cut
+from attnasr_cli.families.whisper.decode.timing import Span, TimedWord, align
+from attnasr_cli.families.whisper.decode.word_timestamps import place_words
+from attnasr_cli.families.whisper.features import FRAMES_PER_S, SAMPLE_RATE_HZ, WhisperMel
+from attnasr_cli.families.whisper.net.fast import accelerate
+from attnasr_cli.families.whisper.net.int8 import Quantized
+from attnasr_cli.families.whisper.net.model import Whisper
+from attnasr_cli.families.whisper.options import Plan, WindowOptions, plan
+from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
 from attnasr_cli.nets.protocol import Memory
-from attnasr_cli.nets.whisper import Whisper
-from attnasr_cli.nets.whisper_fast import accelerate
-from attnasr_cli.nets.whisper_int8 import Quantized
-from attnasr_cli.text.whisper_tokenizer import WhisperTokenizer
 
 SEED = 20_221_206  # sampling gives the same text every time
 

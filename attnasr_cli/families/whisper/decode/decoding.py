@@ -12,14 +12,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from attnasr_cli.decode.guards import compression_ratio
-from attnasr_cli.decode.rules import Suppress, SuppressFirst, TimestampGrammar
-from attnasr_cli.decode.sampling import sample
-from attnasr_cli.decode.search import Hypothesis, Rule, SearchConfig, search
-from attnasr_cli.decode.workers import few_threads
+from attnasr_cli.families.threads import few_threads
+from attnasr_cli.families.whisper.decode.fallback import compression_ratio
+from attnasr_cli.families.whisper.net.model import Whisper
+from attnasr_cli.families.whisper.tokenizer import TIMESTAMP_S, WhisperTokenizer
 from attnasr_cli.nets.protocol import Memory, select
-from attnasr_cli.nets.whisper import Whisper
-from attnasr_cli.text.whisper_tokenizer import TIMESTAMP_S, WhisperTokenizer
+from attnasr_cli.search.beam import Hypothesis, Rule, SearchConfig, search
+from attnasr_cli.search.rules import Suppress, SuppressFirst, TimestampGrammar
+from attnasr_cli.search.sampling import sample
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from attnasr_cli.families.whisper.net.model import Whisper
+from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
+from attnasr_cli.families.whisper.words import split_words
 from attnasr_cli.nets.protocol import Memory
-from attnasr_cli.nets.whisper import Whisper
-from attnasr_cli.text.whisper_tokenizer import WhisperTokenizer
-from attnasr_cli.text.whisper_words import split_words
 
 MEDIAN = 7  # memory positions: 140 ms
 POSITION_S = 0.02

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from attnasr_cli.audio.load import Recording
-from attnasr_cli.audio.whisper_features import SAMPLE_RATE_HZ, MelRecorder
-from attnasr_cli.decode.decoded import SegmentDecoder
-from attnasr_cli.decode.meter import Meter
-from attnasr_cli.decode.pipeline import Result
-from attnasr_cli.decode.reading import BLOCK_S, Job, Skip
-from attnasr_cli.decode.sequential import transcribe
-from attnasr_cli.decode.windows import WindowDecoder
 from attnasr_cli.errors import AttnasrError, UsageError
+from attnasr_cli.families.base import SegmentDecoder
+from attnasr_cli.families.whisper.decode.batched import WindowDecoder
+from attnasr_cli.families.whisper.decode.sequential import transcribe
+from attnasr_cli.families.whisper.features import SAMPLE_RATE_HZ, MelRecorder
+from attnasr_cli.recognize.meter import Meter
+from attnasr_cli.recognize.pipeline import Result
+from attnasr_cli.recognize.reader import BLOCK_S, Job, Skip
 
 
 def run(

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from attnasr_cli.decode.timing import Span, TimedWord
+from attnasr_cli.families.whisper.decode.timing import Span, TimedWord
 
 PREPEND = "\"'“¿([{-"
 APPEND = "\"'.。,，!！?？:：”)]}、"

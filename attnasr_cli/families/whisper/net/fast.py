@@ -15,11 +15,11 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from attnasr_cli.nets.in_place import keep_memory
-from attnasr_cli.nets.whisper import Whisper
-from attnasr_cli.nets.whisper_blocks import Attention, Block
-from attnasr_cli.nets.whisper_int8 import can_quantize_rows, quantized
-from attnasr_cli.nets.whisper_packed import Packed, can_pack, pack
+from attnasr_cli.families.whisper.net.blocks import Attention, Block
+from attnasr_cli.families.whisper.net.int8 import can_quantize_rows, quantized
+from attnasr_cli.families.whisper.net.model import Whisper
+from attnasr_cli.families.whisper.net.packed import Packed, can_pack, pack
+from attnasr_cli.nets.log_softmax import keep_memory
 
 COPIED = 1 << 30
 """bytes of weights in float32 that may be there twice, as they came and as they are read"""

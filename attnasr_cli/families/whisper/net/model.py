@@ -16,11 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from attnasr_cli.nets.in_place import log_softmax_
+from attnasr_cli.families.whisper.net.blocks import Attention, Block, Projected, in_pieces
+from attnasr_cli.families.whisper.net.cache import Cache
+from attnasr_cli.families.whisper.net.memory import PackedMemory
+from attnasr_cli.nets.log_softmax import log_softmax_
 from attnasr_cli.nets.protocol import Memory, Net, Step, Tree
-from attnasr_cli.nets.whisper_blocks import Attention, Block, Projected, in_pieces
-from attnasr_cli.nets.whisper_cache import Cache
-from attnasr_cli.nets.whisper_memory import PackedMemory
 
 HOP_S = 0.01
 """seconds between two frames of features"""
