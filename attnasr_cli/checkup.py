@@ -173,6 +173,8 @@ def _test(model: str | None) -> Section:
     """Load the model and transcribe five seconds; with its own sample, if it has one."""
     import torch
 
+    from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
+
     section = Section("self-test", {"model": model or registry.DEFAULT})
     try:
         from attnasr_cli.recognize.recognizer import load
@@ -180,8 +182,10 @@ def _test(model: str | None) -> Section:
         started = time.perf_counter()
         recognizer = load(model or registry.DEFAULT)
         section.facts["loaded in"] = f"{time.perf_counter() - started:.2f} s"
-        noise = 0.05 * torch.randn(int(TEST_S * 16_000), generator=torch.Generator().manual_seed(0))
-        recognizer.texts([noise[:16_000]])  # the first run pays for what later ones do not
+        noise = 0.05 * torch.randn(
+            int(TEST_S * SAMPLE_RATE_HZ), generator=torch.Generator().manual_seed(0)
+        )
+        recognizer.texts([noise[:SAMPLE_RATE_HZ]])  # the first run pays for what later ones do not
         started = time.perf_counter()
         recognizer.texts([noise])
         seconds = time.perf_counter() - started

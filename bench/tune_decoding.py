@@ -14,7 +14,8 @@ from pathlib import Path
 
 import torch
 
-from attnasr_cli.audio.features import SAMPLE_RATE_HZ, LogMel
+from attnasr_cli.audio.features import LogMel
+from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.audio.load import load
 from attnasr_cli.checkpoint.folder import load_model
 from attnasr_cli.checkpoint.registry import find

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from attnasr_cli.audio.features import SAMPLE_RATE_HZ
+from attnasr_cli.audio.frames import FRAME_S, SAMPLE_RATE_HZ
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families.base import Decoded, SegmentDecoder
 from attnasr_cli.families.native.decoder import JointDecoder
@@ -23,7 +23,6 @@ from attnasr_cli.families.words import group
 from attnasr_cli.text.phones import PhoneTokenizer
 from attnasr_cli.text.tokenizer import SPACE, SPECIAL, Tokenizer
 
-FRAME_S = 0.01
 """seconds from one column of the features to the next"""
 MOST_WEIGHTS = 500_000_000
 """2 GB of them: half an hour and more of a small net, a window or two of a large one"""

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attnasr_cli import __version__
-from attnasr_cli.attention.maps import FRAME_S, Attention
+from attnasr_cli.attention.maps import Attention
+from attnasr_cli.audio.frames import FRAME_S
 from attnasr_cli.errors import AttnasrError, UsageError
 
 MOST_PANELS = 12

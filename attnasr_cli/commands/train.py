@@ -16,8 +16,8 @@ from attnasr_cli.errors import UsageError
 if TYPE_CHECKING:
     from attnasr_cli.device import Placement
     from attnasr_cli.scoring.wer import Score
+    from attnasr_cli.training.distributed import World
     from attnasr_cli.training.recipe import Recipe
-    from attnasr_cli.training.team import Team
 
 app = typer.Typer(add_completion=False)
 
@@ -70,8 +70,8 @@ def train(
     import torch
 
     from attnasr_cli.device import choose_all
-    from attnasr_cli.training.run import train as run
-    from attnasr_cli.training.team import run_team
+    from attnasr_cli.training.distributed import launch
+    from attnasr_cli.training.train import train as run
 
     if threads:
         torch.set_num_threads(threads)
@@ -85,7 +85,7 @@ def train(
         raise UsageError(
             f"{size} workers for {len(chosen)} GPUs", "one worker for each device of --device"
         )
-    score = run_team(size, partial(_work, run, plan, train or [], dev or [], out, chosen, cache))
+    score = launch(size, partial(_work, run, plan, train or [], dev or [], out, chosen, cache))
     console.result(f"{out}: dev WER {score.wer:.2%}, CER {score.cer:.2%}")
     return 0
 
@@ -98,10 +98,10 @@ def _work(
     out: Path,
     chosen: list[Placement],
     cache: Path | None,
-    team: Team,
+    world: World,
 ) -> Score:
-    """What each process of the team does."""
+    """What each process does."""
     import torch
 
-    own = chosen[team.rank % len(chosen)]
-    return run(plan, train, dev, out, own.device, getattr(torch, own.dtype), cache, team)
+    own = chosen[world.rank % len(chosen)]
+    return run(plan, train, dev, out, own.device, getattr(torch, own.dtype), cache, world)

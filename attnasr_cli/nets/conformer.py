@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from attnasr_cli.audio.frames import FRAME_S
 from attnasr_cli.nets.blocks import (
     Dropout,
     FeedForward,
@@ -23,8 +24,6 @@ from attnasr_cli.nets.ctc import InnerCtc
 from attnasr_cli.nets.precision import unrounded
 from attnasr_cli.nets.protocol import Memory, length_mask
 from attnasr_cli.nets.transformer_decoder import AttentionDecoderNet
-
-FRAME_S = 0.01
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from attnasr_cli.audio.frames import FRAME_S
 from attnasr_cli.nets.blocks import (
     Dropout,
     FeedForward,
@@ -19,8 +20,6 @@ from attnasr_cli.nets.blocks import (
 )
 from attnasr_cli.nets.protocol import Memory, length_mask
 from attnasr_cli.nets.transformer_decoder import AttentionDecoderNet
-
-FRAME_S = 0.01
 
 
 @dataclass(frozen=True)

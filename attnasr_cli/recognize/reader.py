@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.audio.load import STDIN, Recording
-from attnasr_cli.audio.resample import SAMPLE_RATE_HZ
 from attnasr_cli.audio.segment import SegmentConfig, Segmenter, Speech
 from attnasr_cli.errors import AttnasrError
 from attnasr_cli.recognize.meter import Meter

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from attnasr_cli.audio.features import SAMPLE_RATE_HZ, LogMel
+from attnasr_cli.audio.features import LogMel
+from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.checkpoint.folder import Model
 from attnasr_cli.device import Placement
 from attnasr_cli.errors import ModelError, UsageError

@@ -15,15 +15,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from attnasr_cli.audio.features import pad
+from attnasr_cli.audio.frames import HOP, SAMPLE_RATE_HZ, WINDOW, pad
 
-SAMPLE_RATE_HZ = 16_000
-FFT = 400  # 25 ms at 16 kHz
-HOP = 160  # 10 ms at 16 kHz
+FFT = WINDOW  # 400 samples, 25 ms
 REACH = FFT // 2  # a frame sees this many samples on each side of its middle
 FLOOR = 1e-10
 RANGE = 8.0  # decades kept below the loudest bin
-FRAMES_PER_S = SAMPLE_RATE_HZ // HOP  # 100
 BLOCK_FRAMES = 6000  # 60 s: 10 MB of spectrum at a time
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from attnasr_cli import console
-from attnasr_cli.audio.features import FRAMES_PER_S, FeatureConfig
+from attnasr_cli.audio.features import FeatureConfig
+from attnasr_cli.audio.frames import FRAMES_PER_S
 from attnasr_cli.checkpoint.folder import DecodingConfig, Model
 from attnasr_cli.errors import ModelError, UsageError
 from attnasr_cli.families.whisper.decode.decoding import Opening, TaskOptions, WindowTask
@@ -19,7 +20,7 @@ from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
 from attnasr_cli.nets.protocol import Memory, Net
 from attnasr_cli.text.tokenizer import Tokenizer
 from attnasr_cli.training.recipe import Recipe, TextConfig
-from attnasr_cli.training.writing import Writing
+from attnasr_cli.training.targets import Targets
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -78,7 +79,7 @@ def fitted(recipe: Recipe, start: Model) -> Recipe:
     return replace(recipe, features=start.features, decoding=start.decoding, languages=codes)
 
 
-def window_writing(recipe: Recipe, net: Net, tokenizer: Tokenizer) -> Writing:
+def whisper_targets(recipe: Recipe, net: Net, tokenizer: Tokenizer) -> Targets:
     """What is taught in the first of the recipe's languages."""
     whisper, vocabulary = _parts(net, tokenizer, recipe.name)
     language = recipe.languages[0] if vocabulary.multilingual else None
@@ -94,7 +95,7 @@ def window_writing(recipe: Recipe, net: Net, tokenizer: Tokenizer) -> Writing:
         return [result.text for result in task.decode(memory, openings, 0.0, [])]
 
     prompt = tuple(task.prompt(language))
-    return Writing(prompt, vocabulary.eot, encode, read, whisper.config.window)
+    return Targets(prompt, vocabulary.eot, encode, read, whisper.config.window)
 
 
 def _parts(net: Net, tokenizer: Tokenizer, name: str) -> tuple[Whisper, WhisperTokenizer]:

@@ -13,17 +13,17 @@ import pytest
 import soundfile
 import torch
 
-from attnasr_cli.audio.features import features_of, pad
+from attnasr_cli.audio.features import features_of
+from attnasr_cli.audio.frames import pad
 from attnasr_cli.checkpoint.folder import load_model
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families.whisper.checkpoint import load_whisper
-from attnasr_cli.families.whisper.finetune import fitted
+from attnasr_cli.families.whisper.finetune import fitted, whisper_targets
 from attnasr_cli.families.whisper.net.model import Whisper, WhisperConfig
 from attnasr_cli.families.whisper.vocabulary import find_ranks, read_vocabulary
 from attnasr_cli.training.augment import spec_augment
 from attnasr_cli.training.loss import losses
 from attnasr_cli.training.recipe import AugmentConfig, LossConfig, read_recipe
-from attnasr_cli.training.writing import writing_for
 from tests.families.whisper.conftest import SMALL as TINY
 from tests.families.whisper.conftest import save_pt
 
@@ -119,10 +119,10 @@ def test_two_utterances_are_learnt_and_the_result_is_a_model_everywhere(
     plain = LossConfig(ctc=0.0, smoothing=0.0)
 
     def loss(net: Any) -> float:
-        writing = writing_for(fitted(recipe_of("data.max_s=3"), model), net, model.tokenizer)
+        targets = whisper_targets(fitted(recipe_of("data.max_s=3"), model), net, model.tokenizer)
         rows = [features_of(sound(data / f"{n}.wav"), model.features) for n in TEXTS]
-        targets = [writing.encode(text) for text in TEXTS.values()]
-        found = losses(net, *pad(rows), targets, writing.prompt, writing.eos, plain)
+        tokens = [targets.encode(text) for text in TEXTS.values()]
+        found = losses(net, *pad(rows), tokens, targets.prompt, targets.eos, plain)
         return float(found.total.detach())
 
     assert loss(load_whisper(start).net.eval()) > 5
@@ -249,9 +249,9 @@ def test_english_only_weights_have_a_shorter_prompt(
     recipe = fitted(recipe_of("data.max_s=3", "languages=['English']"), model)
     assert recipe.languages == ("en",)
     tokenizer: Any = model.tokenizer
-    writing = writing_for(recipe, model.net, tokenizer)
-    assert writing.prompt == (tokenizer.sot, tokenizer.no_timestamps)
-    assert writing.encode("So it is.") == tokenizer.encode(" So it is.")
+    targets = whisper_targets(recipe, model.net, tokenizer)
+    assert targets.prompt == (tokenizer.sot, tokenizer.no_timestamps)
+    assert targets.encode("So it is.") == tokenizer.encode(" So it is.")
     with pytest.raises(UsageError, match="knows English only"):
         fitted(recipe_of("data.max_s=3", "languages=['de']"), model)
 

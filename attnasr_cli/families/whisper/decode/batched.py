@@ -12,6 +12,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from attnasr_cli.audio.frames import FRAMES_PER_S, SAMPLE_RATE_HZ
 from attnasr_cli.checkpoint.folder import Model
 from attnasr_cli.device import Placement, cpu_has_bfloat16
 from attnasr_cli.errors import ModelError
@@ -23,7 +24,7 @@ from attnasr_cli.families.whisper.decode.fallback import Attempt, climb
 from attnasr_cli.families.whisper.decode.segments import cut
 from attnasr_cli.families.whisper.decode.timing import Span, TimedWord, align
 from attnasr_cli.families.whisper.decode.word_timestamps import place_words
-from attnasr_cli.families.whisper.features import FRAMES_PER_S, SAMPLE_RATE_HZ, WhisperMel
+from attnasr_cli.families.whisper.features import WhisperMel
 from attnasr_cli.families.whisper.net.fast import accelerate
 from attnasr_cli.families.whisper.net.int8 import Quantized
 from attnasr_cli.families.whisper.net.model import Whisper

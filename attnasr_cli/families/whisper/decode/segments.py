@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from attnasr_cli.audio.frames import FRAMES_PER_S
 from attnasr_cli.families.whisper.decode.timing import Span
 from attnasr_cli.families.whisper.tokenizer import TIMESTAMP_S
 
-FRAMES_PER_S = 100
 FRAMES_PER_TIMESTAMP = 2  # 20 ms
 
 

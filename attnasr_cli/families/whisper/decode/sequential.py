@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import torch
 
+from attnasr_cli.audio.frames import FRAMES_PER_S
 from attnasr_cli.families.base import Decoded
 from attnasr_cli.families.whisper.decode.batched import SEED, WindowDecoder, decoded, text_tokens
 from attnasr_cli.families.whisper.decode.decoding import Opening, WindowResult, WindowTask
@@ -18,7 +19,7 @@ from attnasr_cli.families.whisper.decode.fallback import Attempt, climb
 from attnasr_cli.families.whisper.decode.segments import cut
 from attnasr_cli.families.whisper.decode.timing import Span, align
 from attnasr_cli.families.whisper.decode.word_timestamps import place_words
-from attnasr_cli.families.whisper.features import FRAMES_PER_S, MelRecorder
+from attnasr_cli.families.whisper.features import MelRecorder
 from attnasr_cli.nets.protocol import Memory
 
 TRUSTED_TEMPERATURE = 0.5

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.audio.load import Recording
 from attnasr_cli.errors import AttnasrError, UsageError
 from attnasr_cli.families.base import SegmentDecoder
 from attnasr_cli.families.whisper.decode.batched import WindowDecoder
 from attnasr_cli.families.whisper.decode.sequential import transcribe
-from attnasr_cli.families.whisper.features import SAMPLE_RATE_HZ, MelRecorder
+from attnasr_cli.families.whisper.features import MelRecorder
 from attnasr_cli.recognize.meter import Meter
 from attnasr_cli.recognize.pipeline import Result
 from attnasr_cli.recognize.reader import BLOCK_S, Job, Skip
