@@ -12,11 +12,11 @@ import numpy as np
 
 from attnasr_cli.errors import UsageError
 from attnasr_cli.lm.counts import count_ngrams
+from attnasr_cli.lm.file import load_model, save_model, to_bytes
 from attnasr_cli.lm.kneser_ney import adjusted_counts, discounts, estimate
 from attnasr_cli.lm.ngram import NgramModel, build
 from attnasr_cli.lm.prune import keep, losses, threshold_for
 from attnasr_cli.lm.spelling import estimate_spelling, spelling_score
-from attnasr_cli.lm.store import load_model, save_model, to_bytes
 from attnasr_cli.lm.vocabulary import BORDER, UNKNOWN, choose, count_words
 
 BYTES = (8.0, 2.0, 1.7, 1.4, 1.4)  # a first guess of what an n-gram of order 1, 2 … takes stored

@@ -9,7 +9,7 @@ from typing import Any
 
 from attnasr_cli import console
 from attnasr_cli.checkpoint.folder import LM_FILE, find_lm, read_header, write_header
-from attnasr_cli.checkpoint.toml import from_table
+from attnasr_cli.checkpoint.tables import from_table
 from attnasr_cli.errors import UsageError
 from attnasr_cli.lm.train import MEGABYTE, LmConfig, LmReport, train_ngram
 

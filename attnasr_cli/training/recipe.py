@@ -10,7 +10,7 @@ from typing import Any
 
 from attnasr_cli.audio.features import FeatureConfig
 from attnasr_cli.checkpoint.folder import DecodingConfig
-from attnasr_cli.checkpoint.toml import from_table
+from attnasr_cli.checkpoint.tables import from_table
 from attnasr_cli.errors import UsageError
 
 

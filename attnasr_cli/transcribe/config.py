@@ -71,7 +71,7 @@ def resolve(
 
 def show(config: Config, options: Sequence[Option] = OPTIONS) -> str:
     """One line an option: a valid line of TOML, and as a comment where it comes from."""
-    from attnasr_cli.checkpoint.toml import inline
+    from attnasr_cli.checkpoint.tables import inline
 
     lines = [f"[{TABLE}]"]
     width = max(len(option.name) for option in options)

@@ -14,7 +14,7 @@ import torch
 
 from attnasr_cli.app import main
 from attnasr_cli.checkpoint.folder import load_model, save_model
-from attnasr_cli.checkpoint.toml import dumps, inline
+from attnasr_cli.checkpoint.tables import dumps, inline
 from attnasr_cli.errors import ModelError, OutputError
 
 
