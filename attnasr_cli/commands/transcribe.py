@@ -17,9 +17,9 @@ from attnasr_cli.transcribe.inputs import STDIN, Patterns, find, read_list
 from attnasr_cli.transcribe.options import OPTIONS, Option
 
 if TYPE_CHECKING:
-    from attnasr_cli.decode.recognizer import Recognizer
     from attnasr_cli.output.cues import CueConfig
     from attnasr_cli.output.formats import Format
+    from attnasr_cli.recognize.recognizer import Recognizer
     from attnasr_cli.transcribe.journal import Journal
 
 HELP = (
@@ -119,7 +119,7 @@ def _run(
 
 def _load(config: Config, formats: list[Format]) -> Recognizer:
     """The model, with the options that somebody chose, said in one line."""
-    from attnasr_cli.decode.recognizer import load
+    from attnasr_cli.recognize.recognizer import load
 
     options = {o.name: config[o.name] for o in OPTIONS if o.decoder}
     if options["word_timestamps"] is None:

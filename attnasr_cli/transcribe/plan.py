@@ -9,9 +9,9 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from attnasr_cli.audio.load import probe
-from attnasr_cli.decode.reading import Job, Skip
 from attnasr_cli.errors import AttnasrError, AudioError, OutputError
 from attnasr_cli.output.formats import Format
+from attnasr_cli.recognize.reader import Job, Skip
 from attnasr_cli.transcribe.config import Config
 from attnasr_cli.transcribe.inputs import Input
 from attnasr_cli.transcribe.journal import Journal, content_key, key_of

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attnasr_cli import console
-from attnasr_cli.decode.meter import Meter
 from attnasr_cli.errors import AttnasrError, OutputError
 from attnasr_cli.files import write_text
+from attnasr_cli.recognize.meter import Meter
 from attnasr_cli.transcribe.inputs import listed, printable
 from attnasr_cli.transcribe.journal import FolderError
 from attnasr_cli.transcribe.plan import ChangedError, Task, durations
@@ -19,10 +19,10 @@ from attnasr_cli.transcribe.progress import Progress, clock
 from attnasr_cli.transcribe.sinks import Sink
 
 if TYPE_CHECKING:
-    from attnasr_cli.decode.pipeline import Result
-    from attnasr_cli.decode.reading import Job
-    from attnasr_cli.decode.recognizer import Recognizer
-    from attnasr_cli.decode.transcript import Transcript
+    from attnasr_cli.recognize.pipeline import Result
+    from attnasr_cli.recognize.reader import Job
+    from attnasr_cli.recognize.recognizer import Recognizer
+    from attnasr_cli.recognize.transcript import Transcript
 
 SUSPECTS_SHOWN = 3
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from attnasr_cli import console
-from attnasr_cli.decode.transcript import Transcript
 from attnasr_cli.errors import UsageError
 from attnasr_cli.output.cues import CueConfig
 from attnasr_cli.output.formats import Format, to_json
+from attnasr_cli.recognize.transcript import Transcript
 from attnasr_cli.transcribe.inputs import printable
 from attnasr_cli.transcribe.journal import Journal
 from attnasr_cli.transcribe.plan import Task

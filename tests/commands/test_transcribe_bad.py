@@ -201,7 +201,7 @@ def test_unreadable_files(
 def test_a_file_that_vanishes(
     run: Run, tmp_path: Path, speech_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from attnasr_cli.decode import recognizer
+    from attnasr_cli.recognize import recognizer
 
     for name in ("a.wav", "b.wav"):
         speech_file(tmp_path / name, 0.8, 1)

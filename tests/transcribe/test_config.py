@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from attnasr_cli.decode.joint import JointOptions
-from attnasr_cli.decode.recognizer import Reading
 from attnasr_cli.errors import UsageError
+from attnasr_cli.families.native.decoder import JointOptions
 from attnasr_cli.output.cues import CueConfig
+from attnasr_cli.recognize.recognizer import Reading
 from attnasr_cli.transcribe.config import PREFIX, resolve, show, user_file
 from attnasr_cli.transcribe.options import OPTIONS
 
@@ -91,7 +91,7 @@ def test_no_variable_that_is_documented_is_warned_about() -> None:
 
 
 def test_every_option_of_a_decoder_is_on_the_command_line() -> None:
-    from attnasr_cli.decode.whisper_options import WindowOptions
+    from attnasr_cli.families.whisper.options import WindowOptions
 
     offered = {option.name for option in OPTIONS if option.decoder}
     for kind in (JointOptions, WindowOptions):

@@ -42,7 +42,7 @@ def test_a_recording_that_is_written_to_while_it_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its text would be kept under the key of what it was before."""
-    from attnasr_cli.decode.reading import Reader
+    from attnasr_cli.recognize.reader import Reader
 
     sound = speech_file(tmp_path / "a.wav", 0.8, 1)
     real = Reader._cut
