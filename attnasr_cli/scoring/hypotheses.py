@@ -66,7 +66,7 @@ def transcribe(ref: Texts, model: str) -> Texts:
             f"{ref.path}: no recording for {len(lost)} of {len(found)} references: {listed(lost)}",
             "give a column path, or put the recordings beside the references",
         )
-    from attnasr_cli.decode.recognizer import load
+    from attnasr_cli.recognize.recognizer import load
 
     paths = [str(path) for path in found]
     texts = [transcript.text for transcript in load(model).transcribe(paths)]

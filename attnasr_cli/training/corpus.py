@@ -22,7 +22,7 @@ from torch import Tensor
 from attnasr_cli import console
 from attnasr_cli.audio.features import FeatureConfig, features_of
 from attnasr_cli.audio.frames import FRAMES_PER_S, SAMPLE_RATE_HZ
-from attnasr_cli.checkpoint.toml import to_table
+from attnasr_cli.checkpoint.tables import to_table
 from attnasr_cli.errors import AttnasrError, DataError
 from attnasr_cli.files import write_text
 from attnasr_cli.training.manifest import Utterance, read_data

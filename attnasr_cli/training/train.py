@@ -10,15 +10,15 @@ import torch
 
 from attnasr_cli import console
 from attnasr_cli.checkpoint.folder import LM_FILE, DecodingConfig, Model, build_net
-from attnasr_cli.decode.choose import load_any
 from attnasr_cli.errors import UsageError
+from attnasr_cli.families.registry import load_any
+from attnasr_cli.families.whisper import finetune as whisper
 from attnasr_cli.files import write_bytes
 from attnasr_cli.nets import find_net
 from attnasr_cli.nets.protocol import Net
 from attnasr_cli.scoring.wer import Score
 from attnasr_cli.text.phones import PhoneTokenizer
 from attnasr_cli.text.tokenizer import BpeTokenizer, CharTokenizer, Tokenizer, load_tokenizer
-from attnasr_cli.training import whisper
 from attnasr_cli.training.corpus import Corpus, open_corpus, read_corpora
 from attnasr_cli.training.distributed import World
 from attnasr_cli.training.evaluate import joint_reader
@@ -85,7 +85,7 @@ def _started(recipe: Recipe) -> tuple[Recipe, Model | None]:
         whisper.check_recipe(recipe)
     if recipe.init is None:
         return recipe, None
-    from attnasr_cli.registry import find
+    from attnasr_cli.checkpoint.registry import find
 
     extra = {"tokenizer": Path(recipe.init.tokenizer)} if recipe.init.tokenizer else {}
     model = load_any(find(recipe.init.model), **extra)

@@ -129,7 +129,9 @@ def walk(folder: Path, patterns: Patterns, output_dir: Path | None = None) -> It
         entered.add(root)
 
     def complain(problem: OSError) -> None:
-        console.warn(f"{printable(shown(problem.filename or folder))}: {problem.strerror}")
+        console.warn(
+            f"{printable(shown(problem.filename or folder))}: {problem.strerror}", once=True
+        )
 
     for here, subfolders, files in os.walk(folder, followlinks=True, onerror=complain):
         subfolders.sort()
@@ -139,7 +141,8 @@ def walk(folder: Path, patterns: Patterns, output_dir: Path | None = None) -> It
             if name.startswith(HIDDEN) or identity is None or identity == skipped:
                 continue
             if identity in entered:
-                console.note(f"{printable(shown(Path(here, name)))} is left out: seen already")
+                known = printable(shown(Path(here, name)))
+                console.note(f"{known} is left out: seen already", once=True)
                 continue
             entered.add(identity)
             kept.append(name)
