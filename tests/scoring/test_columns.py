@@ -131,7 +131,7 @@ def test_a_file_is_not_scored_against_itself(name: str, tmp_path: Path, attnasr:
         assert "the column 'text' on both sides" in done.err
     copy = tmp_path / f"copy-{name}"
     copy.write_bytes(path.read_bytes())
-    done = attnasr("score", path, copy, "--quiet")
+    done = attnasr("score", path, copy)
     assert done.code == 0
     assert f"warning: {copy} is a copy of {path}" in done.err
 
