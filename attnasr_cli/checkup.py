@@ -10,7 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from attnasr_cli import __version__, device, registry
+from attnasr_cli import __version__, device
+from attnasr_cli.checkpoint import registry
 from attnasr_cli.errors import AttnasrError
 
 PACKAGES: tuple[str, ...] = (
@@ -59,7 +60,7 @@ def _versions() -> Section:
 def _machine() -> Section:
     import torch
 
-    from attnasr_cli.decode.recognizer import free_memory
+    from attnasr_cli.recognize.recognizer import free_memory
 
     flags = [flag for flag in SPEED_FLAGS if flag in device.cpu_flags()]
     return Section(
@@ -176,7 +177,7 @@ def _test(model: str | None) -> Section:
 
     section = Section("self-test", {"model": model or registry.DEFAULT})
     try:
-        from attnasr_cli.decode.recognizer import load
+        from attnasr_cli.recognize.recognizer import load
 
         started = time.perf_counter()
         recognizer = load(model or registry.DEFAULT)

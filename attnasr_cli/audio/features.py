@@ -69,7 +69,7 @@ def log_mel(samples: Tensor, config: FeatureConfig) -> Tensor:
 def features_of(samples: Tensor, config: FeatureConfig) -> Tensor:
     """samples (N,) at 16 kHz → features (T, F) in the style that the model wants, float32."""
     if config.style == "whisper":
-        from attnasr_cli.audio import whisper_features
+        from attnasr_cli.families.whisper import features as whisper_features
 
         return whisper_features.log_mel(samples, config.bins)
     return log_mel(samples, config)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,9 +17,9 @@ from attnasr_cli.transcribe.inputs import STDIN, Patterns, find, read_list
 from attnasr_cli.transcribe.options import OPTIONS, Option
 
 if TYPE_CHECKING:
-    from attnasr_cli.decode.recognizer import Recognizer
     from attnasr_cli.output.cues import CueConfig
     from attnasr_cli.output.formats import Format
+    from attnasr_cli.recognize.recognizer import Recognizer
     from attnasr_cli.transcribe.journal import Journal
 
 HELP = (
@@ -34,6 +35,8 @@ CUE_OPTIONS = (
     "cue_gap",
 )
 
+MAY_BE_EMPTY = ("prompt", "hotwords")
+
 
 def transcribe(paths: list[str] | None, **given: Any) -> int:
     """One run, from what the command line says."""
@@ -42,6 +45,11 @@ def transcribe(paths: list[str] | None, **given: Any) -> int:
         console.result(show(config))
         return 0
     console.set_quiet(config["quiet"])
+    if config["quiet"]:
+        console.mute_libraries()
+    for warning in config.warnings:
+        console.warn(warning)
+    _refuse_empty(config, paths or ())
     from attnasr_cli.output.cues import CueConfig
     from attnasr_cli.output.formats import choose
 
@@ -64,51 +72,54 @@ def _run(
     stdin: Path | None,
     stack: contextlib.ExitStack,
 ) -> int:
-    from attnasr_cli.transcribe.emit import Emitter, ToFolder, ToStdout
     from attnasr_cli.transcribe.journal import FolderError, Journal
-    from attnasr_cli.transcribe.session import Session, report, summary
+    from attnasr_cli.transcribe.plan import KeyFacts, Planner, model_key
+    from attnasr_cli.transcribe.run import Run, report, summary
+    from attnasr_cli.transcribe.sinks import Sink, ToFolder, ToStdout
     from attnasr_cli.transcribe.watch import Watch
-    from attnasr_cli.transcribe.work import Facts, Planner, model_key
 
     folder = Path(config["output_dir"]) if config["output_dir"] is not None else None
     patterns = Patterns(config["include"] or (), config["exclude"] or ())
     inputs = [] if config["watch"] else find(wanted, patterns, folder, stdin=stdin)
     several = config["watch"] or len(inputs) > 1 or config["split_channels"]
     journal: Journal | None = None
-    emitter: Emitter
+    sink: Sink
     if folder is not None:
         journal = stack.enter_context(Journal(folder))
-        emitter = ToFolder(journal, formats, cues)
+        sink = ToFolder(journal, formats, cues)
     else:
-        emitter = ToStdout(formats[0], cues, several)
+        sink = ToStdout(formats[0], cues, several)
     recognizer = _load(config, formats)
-    model = model_key(recognizer.model.path) if journal and recognizer.model.path else ""
-    facts = Facts(model, recognizer.options(), vars(cues))
+    model = ""
+    if journal is not None and recognizer.model.path is not None:
+        vocabulary = [Path(config["tokenizer"])] if config["tokenizer"] else []
+        model = model_key(recognizer.model.path, *vocabulary)
+    facts = KeyFacts(model, recognizer.options(), vars(cues))
     planner = Planner(config, formats, journal, facts)
-    session = Session(recognizer, emitter)
+    run = Run(recognizer, sink)
     try:
         if config["watch"]:
             watch = Watch(wanted, patterns, folder, config["settle"])
             console.note(f"watching {', '.join(wanted)}; Ctrl-C ends")
             with contextlib.suppress(KeyboardInterrupt):
-                session.run(planner.follow(watch.inputs()), None)
+                run.run(planner.follow(watch.inputs()), None)
         else:
-            works = planner.plan(inputs)
-            session.run(works, works)
+            tasks = planner.plan(inputs)
+            run.run(tasks, tasks)
     except (KeyboardInterrupt, FolderError):
-        report(session.outcome, config["failures"])
-        console.note(f"stopped: {summary(session.outcome)}")
+        report(run.outcome, config["failures"])
+        console.note(f"stopped: {summary(run.outcome)}")
         if journal is not None:
             console.note("what is finished is kept; the same command goes on from here")
         raise
     finally:
-        emitter.close()
-    return report(session.outcome, config["failures"])
+        sink.close()
+    return report(run.outcome, config["failures"])
 
 
 def _load(config: Config, formats: list[Format]) -> Recognizer:
     """The model, with the options that somebody chose, said in one line."""
-    from attnasr_cli.decode.recognizer import load
+    from attnasr_cli.recognize.recognizer import load
 
     options = {o.name: config[o.name] for o in OPTIONS if o.decoder}
     if options["word_timestamps"] is None:
@@ -136,6 +147,16 @@ def _stdin_as_file(stack: contextlib.ExitStack) -> Path:
     return stack.enter_context(on_disk(STDIN))
 
 
+def _refuse_empty(config: Config, paths: Sequence[str]) -> None:
+    """An empty name would stand for the current folder, which nobody means by it."""
+    hint = "is a variable not set?"
+    if "" in paths:
+        raise UsageError("an empty name", hint)
+    for option in OPTIONS:
+        if option.kind is str and config[option.name] == "" and option.name not in MAY_BE_EMPTY:
+            raise UsageError(f"{option.flag} is empty", hint)
+
+
 def _check(config: Config, formats: list[Format], wanted: list[str]) -> None:
     """Refuse what cannot work together, before anything is read or loaded."""
 
@@ -144,6 +165,8 @@ def _check(config: Config, formats: list[Format], wanted: list[str]) -> None:
 
     names = ",".join(kind.name for kind in formats)
     to_folder = config["output_dir"] is not None
+    if "" in wanted:
+        raise UsageError("an empty name in the list", 'a line of --from-file is ""')
     if not wanted:
         raise UsageError("nothing to transcribe", "attnasr transcribe FILE…, a folder, or -")
     if not to_folder and len(formats) > 1:

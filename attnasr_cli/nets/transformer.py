@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from attnasr_cli.audio.frames import FRAME_S
-from attnasr_cli.nets.attention_decoder import AttentionDecoderNet
 from attnasr_cli.nets.blocks import (
     Dropout,
     FeedForward,
@@ -20,6 +19,7 @@ from attnasr_cli.nets.blocks import (
     masked,
 )
 from attnasr_cli.nets.protocol import Memory, length_mask
+from attnasr_cli.nets.transformer_decoder import AttentionDecoderNet
 
 
 @dataclass(frozen=True)

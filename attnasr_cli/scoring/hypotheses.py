@@ -1,0 +1,82 @@
+"""Hypotheses that are made on the spot: a model reads the recordings of the references."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from attnasr_cli.data import AUDIO_ENDINGS
+from attnasr_cli.errors import DataError
+from attnasr_cli.scoring.pairing import listed
+from attnasr_cli.scoring.types import Texts, Utterance
+from attnasr_cli.text.normalize import composed
+
+
+class Recordings:
+    """Where the recording of an utterance lies: at its path, or beside the references by its id.
+
+    Every folder is listed once, however many utterances are in it. Names are compared in one
+    Unicode form, as file names from a Mac have another one than most texts.
+    """
+
+    def __init__(self, reference: str) -> None:
+        folder = reference if os.path.isdir(reference) else os.path.dirname(reference)
+        # paths are meant from the references' folder, then from here
+        self.starts = list(dict.fromkeys((folder, "")))
+        self.known: dict[str, dict[str, str]] = {}
+
+    def find(self, name: str, columns: Mapping[str, str]) -> Path | None:
+        """The file of an utterance with this id and these columns, or None."""
+        given = columns.get("path") or columns.get("file") or name
+        above, last = os.path.split(given)
+        last = composed(last)
+        for start in self.starts:
+            folder = os.path.join(start, above)
+            there = self._list(folder)
+            if "." in last and last in there:
+                return Path(folder, there[last])
+            for ending in AUDIO_ENDINGS:
+                if last + ending in there:
+                    return Path(folder, there[last + ending])
+        return None
+
+    def _list(self, folder: str) -> dict[str, str]:
+        """The names in a folder by their composed form."""
+        if folder not in self.known:
+            try:
+                self.known[folder] = {composed(name): name for name in os.listdir(folder or ".")}
+            except OSError:
+                self.known[folder] = {}
+        return self.known[folder]
+
+
+def transcribe(ref: Texts, model: str) -> Texts:
+    """Transcribe the recording of every reference, in their order."""
+    if ref.kind in ("stm", "ctm"):
+        raise DataError(
+            f"{ref.path}: {ref.kind} references are scored by time",
+            "transcribe first: attnasr transcribe --format ctm, then score that file",
+        )
+    finder = Recordings(ref.path)
+    found = [finder.find(one.id, one.columns) for one in ref.utterances]
+    lost = [one.id for one, path in zip(ref.utterances, found, strict=True) if path is None]
+    if lost:
+        raise DataError(
+            f"{ref.path}: no recording for {len(lost)} of {len(found)} references: {listed(lost)}",
+            "give a column path, or put the recordings beside the references",
+        )
+    from attnasr_cli.recognize.recognizer import load
+
+    paths = [str(path) for path in found]
+    texts = [transcript.text for transcript in load(model).transcribe(paths)]
+    if len(texts) != len(paths):
+        raise DataError(
+            f"{model} gave {len(texts)} transcripts for {len(paths)} recordings",
+            "run attnasr transcribe on them to see which fail",
+        )
+    heard = [
+        Utterance(one.id, text, columns=dict(one.columns))
+        for one, text in zip(ref.utterances, texts, strict=True)
+    ]
+    return Texts(f"model {model}", "transcribed", heard)
