@@ -7,13 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import soundfile
 import torch
 
+from attnasr_cli.audio.load import Recording
+
 PICTURES_PER_S = 5
+BARE = {"write_xing": "0", "id3v2_version": "0"}
+"""options of an MP3 of frames alone"""
 
 
 def tone(seconds: float = 2.0, rate: int = 16_000, hz: float = 440.0) -> np.ndarray:
@@ -133,3 +138,13 @@ def pitch_hz(samples: torch.Tensor) -> float:
 def pitches(samples: torch.Tensor, *spans: tuple[float, float]) -> list[int]:
     """The loudest frequency in each span of seconds, rounded to 20 Hz."""
     return [round(pitch_hz(samples[int(a * 16_000) : int(b * 16_000)]) / 20) * 20 for a, b in spans]
+
+
+def read(path: Path, **options: Any) -> tuple[torch.Tensor, list[str]]:
+    """(samples at 16 kHz, warnings)."""
+    with Recording(path, **options) as recording:
+        return torch.cat(list(recording.blocks())), recording.probe.warnings
+
+
+def seconds(path: Path, **options: Any) -> float:
+    return read(path, **options)[0].shape[0] / 16_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.audio.load import STDIN, Recording
 from attnasr_cli.audio.segment import SegmentConfig, Segmenter, Speech
 from attnasr_cli.errors import AttnasrError
+from attnasr_cli.files import display_name
 from attnasr_cli.recognize.meter import Meter
 
 BLOCK_S = 10.0
@@ -37,12 +37,27 @@ class Job:
     job, ``Skip`` ends it without a result"""
     after: Callable[[], None] | None = None
     """called there when all is read; an AttnasrError it raises fails the job"""
+    audio_track: int | str | None = None
+    """which sound track of a film: its number from 1, or its language; None the default one"""
 
     @property
     def shown(self) -> str:
-        """The name as valid text: bytes that are no UTF-8 are replaced."""
-        name = self.name or ("stdin" if str(self.path) == STDIN else str(self.path))
-        return os.fsencode(name).decode("utf-8", "replace")
+        """The name as valid text, whatever bytes it holds and in any locale."""
+        if self.name:
+            return self.name.encode("utf-8", "replace").decode("utf-8")
+        return "stdin" if str(self.path) == STDIN else display_name(self.path)
+
+    def opened(self) -> Recording:
+        """The recording, to be read. Raises AudioError."""
+        return Recording(
+            self.path,
+            self.start_s,
+            self.end_s,
+            self.channel,
+            self.salvage,
+            self.shown,
+            self.audio_track,
+        )
 
 
 class Skip(Exception):  # noqa: N818 - not an error
@@ -148,7 +163,14 @@ class Reader:
         self.pool.shutdown(wait=True, cancel_futures=True)
 
     def _read(self, number: int, job: Job) -> None:
-        end = End()
+        end = End(error=AttnasrError("reading was given up", "please report this"))
+        try:
+            end.error = self._attempt(number, job, end)
+        finally:  # whatever happens: somebody waits for it
+            self.queues[number].put(end)
+
+    def _attempt(self, number: int, job: Job, end: End) -> AttnasrError | None:
+        """Read a job; returns what went wrong."""
         try:
             if job.before is not None:
                 job.before()
@@ -158,20 +180,18 @@ class Reader:
         except Skip:
             end.skipped = True
         except AttnasrError as problem:
-            end.error = problem
+            return problem
         except OSError as problem:
-            end.error = AttnasrError(f"{job.shown}: {problem.strerror or problem}", "try it again")
+            return AttnasrError(f"{job.shown}: {problem.strerror or problem}", "try it again")
         except Exception as problem:  # one strange file must not stop the others
-            end.error = AttnasrError(
+            return AttnasrError(
                 f"{job.shown}: {type(problem).__name__}: {problem}", "please report this recording"
             )
-        self.queues[number].put(end)
+        return None
 
     def _cut(self, number: int, job: Job, end: End) -> None:
         segmenter = Segmenter(self.cut)
-        with Recording(
-            job.path, job.start_s, job.end_s, job.channel, job.salvage, job.shown
-        ) as recording:
+        with job.opened() as recording:
             for block in recording.blocks(BLOCK_S):
                 if self.budget.stopped:
                     raise Skip

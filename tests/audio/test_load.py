@@ -18,37 +18,17 @@ from hypothesis import strategies as st
 from attnasr_cli.audio import load as audio
 from attnasr_cli.audio.resample import StreamResampler, resample
 from attnasr_cli.errors import AudioError
+from tests.recordings import Sound, film, pitch_hz, tone
 
 
-def tone(seconds: float = 2.0, rate: int = 16_000) -> np.ndarray:
-    """A 440 Hz tone of amplitude 0.3 with a little noise, float32 (N,)."""
-    t = np.arange(int(seconds * rate)) / rate
-    noise = np.random.default_rng(0).standard_normal(t.size)
-    return (0.3 * np.sin(2 * np.pi * 440 * t) + 0.003 * noise).astype(np.float32)
-
-
-def encode(path: Path, codec: str, rate: int, seconds: float = 2.0, **options: object) -> Path:
+def encode(path: Path, codec: str, rate: int, seconds: float = 2.0, bit_rate: int = 0) -> Path:
     """Write a tone with one of FFmpeg's encoders."""
-    samples = tone(seconds, rate)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=rate, layout="mono", **options)
-        frame = av.AudioFrame.from_ndarray(samples[None], format="flt", layout="mono")
-        frame.sample_rate, frame.pts = rate, 0
-        resampler = av.AudioResampler(stream.codec_context.format, "mono", rate)
-        for part in resampler.resample(frame):
-            container.mux(stream.encode(part))
-        container.mux(stream.encode(None))
-    return path
+    return film(path, [Sound(codec, seconds, rate, bit_rate=bit_rate)])
 
 
 def blocks(path: Path, block_s: float = 30.0, end_s: float | None = None) -> list[torch.Tensor]:
     with audio.Recording(path, end_s=end_s) as recording:
         return list(recording.blocks(block_s))
-
-
-def pitch_hz(samples: torch.Tensor) -> float:
-    spectrum = torch.fft.rfft(samples).abs()
-    return float(spectrum.argmax()) * 16_000 / samples.shape[0]
 
 
 @pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 22_050, 44_100, 48_000, 96_000, 44_101])
@@ -87,8 +67,8 @@ def test_libsndfile_formats(tmp_path: Path, name: str) -> None:
     ],
 )
 def test_formats_of_ffmpeg(tmp_path: Path, name: str, codec: str, rate: int) -> None:
-    options = {"bit_rate": 128_000} if codec == "wmav2" else {}
-    loaded = audio.load(encode(tmp_path / name, codec, rate, **options))
+    bit_rate = 128_000 if codec == "wmav2" else 0
+    loaded = audio.load(encode(tmp_path / name, codec, rate, bit_rate=bit_rate))
     assert abs(loaded.shape[0] - 32_000) <= 3_200
     assert pitch_hz(loaded) == pytest.approx(440, abs=2)
     probe = audio.probe(tmp_path / name)

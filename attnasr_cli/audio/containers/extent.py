@@ -43,4 +43,5 @@ def _part(view: View, start: int) -> Part:
     first = mpeg.first_frame(view, start)
     if first is not None:
         return mpeg.walk(view, start, first)
-    return Part("", start, view.size)
+    # libsndfile would take what only begins like MPEG for MP3, and complain to stderr by itself.
+    return Part("mpeg" if mpeg.begins_like(view, start) else "", start, view.size)

@@ -90,6 +90,12 @@ def after_tags(view: View, start: int) -> int:
         start = end + len(padding) - len(padding.lstrip(b"\0"))
 
 
+def begins_like(view: View, start: int) -> bool:
+    """Whether the first bytes could be those of a tag or a frame."""
+    head = view.at(start, 3)
+    return head == b"ID3" or (head[:1] == b"\xff" and sum(head[1:2]) >= 0xE0)
+
+
 def first_frame(view: View, start: int) -> int | None:
     """Where the first of several frames in a row begins, behind tags or the rest of a frame that a
     capture began in; None where there are none."""

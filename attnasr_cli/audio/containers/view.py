@@ -60,6 +60,8 @@ class View:
     def at(self, offset: int, count: int) -> bytes:
         """Up to ``count`` bytes, fewer at the end of the file."""
         count = min(count, max(self.size - offset, 0))
+        if not count:
+            return b""
         if count > CACHE_BYTES:
             return os.pread(self._file, count, offset)
         skipped = offset - self._cached_at

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
-from attnasr_cli.audio.load import Recording
 from attnasr_cli.errors import AttnasrError, UsageError
 from attnasr_cli.families.base import SegmentDecoder
 from attnasr_cli.families.whisper.decode.batched import WindowDecoder
@@ -47,9 +46,7 @@ def _transcribe(result: Result, decoder: WindowDecoder, meter: Meter) -> None:
     if job.before is not None:
         job.before()
     recorder = MelRecorder(decoder.net.config.mels)
-    with Recording(
-        job.path, job.start_s, job.end_s, job.channel, job.salvage, job.shown
-    ) as recording:
+    with job.opened() as recording:
         for block in recording.blocks(BLOCK_S):
             recorder.push(block)
             seconds = block.shape[0] / SAMPLE_RATE_HZ
