@@ -20,10 +20,11 @@ import torch
 from torch import Tensor
 
 from attnasr_cli import console
-from attnasr_cli.audio.features import FeatureConfig, features_of
+from attnasr_cli.audio.features import FeatureConfig
 from attnasr_cli.audio.frames import FRAMES_PER_S, SAMPLE_RATE_HZ
 from attnasr_cli.checkpoint.tables import to_table
 from attnasr_cli.errors import AttnasrError, DataError
+from attnasr_cli.families.registry import family_of_style
 from attnasr_cli.files import write_text
 from attnasr_cli.training.manifest import Utterance, read_data
 
@@ -167,6 +168,8 @@ def _make(
     progress: Callable[[int, int], None],
     on_bad: Callable[[Utterance, AttnasrError], None],
 ) -> None:
+    extractor = family_of_style(features.style).features(features)
+
     def compute(utterance: Utterance) -> np.ndarray | AttnasrError:
         try:
             samples = loader(utterance.path)
@@ -174,7 +177,7 @@ def _make(
             return problem
         if speed != 1.0:
             samples = change_speed(samples, speed)
-        return features_of(samples, features).half().numpy()
+        return extractor.extract(samples).half().numpy()
 
     starts = [0]
     part = data.with_suffix(".part")

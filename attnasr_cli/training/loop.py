@@ -18,6 +18,7 @@ from torch import Tensor
 from attnasr_cli import __version__, console
 from attnasr_cli.audio.frames import FRAMES_PER_S, pad
 from attnasr_cli.checkpoint.folder import find_lm, save_model
+from attnasr_cli.families.targets import Targets
 from attnasr_cli.nets.protocol import Net
 from attnasr_cli.scoring.wer import Score, score_pairs
 from attnasr_cli.text.tokenizer import Tokenizer
@@ -30,7 +31,6 @@ from attnasr_cli.training.optim import WeightAverage, rate_at, swapped
 from attnasr_cli.training.recipe import Recipe
 from attnasr_cli.training.resume import TrainState, load_state, save_state
 from attnasr_cli.training.sampler import Batch, padded_length, stream, usable
-from attnasr_cli.training.targets import Targets
 
 NOTE_EVERY_S = 15.0
 
