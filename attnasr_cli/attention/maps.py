@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families.attend import all_heads
 from attnasr_cli.families.base import (
@@ -29,7 +31,11 @@ class Attending:
     def __init__(
         self, decoder: SegmentDecoder, layer: int | None = None, head: int | None = None
     ) -> None:
-        """layer, head: what to keep, from 1; all by default."""
+        """layer, head: what to keep, from 1; all by default. Raises UsageError for a layer or head
+        that the net does not have."""
+        if layer is not None or head is not None:  # a second of silence tells what there is
+            silence = torch.zeros(SAMPLE_RATE_HZ)
+            chosen(decoder.attention(silence, Decoded([], 0.0)), layer, head)
         self.decoder, self.layer, self.head = decoder, layer, head
         self.kept = 0
         self.max_segment_s, self.placement = decoder.max_segment_s, decoder.placement

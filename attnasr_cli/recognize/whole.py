@@ -43,7 +43,9 @@ def _transcribe(result: Result, decoder: SegmentDecoder, meter: Meter) -> None:
     if job.before is not None:
         job.before()
     whole = decoder.recording()
-    with Recording(job.path, job.start_s, job.end_s, job.channel, job.salvage) as recording:
+    with Recording(
+        job.path, job.start_s, job.end_s, job.channel, job.salvage, job.shown
+    ) as recording:
         for block in recording.blocks(BLOCK_S):
             whole.push(block)
             seconds = block.shape[0] / SAMPLE_RATE_HZ
@@ -51,6 +53,8 @@ def _transcribe(result: Result, decoder: SegmentDecoder, meter: Meter) -> None:
             meter.read(seconds)
             meter.found(seconds)
         result.warnings = list(recording.probe.warnings)
+    if job.after is not None:
+        job.after()
     done_s = 0.0
     for start_s, decoded in whole.segments():
         result.parts.append((start_s, decoded))

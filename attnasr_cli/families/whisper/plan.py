@@ -27,6 +27,8 @@ class Plan:
     sequential: bool
     condition: bool
     words: bool
+    prompt_text: str = ""
+    hotwords_text: str = ""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -38,6 +40,8 @@ class Plan:
             "temperature": list(self.guards.temperatures),
             "beam": self.task.beams,
             "best_of": self.task.best_of,
+            "prompt": self.prompt_text,
+            "hotwords": self.hotwords_text,
             "patience": self.task.patience,
             "length_penalty": self.task.length_penalty,
             "timestamps": self.task.timestamps,
@@ -93,14 +97,17 @@ def plan(options: WhisperOptions, tokenizer: WhisperTokenizer, name: str) -> Pla
         patience=_or(options.patience, 1.0),
         length_penalty=options.length_penalty,
     )
+    prompt, hotwords = (options.prompt or "").strip(), (options.hotwords or "").strip()
     return Plan(
         task,
         guards,
-        tokenizer.encode(" " + options.prompt.strip()) if options.prompt else [],
-        tokenizer.encode(" " + options.hotwords.strip()) if options.hotwords else [],
+        tokenizer.encode(" " + prompt) if prompt else [],
+        tokenizer.encode(" " + hotwords) if hotwords else [],
         sequential,
         not options.no_condition_on_previous_text,
         options.word_timestamps,
+        prompt,
+        hotwords,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pytest
 
 from attnasr_cli.errors import UsageError
@@ -60,7 +62,13 @@ CHANGES = [
 def test_each_option_changes_the_plan(vocabulary, options):
     before = {k: v for k, v in options.items() if k == "mode" and len(options) > 1}
     plain = plan(WhisperOptions(**before), vocabulary[51865], "some")
-    assert plan(WhisperOptions(**options), vocabulary[51865], "some") != plain
+    changed = plan(WhisperOptions(**options), vocabulary[51865], "some")
+    assert changed != plain
+    assert changed.settings != plain.settings  # they decide whether an output is done
+
+
+def test_no_option_was_forgotten_above():
+    assert {f.name for f in fields(WhisperOptions)} == {name for o in CHANGES for name in o}
 
 
 def test_defaults_are_the_reference_command_lines(vocabulary):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 def attention(decoder: WindowDecoder, samples: Tensor, decoded: Decoded) -> SegmentAttention:
     """Teacher-force the tokens of a window (N,) again, behind the prompt that it had."""
+    language = decoded.language or ("en" if decoder.tokenizer.multilingual else None)
     tokens = [token for piece in decoded.pieces for token in piece.tokens]
     previous = [*decoder.plan.hotwords, *decoder.plan.prompt]
     features, lengths = decoder.features([samples])  # (1, T, F), (1,)
@@ -26,10 +27,10 @@ def attention(decoder: WindowDecoder, samples: Tensor, decoded: Decoded) -> Segm
         features.to(decoder.placement.device),
         int(lengths[0]),
         samples,
-        decoder.task.prompt(decoded.language, previous),
+        decoder.task.prompt(language, previous),
         tokens,
         [decoder.tokenizer.decode_with_timestamps([token]) for token in tokens],
-        _words(decoder, tokens, decoded.language),
+        _words(decoder, tokens, language),
         decoder.net.alignment_heads,
     )
 
