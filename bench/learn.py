@@ -19,7 +19,7 @@ from attnasr_cli.audio.frames import pad
 from attnasr_cli.audio.load import load
 from attnasr_cli.nets import find_net
 from attnasr_cli.scoring.api import score
-from attnasr_cli.text.tokenizer import CharTokenizer
+from attnasr_cli.text.chars import CharTokenizer
 from attnasr_cli.training.evaluate import texts_of
 from attnasr_cli.training.loss import losses
 from attnasr_cli.training.manifest import read_data

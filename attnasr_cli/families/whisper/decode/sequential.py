@@ -26,6 +26,20 @@ TRUSTED_TEMPERATURE = 0.5
 """text drawn above it is no prompt for what follows"""
 
 
+class WhisperRecording:
+    """A ``families.base.RecordingDecoder``: features block by block, then window by window."""
+
+    def __init__(self, decoder: WindowDecoder) -> None:
+        self.decoder, self.recorder = decoder, MelRecorder(decoder.net.config.mels)
+
+    def push(self, samples: torch.Tensor) -> None:
+        self.recorder.push(samples)
+
+    def segments(self) -> Iterator[tuple[float, Decoded]]:
+        self.recorder.finish()
+        yield from transcribe(self.decoder, self.recorder)
+
+
 def transcribe(
     decoder: WindowDecoder, recorder: MelRecorder, generator: torch.Generator | None = None
 ) -> Iterator[tuple[float, Decoded]]:
