@@ -222,7 +222,7 @@ def _check(
             "HYP is missing"
             if hyp is None
             else "--model makes the hypotheses; HYP is one too many",
-            "attnasr score REF HYP, or attnasr score REF --model NAME",
+            "attnasr score REF HYP (a table with both columns: twice), or score REF --model NAME",
         )
     if against_column is not None and against is None:
         _refuse("--against-column needs --against", "name the second system's file")
