@@ -128,7 +128,7 @@ class Recognizer:
     def run(self, jobs: Iterable[Job | None], meter: Meter | None = None) -> Iterator[Result]:
         """What ``transcribe`` stands on: results with errors and figures, in order of the jobs."""
         if self.sequential:
-            from attnasr_cli.families.whisper.decode import whole
+            from attnasr_cli.recognize import whole
 
             return whole.run(jobs, self.decoders, meter)
         threads = self.reading.jobs or device.cores()
