@@ -15,17 +15,9 @@ MOST_FILES = 17  # of one folder, __init__ aside
 
 def test_imports_go_down_only_and_never_in_a_circle() -> None:
     pytest.importorskip("importlinter", reason="needs import-linter: the extra `dev`")
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "from importlinter.cli import lint_imports_command as m; m()",
-            "--no-cache",
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
+    program = "from importlinter.cli import lint_imports_command as main; main()"
+    command = [sys.executable, "-c", program, "--no-cache"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
