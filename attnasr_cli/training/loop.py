@@ -12,14 +12,17 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from attnasr_cli import __version__, console
 from attnasr_cli.audio.frames import FRAMES_PER_S, pad
 from attnasr_cli.checkpoint.folder import find_lm, save_model
+from attnasr_cli.families.targets import Targets
 from attnasr_cli.nets.protocol import Net
-from attnasr_cli.scoring.wer import Score, score_pairs
+from attnasr_cli.scoring.api import score
+from attnasr_cli.scoring.wer import Score
 from attnasr_cli.text.tokenizer import Tokenizer
 from attnasr_cli.training.augment import spec_augment
 from attnasr_cli.training.corpus import Corpus
@@ -30,7 +33,6 @@ from attnasr_cli.training.optim import WeightAverage, rate_at, swapped
 from attnasr_cli.training.recipe import Recipe
 from attnasr_cli.training.resume import TrainState, load_state, save_state
 from attnasr_cli.training.sampler import Batch, padded_length, stream, usable
-from attnasr_cli.training.targets import Targets
 
 NOTE_EVERY_S = 15.0
 
@@ -110,7 +112,8 @@ class Loop:
 
     def _step(self, batch: Batch) -> tuple[Losses, float]:
         """One update; returns the losses and the seconds of audio."""
-        rows = [self.train.caches[speed].get(i) for i, speed in batch]
+        draw = np.random.default_rng([self.recipe.run.seed, self.progress.update, self.world.rank])
+        rows = [self.train.features[speed].get(i, draw) for i, speed in batch]
         frames = self.targets.window or padded_length(max(r.shape[0] for r in rows))
         features, lengths = pad(rows, frames)
         # One seed for each update: a run that is continued draws what an unbroken one would.
@@ -184,7 +187,8 @@ class Loop:
         count = len(self.dev.utterances)
         picked = range(0, count, max(count // limit, 1))[:limit] if limit else range(count)
         used = [i for i in picked if self.usable_dev[i]]
-        features: list[Tensor] = [self.dev.caches[0].get(i) for i in used]
+        draw = np.random.default_rng(0)
+        features: list[Tensor] = [self.dev.features[0].get(i, draw) for i in used]
         mine = range(self.world.rank, len(used), self.world.size)
         own = read_all(
             self.net,
@@ -198,7 +202,7 @@ class Loop:
         texts = [shares[i % self.world.size][i // self.world.size] for i in range(len(used))]
         references = {self.dev.utterances[i].id: self.dev.utterances[i].text for i in used}
         hypotheses = {self.dev.utterances[i].id: t for i, t in zip(used, texts, strict=True)}
-        return score_pairs(references, hypotheses, "lower")
+        return score(references, hypotheses, "lower")
 
     def _save_model(self, score: Score) -> None:
         if not self.world.is_main:

@@ -12,6 +12,7 @@ from attnasr_cli.audio.features import FeatureConfig
 from attnasr_cli.checkpoint.folder import DecodingConfig
 from attnasr_cli.checkpoint.tables import from_table
 from attnasr_cli.errors import UsageError
+from attnasr_cli.families.registry import family_of_net
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,47 @@ class AugmentConfig:
 
 
 @dataclass(frozen=True)
+class DistortConfig:
+    """``[distort]``: what is done to the audio of each training utterance, and how probably."""
+
+    noise: float = 0.0
+    noise_folder: str = ""
+    """recordings, relative to the recipe, for half of the noise; the rest is white to brown"""
+    snr_db: tuple[float, float] = (0.0, 25.0)
+    """power of the speech over that of the noise: the least and the most"""
+    rooms: float = 0.0
+    """reverberation: diffuse, or between the walls of a shoebox"""
+    bands: float = 0.0
+    """a high-pass of 30 to 350 Hz and a low-pass of 3 to 7.5 kHz"""
+    levels: float = 0.0
+    """root mean square of -40 to 3 dB against full scale, which cuts off the peaks"""
+    telephone: float = 0.0
+    """8 kHz, 8-bit µ-law"""
+    codecs: float = 0.0
+    """MP3 or Opus at 8 to 32 kbit/s"""
+
+    def __post_init__(self) -> None:
+        for name, value in self._probabilities().items():
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} is {value:g}; it is a probability, 0 to 1")
+        if self.snr_db[0] > self.snr_db[1]:
+            raise ValueError("snr_db: the least comes first")
+        if self.noise_folder and not self.noise:
+            raise ValueError("noise_folder is set, and noise, its probability, is 0")
+
+    def _probabilities(self) -> dict[str, float]:
+        return {
+            name: getattr(self, name)
+            for name in ("noise", "rooms", "bands", "levels", "telephone", "codecs")
+        }
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is done at all."""
+        return max(self._probabilities().values()) > 0
+
+
+@dataclass(frozen=True)
 class LossConfig:
     """``[loss]``"""
 
@@ -107,7 +149,7 @@ class BatchConfig:
     """``[batch]``"""
 
     seconds: float = 120.0
-    """audio in a batch, padding included; for Whisper every utterance counts as 30 s"""
+    """audio in a batch, padding included; an utterance fills the window of a net that has one"""
     short_first: int = 500
     """updates during which only utterances under short_s are drawn: alignments are learnt first"""
     short_s: float = 6.0
@@ -137,7 +179,7 @@ class InitConfig:
     keep_tokenizer: bool = True
     """false: the tokenizer is made anew by [text], and what depends on it starts from nothing"""
     tokenizer: str = ""
-    """vocabulary file for a Whisper .pt, which has none, relative to the recipe"""
+    """vocabulary file for a checkpoint that has none, relative to the recipe"""
 
 
 @dataclass(frozen=True)
@@ -147,16 +189,17 @@ class Recipe:
     name: str
     """of the model"""
     net: str
-    """las, transformer, conformer, or one that a package registers; whisper, with [init]"""
+    """las, transformer, conformer, or one that a family or a package registers"""
     config: dict[str, Any] = field(default_factory=dict)
     """sizes of the net, except vocab and bins, which follow from [text] and [features]"""
     languages: tuple[str, ...] = ()
-    """codes of what the model writes; Whisper's weights learn all texts as the first of them"""
+    """codes of what the model writes; a multilingual model learns all texts as the first of them"""
     init: InitConfig | None = None
     text: TextConfig = field(default_factory=TextConfig)
     features: FeatureConfig = field(default_factory=FeatureConfig)
     data: DataConfig = field(default_factory=DataConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+    distort: DistortConfig = field(default_factory=DistortConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     batch: BatchConfig = field(default_factory=BatchConfig)
@@ -164,18 +207,6 @@ class Recipe:
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
     origin: dict[str, Any] = field(default_factory=dict)
     """copied into model.toml: data, licence"""
-
-
-DEFAULTS: dict[str, dict[str, dict[str, Any]]] = {
-    "whisper": {  # known already: how speech sounds, and how text is written with case and commas
-        "text": {"normalizer": "none"},
-        "data": {"max_s": 30.0, "speeds": [1.0, 0.9, 1.1]},
-        "loss": {"ctc": 0.0, "smoothing": 0.0},
-        "optim": {"rate": 1.0e-5, "warmup": 50, "clip": 1.0},
-        "batch": {"short_first": 0},
-    }
-}
-"""net → table → key → the default of a recipe for it, where it is another one than above"""
 
 
 def read_table(path: Path, changes: Sequence[str] = ()) -> dict[str, Any]:
@@ -211,6 +242,9 @@ def as_recipe(table: dict[str, Any], path: Path) -> Recipe:
     if recipe.text.lexicon:
         there = replace(recipe.text, lexicon=str(path.parent / recipe.text.lexicon))
         recipe = replace(recipe, text=there)
+    if recipe.distort.noise_folder:
+        folder = str(path.parent / recipe.distort.noise_folder)
+        recipe = replace(recipe, distort=replace(recipe.distort, noise_folder=folder))
     if recipe.init and recipe.init.tokenizer:
         beside = replace(recipe.init, tokenizer=str(path.parent / recipe.init.tokenizer))
         recipe = replace(recipe, init=beside)
@@ -218,8 +252,8 @@ def as_recipe(table: dict[str, Any], path: Path) -> Recipe:
 
 
 def _fill(table: dict[str, Any]) -> None:
-    """Put in the defaults of a net that has others, where the recipe says nothing."""
-    for name, values in DEFAULTS.get(str(table.get("net")), {}).items():
+    """Put in the defaults of a family that has others, where the recipe says nothing."""
+    for name, values in family_of_net(str(table.get("net"))).recipe_defaults.items():
         inner = table.setdefault(name, {})
         if isinstance(inner, dict):  # what is not is refused with its name right after
             table[name] = {**values, **inner}
