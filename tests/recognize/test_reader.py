@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from attnasr_cli.audio.segment import SegmentConfig
-from attnasr_cli.recognize.pipeline import Result
-from attnasr_cli.recognize.reader import End, Job, Reader
+from attnasr_cli.recognize.jobs import Job, Result
+from attnasr_cli.recognize.reader import End, Reader
 
 PATIENCE_S = 100.0
 
