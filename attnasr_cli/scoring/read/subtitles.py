@@ -106,10 +106,14 @@ def _raw(name: str, text: str, vtt: bool) -> list[_Raw]:
             )
         else:
             lines.append(line)
+    if found:
+        _drop_label(lines, False, last, vtt, at_end=True)  # of a cue that was cut off
     return found
 
 
-def _drop_label(lines: list[str], first: bool, last: int | None, vtt: bool) -> int | None:
+def _drop_label(
+    lines: list[str], first: bool, last: int | None, vtt: bool, at_end: bool = False
+) -> int | None:
     """Take the number (in vtt: the name) of a cue from the end of the lines before its times.
 
     Returns the number, or the last one. A number is one behind an empty line, or right before the
@@ -120,7 +124,7 @@ def _drop_label(lines: list[str], first: bool, last: int | None, vtt: bool) -> i
         filled -= 1
     if not filled:
         return last
-    label, close = lines[filled - 1], filled == len(lines)
+    label, close = lines[filled - 1], filled == len(lines) and not at_end
     apart = first or (filled > 1 and not lines[filled - 2].strip())
     if _NUMBER.match(label):
         value = int(label)

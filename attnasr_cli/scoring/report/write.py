@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def write(evaluation: Evaluation, form: str, output: Path | None) -> None:
 
     A pipe or device that is named as the file stays what it is. Raises OutputError.
     """
-    if form == "table" and output is None:
+    if form == "table" and output is None and sys.stdout is not None:
         from attnasr_cli.scoring.report import table
 
         table.show(evaluation, console.out_console())
