@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 FORMATS = ("table", "json", "csv", "html", "pra", "sgml")  # as report.write has them
-# what a form has no place for, so that no option is taken and ignored
+# options that a format cannot show: they are refused, never ignored
 UNUSED = {
     "table": (),
     "json": ("--worst",),

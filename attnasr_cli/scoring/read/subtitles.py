@@ -20,9 +20,11 @@ from attnasr_cli.scoring.types import Texts, Utterance
 # [hours:]minutes:seconds[,.]thousandths, spaces and a missing fraction forgiven
 _CLOCK = r"-?(?:(\d+)\s?:\s?)?(\d{1,2})\s?:\s?(\d{1,2})(?:\s?[,.:]\s?(\d{1,9}))?"
 _TIMES = re.compile(rf"\s*(?:\d+\s+)?{_CLOCK}\s*-{{1,2}}>\s*{_CLOCK}(?=\s|$)")
-_MEANT = re.compile(r"\s*\d+\s*:[\d\s:,.]*-{1,2}>|\s*\d[\d\s:,.]*-->\s*\d")  # times, if wrong ones
+_MEANT = re.compile(
+    r"\s*\d+\s*:[\d\s:,.]*-{1,2}>|\s*\d[\d\s:,.]*-->\s*\d"
+)  # meant as times, but wrong
 _NUMBER = re.compile(r"\s*\d+\s*$")
-_INLINE = re.compile(r"<\d[\d:.]*>")  # a time inside a cue: what stands behind it comes then
+_INLINE = re.compile(r"<\d[\d:.]*>")  # the time at which the words after it appear
 _TAG = re.compile(r"</?[a-zA-Z/][^>\n]*>|</>|<\d[\d:.]*>|\{\\[^}\n]*\}|\{[a-zA-Z]:[^}\n]*\}")
 _ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|\w+);")
 _BLOCK = re.compile(r"(?:NOTE|STYLE|REGION)(?:\s|$)")

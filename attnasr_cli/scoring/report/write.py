@@ -1,4 +1,4 @@
-"""The forms of a report: which there are, and one written to stdout or a file."""
+"""The formats of a report, and how one is written to stdout or a file."""
 
 from __future__ import annotations
 
