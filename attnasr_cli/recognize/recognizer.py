@@ -14,6 +14,7 @@ from attnasr_cli import __version__, device
 from attnasr_cli.audio.segment import SegmentConfig
 from attnasr_cli.checkpoint.folder import Model
 from attnasr_cli.checkpoint.registry import DEFAULT
+from attnasr_cli.device import free_memory
 from attnasr_cli.errors import AttnasrError, UsageError
 from attnasr_cli.families import models
 from attnasr_cli.families.base import SegmentDecoder
@@ -254,15 +255,3 @@ def _batch_s(placements: Sequence[device.Placement], cpu_s: float) -> float:
     else:
         free, longest = free_memory(), cpu_s
     return float(min(max(round(free / 3 / 1e6 / MEGABYTES_PER_S, -1), 30.0), longest))
-
-
-def free_memory() -> int:
-    """Bytes of main memory that are free, as Linux says; 2 GB where it does not."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            for line in file:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return 2_000_000_000
