@@ -1,8 +1,9 @@
 """Many recordings through one or several nets: read ahead, pack across files, give back in order.
 
 Segments are taken in the order of the files until a pool is full; the pool is sorted by length,
-packed into batches and decoded, by several devices where there are. The same files always make the
-same batches, whatever the threads do.
+packed into batches and decoded, by several devices where there are. Speech of which no text came is
+decoded again by itself (``coverage``). The same files always make the same batches, whatever the
+threads do.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from attnasr_cli.audio.segment import SegmentConfig, Speech
+from attnasr_cli.decode.coverage import ROUNDS, Span, in_order, rests, said, uncovered
 from attnasr_cli.decode.decoded import Decoded, SegmentDecoder
 from attnasr_cli.decode.meter import Meter
 from attnasr_cli.decode.packing import pack
@@ -34,7 +36,9 @@ class Result:
     job: Job
     number: int
     parts: list[tuple[float, Decoded]] = field(default_factory=list)
-    """(start of the segment in seconds, what was heard)"""
+    """(start of the segment in seconds, what was heard), in the order of time"""
+    uncovered: list[Span] = field(default_factory=list)
+    """where speech was detected and no text came of it, also not when it was decoded again"""
     duration_s: float = 0.0
     speech_s: float = 0.0
     warnings: list[str] = field(default_factory=list)
@@ -46,9 +50,31 @@ class Result:
 
 @dataclass
 class _Piece:
+    """A segment that waits to be decoded, or a part of one that is decoded again."""
+
     result: Result
-    place: int
     speech: Speech
+    parts: list[tuple[float, Decoded]] = field(default_factory=list)
+    """what was heard in the segment so far, and in its parts"""
+    decoded: Decoded | None = None
+
+    def take(self, decoded: Decoded) -> None:
+        self.decoded = decoded
+        self.parts.append((self.speech.start_s, decoded))
+
+    def rests(self, pad_s: float) -> list[_Piece]:
+        """What is to be decoded again of what was just decoded."""
+        if self.decoded is None:
+            return []
+        found = rests(self.speech, self.decoded, pad_s)
+        return [_Piece(self.result, rest, self.parts) for rest in found]
+
+    def settle(self) -> None:
+        """The segment and all of its parts are decoded: hand them to the result."""
+        if self.speech.spoken:
+            text = [span for start_s, decoded in self.parts for span in said(start_s, decoded)]
+            self.result.uncovered += uncovered(self.speech.spoken, text)
+        self.result.parts += in_order(self.parts)
 
 
 def run(
@@ -67,7 +93,7 @@ def run(
     pool_s = batch_s * BATCHES_IN_A_POOL * len(decoders)
     reader = Reader(cut, threads, pool_s * BUDGET_POOLS, meter)
     try:
-        yield from _Run(reader, decoders, batch_s, pool_s).results(iter(jobs))
+        yield from _Run(reader, decoders, batch_s, pool_s, cut.pad_s).results(iter(jobs))
     finally:
         reader.close()
 
@@ -79,8 +105,9 @@ class _Run:
         decoders: Sequence[SegmentDecoder],
         batch_s: float,
         pool_s: float,
+        pad_s: float,
     ) -> None:
-        self.reader, self.decoders = reader, decoders
+        self.reader, self.decoders, self.pad_s = reader, decoders, pad_s
         self.batch_s, self.pool_s = batch_s, pool_s
         self.pool: list[_Piece] = []
         self.pooled_s = 0.0
@@ -113,7 +140,6 @@ class _Run:
 
     def _take(self, result: Result) -> Iterator[Result]:
         """Move a recording's segments into the pool; decode the pool whenever it is full."""
-        place = 0
         for item in self.reader.segments(result.number):
             if isinstance(item, End):
                 result.duration_s, result.warnings = item.duration_s, item.warnings
@@ -123,10 +149,8 @@ class _Run:
             if result.error is not None:
                 continue
             result.speech_s += item.duration_s
-            result.parts.append((item.start_s, Decoded([], 0.0)))
-            self.pool.append(_Piece(result, place, item))
+            self.pool.append(_Piece(result, item))
             self.pooled_s += item.duration_s
-            place += 1
             if self.pooled_s >= self.pool_s:
                 self._decode_pool()
                 yield from self._ready()
@@ -138,8 +162,19 @@ class _Run:
             yield self.open.popleft()
 
     def _decode_pool(self) -> None:
-        pieces = [p for p in self.pool if p.result.error is None]
+        """Decode all segments that wait, and again what of them has no text."""
+        pool = [p for p in self.pool if p.result.error is None]
         self.pool, self.pooled_s = [], 0.0
+        pieces = pool
+        for _ in range(1 + ROUNDS):
+            self._decode_all(pieces)
+            pieces = [rest for piece in pieces for rest in piece.rests(self.pad_s)]
+            if not pieces:
+                break
+        for piece in pool:
+            piece.settle()
+
+    def _decode_all(self, pieces: list[_Piece]) -> None:
         batches = pack([p.speech.duration_s for p in pieces], self.batch_s)
         waiting: queue.SimpleQueue[list[int]] = queue.SimpleQueue()
         for batch in batches:
@@ -187,7 +222,7 @@ class _Run:
             pieces[0].result.error = _as_error(problem, pieces[0])
             return
         for piece, what in zip(pieces, decoded, strict=True):
-            piece.result.parts[piece.place] = (piece.speech.start_s, what)
+            piece.take(what)
         self.reader.meter.decoded(sum(p.speech.duration_s for p in pieces))
 
 

@@ -19,7 +19,7 @@ from attnasr_cli.decode.decoded import SegmentDecoder
 from attnasr_cli.decode.meter import Meter
 from attnasr_cli.decode.pipeline import Result
 from attnasr_cli.decode.reading import Job
-from attnasr_cli.decode.stitch import language_of, stitch
+from attnasr_cli.decode.stitch import language_of, mark, stitch
 from attnasr_cli.decode.transcript import Transcript
 from attnasr_cli.errors import AttnasrError, UsageError
 
@@ -133,10 +133,12 @@ class Recognizer:
         """The transcript of a result without an error."""
         languages = self.model.header.languages
         only = languages[0] if len(languages) == 1 else None
+        offset_s = result.job.start_s or 0.0
+        uncovered = [(start + offset_s, end + offset_s) for start, end in result.uncovered]
         return Transcript(
             file=result.job.shown,
             duration=result.duration_s,
-            segments=stitch(result.parts, result.job.start_s or 0.0),
+            segments=mark(stitch(result.parts, offset_s), uncovered),
             language=language_of(result.parts) or only,
             model=self.model.header.name,
             device=",".join(str(p.device) for p in self.placements),
@@ -145,6 +147,7 @@ class Recognizer:
             version=__version__,
             channel=result.job.channel,
             warnings=result.warnings,
+            uncovered=uncovered,
         )
 
     @property

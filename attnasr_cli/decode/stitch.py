@@ -47,6 +47,22 @@ def stitch(parts: Sequence[tuple[float, Decoded]], offset_s: float = 0.0) -> lis
     return segments
 
 
+def mark(segments: Sequence[Segment], uncovered: Sequence[tuple[float, float]]) -> list[Segment]:
+    """The segments with a word about speech without text on the one before it, or, at the start
+    of a recording, on the one after it."""
+    marked = list(segments)
+    for start, end in uncovered:
+        if not marked:
+            break
+        before = [i for i, segment in enumerate(marked) if segment.start <= start]
+        i = before[-1] if before else 0
+        where = "after" if before else "before"
+        reason = f"no text for the speech {where} it, {start:.1f} to {end:.1f} s"
+        known = marked[i].suspect
+        marked[i] = replace(marked[i], suspect=f"{known}; {reason}" if known else reason)
+    return marked
+
+
 def language_of(parts: Sequence[tuple[float, Decoded]]) -> str | None:
     """The language of most segments; the first of equals."""
     counts = Counter(d.language for _, d in parts if d.language)

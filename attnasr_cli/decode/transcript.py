@@ -76,6 +76,8 @@ class Transcript:
     """the channel, from 1, where one was picked"""
     warnings: list[str] = field(default_factory=list)
     """what was wrong with the recording"""
+    uncovered: list[tuple[float, float]] = field(default_factory=list)
+    """(start, end) in seconds of speech that was detected and of which no text came"""
 
     @property
     def text(self) -> str:
@@ -104,6 +106,11 @@ class Transcript:
             table["channel"] = self.channel
         if self.warnings:
             table["warnings"] = self.warnings
+        if self.uncovered:
+            table["uncovered"] = [
+                {"start": round(start, DIGITS), "end": round(end, DIGITS)}
+                for start, end in self.uncovered
+            ]
         return table
 
 
