@@ -10,9 +10,9 @@ from typing import Any
 __version__ = "0.1.0"
 
 _LAZY = {
-    "load": "attnasr_cli.decode.recognizer",
-    "Recognizer": "attnasr_cli.decode.recognizer",
-    "Transcript": "attnasr_cli.decode.transcript",
+    "load": "attnasr_cli.recognize.recognizer",
+    "Recognizer": "attnasr_cli.recognize.recognizer",
+    "Transcript": "attnasr_cli.recognize.transcript",
     "Score": "attnasr_cli.scoring.wer",
 }
 

@@ -10,7 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from attnasr_cli import __version__, device, registry
+from attnasr_cli import __version__, device
+from attnasr_cli.checkpoint import registry
 from attnasr_cli.errors import AttnasrError
 
 PACKAGES: tuple[str, ...] = (
@@ -59,7 +60,7 @@ def _versions() -> Section:
 def _machine() -> Section:
     import torch
 
-    from attnasr_cli.decode.recognizer import free_memory
+    from attnasr_cli.recognize.recognizer import free_memory
 
     flags = [flag for flag in SPEED_FLAGS if flag in device.cpu_flags()]
     return Section(
@@ -172,15 +173,19 @@ def _test(model: str | None) -> Section:
     """Load the model and transcribe five seconds; with its own sample, if it has one."""
     import torch
 
+    from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
+
     section = Section("self-test", {"model": model or registry.DEFAULT})
     try:
-        from attnasr_cli.decode.recognizer import load
+        from attnasr_cli.recognize.recognizer import load
 
         started = time.perf_counter()
         recognizer = load(model or registry.DEFAULT)
         section.facts["loaded in"] = f"{time.perf_counter() - started:.2f} s"
-        noise = 0.05 * torch.randn(int(TEST_S * 16_000), generator=torch.Generator().manual_seed(0))
-        recognizer.texts([noise[:16_000]])  # the first run pays for what later ones do not
+        noise = 0.05 * torch.randn(
+            int(TEST_S * SAMPLE_RATE_HZ), generator=torch.Generator().manual_seed(0)
+        )
+        recognizer.texts([noise[:SAMPLE_RATE_HZ]])  # the first run pays for what later ones do not
         started = time.perf_counter()
         recognizer.texts([noise])
         seconds = time.perf_counter() - started

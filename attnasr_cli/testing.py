@@ -17,8 +17,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from attnasr_cli.decode.search import SearchConfig, search
 from attnasr_cli.nets.protocol import BLANK, Memory, Net, reorder, select
+from attnasr_cli.search.beam import SearchConfig, search
 
 BOS, EOS = 1, 2
 TOLERANCE = 2e-4

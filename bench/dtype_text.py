@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from attnasr_cli.audio.load import load
-from attnasr_cli.decode import recognizer
+from attnasr_cli.recognize import recognizer
 from attnasr_cli.scoring.wer import score_pairs
 from attnasr_cli.training.manifest import read_data
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import torch
 
-from attnasr_cli.audio.features import FeatureConfig, log_mel, pad
+from attnasr_cli.audio.features import FeatureConfig, log_mel
+from attnasr_cli.audio.frames import pad
 from attnasr_cli.audio.load import load
 from attnasr_cli.nets import find_net
 from attnasr_cli.scoring.wer import score_pairs

@@ -79,7 +79,7 @@ def main() -> None:
         scale = len(clips) / len(sample)
         apart = Cost(sum(c.wall for c in each) * scale, sum(c.cpu for c in each) * scale)
 
-        from attnasr_cli.decode.recognizer import load
+        from attnasr_cli.recognize.recognizer import load
 
         started = Cost.now(resource.RUSAGE_SELF)
         recognizer = load(args.model, beam=int(args.beam), dtype=args.dtype)

@@ -98,7 +98,7 @@ def synthesise(
 def main() -> None:
     import soundfile
 
-    from attnasr_cli.decode.recognizer import load
+    from attnasr_cli.recognize.recognizer import load
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-m", "--model", default="english-small")

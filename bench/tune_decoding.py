@@ -14,16 +14,17 @@ from pathlib import Path
 
 import torch
 
-from attnasr_cli.audio.features import SAMPLE_RATE_HZ, LogMel
+from attnasr_cli.audio.features import LogMel
+from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.audio.load import load
 from attnasr_cli.checkpoint.folder import load_model
-from attnasr_cli.decode.packing import pack
-from attnasr_cli.decode.scorers import CtcPrefixScorer, Scorer
-from attnasr_cli.decode.search import SearchConfig, search
-from attnasr_cli.decode.written import written_text
+from attnasr_cli.checkpoint.registry import find
+from attnasr_cli.families.batching import pack
+from attnasr_cli.families.native.detokenize import written_text
 from attnasr_cli.lm.scorer import AHEAD_WORDS, NgramScorer
-from attnasr_cli.registry import find
 from attnasr_cli.scoring.wer import score_pairs
+from attnasr_cli.search.beam import SearchConfig, search
+from attnasr_cli.search.scorers import CtcPrefixScorer, Scorer
 from attnasr_cli.training.manifest import read_data
 
 

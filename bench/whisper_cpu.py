@@ -27,13 +27,13 @@ import numpy as np
 import torch
 from whisper_weights import vocabulary, write
 
-from attnasr_cli.decode.rules import Suppress
-from attnasr_cli.decode.search import SearchConfig, search
-from attnasr_cli.decode.whisper_task import step_bytes
-from attnasr_cli.decode.workers import few_threads, spread
 from attnasr_cli.device import choose, cpu_has_bfloat16
-from attnasr_cli.nets.whisper import Whisper
-from attnasr_cli.nets.whisper_fast import accelerate
+from attnasr_cli.families.threads import few_threads, spread
+from attnasr_cli.families.whisper.decode.decoding import step_bytes
+from attnasr_cli.families.whisper.net.fast import accelerate
+from attnasr_cli.families.whisper.net.model import Whisper
+from attnasr_cli.search.beam import SearchConfig, search
+from attnasr_cli.search.rules import Suppress
 
 DTYPES = ("auto", "bfloat16", "int8", "float32")
 PEER = "faster-whisper int8"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 
-from attnasr_cli.checkpoint.whisper import save_hf
-from attnasr_cli.nets.whisper import Whisper, WhisperConfig
-from attnasr_cli.text.whisper_tokenizer import WhisperTokenizer
-from attnasr_cli.text.whisper_vocabulary import find_ranks, read_vocabulary
+from attnasr_cli.families.whisper.checkpoint import save_hf
+from attnasr_cli.families.whisper.net.model import Whisper, WhisperConfig
+from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
+from attnasr_cli.families.whisper.vocabulary import find_ranks, read_vocabulary
 
 SIZES = {
     "tiny": WhisperConfig(),

@@ -111,6 +111,7 @@ def test_imports_run_one_way() -> None:
                     wrong.append(f"{file.name} imports {name}")
                 if home in lower and target in upper:
                     wrong.append(f"{'/'.join(parts)} imports {name}")
-                if home == "nets" and target not in ("nets", "errors"):
+                clock = name == "attnasr_cli.audio.frames"  # numbers only
+                if home == "nets" and target not in ("nets", "errors") and not clock:
                     wrong.append(f"{'/'.join(parts)} imports {name}")
     assert not wrong

@@ -13,8 +13,8 @@ import soundfile
 import torch
 
 from attnasr_cli.app import main
-from attnasr_cli.decode.recognizer import load
-from attnasr_cli.registry import DEFAULT, find
+from attnasr_cli.checkpoint.registry import DEFAULT, find
+from attnasr_cli.recognize.recognizer import load
 from attnasr_cli.scoring.wer import score_pairs
 
 ROOT = Path(__file__).parent.parent

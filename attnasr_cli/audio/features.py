@@ -9,13 +9,10 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from attnasr_cli.audio.frames import HOP, SAMPLE_RATE_HZ, WINDOW, pad
 from attnasr_cli.errors import ModelError
 
-SAMPLE_RATE_HZ = 16_000
-HOP = 160  # 10 ms at 16 kHz
-WINDOW = 400  # 25 ms at 16 kHz
 FFT = 512
-FRAMES_PER_S = SAMPLE_RATE_HZ // HOP  # 100
 LOG_FLOOR = 1e-6
 STYLES = ("logmel", "whisper")
 
@@ -72,7 +69,7 @@ def log_mel(samples: Tensor, config: FeatureConfig) -> Tensor:
 def features_of(samples: Tensor, config: FeatureConfig) -> Tensor:
     """samples (N,) at 16 kHz → features (T, F) in the style that the model wants, float32."""
     if config.style == "whisper":
-        from attnasr_cli.audio import whisper_features
+        from attnasr_cli.families.whisper import features as whisper_features
 
         return whisper_features.log_mel(samples, config.bins)
     return log_mel(samples, config)
@@ -93,11 +90,3 @@ class LogMel:
 
     def __call__(self, segments: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         return pad([log_mel(samples, self.config) for samples in segments])
-
-
-def pad(features: Sequence[Tensor], frames: int = 0) -> tuple[Tensor, Tensor]:
-    """list of (T, F) → (B, T, F) padded with zeros, T ≥ ``frames``; lengths (B,)."""
-    lengths = torch.tensor([f.shape[0] for f in features])
-    batch = torch.nn.utils.rnn.pad_sequence(list(features), batch_first=True)
-    more = max(frames - batch.shape[1], 0)
-    return torch.nn.functional.pad(batch, (0, 0, 0, more)), lengths

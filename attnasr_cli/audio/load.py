@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attnasr_cli.audio.resample import SAMPLE_RATE_HZ, StreamResampler, left_context, phase
+from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
+from attnasr_cli.audio.resample import StreamResampler, left_context, phase
 from attnasr_cli.audio.sources import Block, Probe, Source, open_source
 from attnasr_cli.errors import AudioError
 

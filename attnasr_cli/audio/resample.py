@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-SAMPLE_RATE_HZ = 16_000
+from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
+
 LARGEST_RATIO = 2_000
 """numerator and denominator of 16000 / rate; an odd rate such as 44099 Hz is replaced by one that
 differs by less than 0.3 in a million (1 ms in an hour), or its filter bank would take gigabytes"""

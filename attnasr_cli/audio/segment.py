@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from attnasr_cli.audio.resample import SAMPLE_RATE_HZ
-from attnasr_cli.audio.voice import WINDOW, VoiceDetector
+from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
+from attnasr_cli.audio.vad import WINDOW, VoiceDetector
 from attnasr_cli.errors import UsageError
 
 

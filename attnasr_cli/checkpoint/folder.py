@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from attnasr_cli.audio.features import FeatureConfig
-from attnasr_cli.checkpoint.eight_bits import pack, unpack
-from attnasr_cli.checkpoint.toml import dumps, from_table, to_table
+from attnasr_cli.checkpoint.quantize import pack, unpack
+from attnasr_cli.checkpoint.tables import dumps, from_table, to_table
 from attnasr_cli.errors import ModelError
 from attnasr_cli.files import write_bytes, write_text
 from attnasr_cli.nets import find_net

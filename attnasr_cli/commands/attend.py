@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from attnasr_cli import console
+from attnasr_cli.checkpoint.registry import DEFAULT
 from attnasr_cli.errors import AttnasrError, UsageError
-from attnasr_cli.registry import DEFAULT
 
 app = typer.Typer(add_completion=False)
 
@@ -48,12 +48,12 @@ def attend(
         raise UsageError(f"--end {end} is not after the start", "choose a later end")
     if Path(recording).is_dir():
         raise UsageError(f"{recording} is a folder", "name one recording")
+    from attnasr_cli.attention.maps import EXTRA, Attending
+    from attnasr_cli.attention.pages import Shown, suffix_of, write
     from attnasr_cli.audio.load import on_disk
-    from attnasr_cli.decode.attention import EXTRA, Attending
-    from attnasr_cli.decode.reading import Job
-    from attnasr_cli.decode.recognizer import load
     from attnasr_cli.files import write_bytes
-    from attnasr_cli.output.attention import Shown, suffix_of, write
+    from attnasr_cli.recognize.reader import Job
+    from attnasr_cli.recognize.recognizer import load
     from attnasr_cli.transcribe.inputs import STDIN
 
     suffix = suffix_of(output)

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from attnasr_cli import console
+from attnasr_cli.checkpoint.registry import Entry, entries, find, user_folder
 from attnasr_cli.errors import ModelError, UsageError
-from attnasr_cli.registry import Entry, entries, find, user_folder
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="The models at hand.")
 
@@ -47,7 +47,7 @@ def show(
     if format == "json":
         console.result(json.dumps({"path": str(path), **table}, indent=2, ensure_ascii=False))
         return
-    from attnasr_cli.checkpoint.toml import dumps
+    from attnasr_cli.checkpoint.tables import dumps
 
     console.result(f"# {path}")
     console.result(dumps(table).rstrip())
@@ -80,10 +80,10 @@ def export(
     """Write a Whisper model as a Hugging Face folder that transformers loads."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is there already", "name a new folder")
-    from attnasr_cli.checkpoint.whisper import save_hf
-    from attnasr_cli.decode.choose import load_any
-    from attnasr_cli.nets.whisper import Whisper
-    from attnasr_cli.text.whisper_tokenizer import WhisperTokenizer
+    from attnasr_cli.families.registry import load_any
+    from attnasr_cli.families.whisper.checkpoint import save_hf
+    from attnasr_cli.families.whisper.net.model import Whisper
+    from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
 
     extra = {} if tokenizer is None else {"tokenizer": tokenizer}
     model = load_any(find(name), **extra)

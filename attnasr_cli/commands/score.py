@@ -14,9 +14,8 @@ from attnasr_cli import console
 from attnasr_cli.errors import DataError, OutputError, UsageError
 
 if TYPE_CHECKING:
-    from attnasr_cli.scoring.pairing import Pairing
-    from attnasr_cli.scoring.result import Result
-    from attnasr_cli.scoring.texts import Texts
+    from attnasr_cli.scoring.summary import Evaluation
+    from attnasr_cli.scoring.types import Pairing, Texts
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -105,20 +104,20 @@ def score(
         "--against": against,
     }
     _check(form, given, names, fail_above, ref, hyp, model, against)
-    from attnasr_cli.scoring import bootstrap, result, texts, wer
+    from attnasr_cli.scoring import bootstrap, normalizers, summary, wer
     from attnasr_cli.scoring.compare import compare
-    from attnasr_cli.scoring.transcribed import transcribe
-    from attnasr_cli.text import normalize
+    from attnasr_cli.scoring.hypotheses import transcribe
+    from attnasr_cli.scoring.read.load import load
 
-    how = [normalize.get(name) for name in names]
+    how = [normalizers.find(name) for name in names]
     wer.check(alignment, unit)
-    refs = texts.load(ref, ref_format)
-    hyps = texts.load(hyp, hyp_format) if hyp else transcribe(refs, model or "")
+    refs = load(ref, ref_format)
+    hyps = load(hyp, hyp_format) if hyp else transcribe(refs, model or "")
     paired = _paired(refs, hyps, allow_missing)
     scores = [wer.score(paired.pairs, one, alignment=alignment, unit=unit) for one in how]
-    out = result.Result(
-        result.Source(refs.path, refs.kind),
-        result.Source(hyps.path, hyps.kind),
+    out = summary.Evaluation(
+        summary.Origin(refs.path, refs.kind),
+        summary.Origin(hyps.path, hyps.kind),
         paired.how,
         scores,
         by=tuple(by or ()),
@@ -130,16 +129,16 @@ def score(
     )
     _check_columns(out)
     if against is not None:
-        others = texts.load(against, hyp_format)
+        others = load(against, hyp_format)
         other = _paired(refs, others, allow_missing)
-        out.against = result.Source(others.path, others.kind)
+        out.against = summary.Origin(others.path, others.kind)
         for one, first in zip(how, scores, strict=True):
             second = wer.score(other.pairs, one, alignment=alignment, unit=unit)
             out.comparisons.append(compare(first, second, out.samples, out.seed))
     _write(out, form, output)
     rate = scores[0].words.error_rate
     if fail_above is not None and rate > fail_above:
-        console.warn(f"{result.label(scores[0])} {rate:.4f} is above {fail_above}")
+        console.warn(f"{summary.label(scores[0])} {rate:.4f} is above {fail_above}")
         return EXIT_ABOVE
     return 0
 
@@ -211,7 +210,7 @@ def _paired(refs: Texts, hyps: Texts, allow_missing: bool) -> Pairing:
     return paired
 
 
-def _check_columns(out: Result) -> None:
+def _check_columns(out: Evaluation) -> None:
     there = sorted({key for row in out.scores[0].rows for key in row.columns})
     for column in out.by:
         if column not in there:
@@ -221,9 +220,9 @@ def _check_columns(out: Result) -> None:
             )
 
 
-def _write(out: Result, form: str, output: Path | None) -> None:
+def _write(out: Evaluation, form: str, output: Path | None) -> None:
     if form == "table" and output is None:
-        from attnasr_cli.scoring import table
+        from attnasr_cli.scoring.report import table
 
         table.show(out, console.out_console())
         return
@@ -244,9 +243,9 @@ def _write(out: Result, form: str, output: Path | None) -> None:
     console.note(f"written: {output}")
 
 
-def _text(out: Result, form: str, output: Path | None) -> str:
+def _text(out: Evaluation, form: str, output: Path | None) -> str:
     if form == "html":
-        from attnasr_cli.scoring.html_report import to_html
+        from attnasr_cli.scoring.report.html import to_html
 
         return to_html(out, output)
     if form == "table":
@@ -254,17 +253,17 @@ def _text(out: Result, form: str, output: Path | None) -> str:
 
         from rich.console import Console
 
-        from attnasr_cli.scoring import table
+        from attnasr_cli.scoring.report import table
 
         page = io.StringIO()
         table.show(out, Console(file=page, width=120))
         return page.getvalue()
-    from attnasr_cli.scoring import export, nist_report
+    from attnasr_cli.scoring.report import export, nist
 
     makers = {
         "json": export.to_json,
         "csv": export.to_csv,
-        "pra": nist_report.to_pra,
-        "sgml": nist_report.to_sgml,
+        "pra": nist.to_pra,
+        "sgml": nist.to_sgml,
     }
     return makers[form](out)

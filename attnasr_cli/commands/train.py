@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,8 +16,8 @@ from attnasr_cli.errors import UsageError
 if TYPE_CHECKING:
     from attnasr_cli.device import Placement
     from attnasr_cli.scoring.wer import Score
+    from attnasr_cli.training.distributed import World
     from attnasr_cli.training.recipe import Recipe
-    from attnasr_cli.training.team import Team
 
 app = typer.Typer(add_completion=False)
 
@@ -50,19 +50,20 @@ def train(
     The folder OUT is a model that `attnasr transcribe -m OUT` takes from the first evaluation on.
     """
     console.set_quiet(quiet)
-    from attnasr_cli.training.language_model import is_lm_recipe, train_lm
+    from attnasr_cli.training.recipe import as_recipe, read_table
 
-    if is_lm_recipe(recipe):
-        report = train_lm(recipe, out, train or [])
-        held = report.held_out
-        figure = f", perplexity {held.perplexity:.1f}" if held else ""
-        console.result(f"{out}: language model of {report.bytes / 1e6:.1f} MB{figure}")
-        return 0
+    table = read_table(recipe, change or [])
+    if "lm" in table:
+        unused = {
+            "--dev": dev, "--device": device != "auto", "--dtype": dtype != "auto",
+            "--threads": threads, "--workers": workers, "--cache": cache,
+        }  # fmt: skip
+        return _train_lm(
+            table, recipe, out, train or [], [n for n, given in unused.items() if given]
+        )
     # oneDNN keeps the code that it made for so many shapes; 1024 are too few for a run's.
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16384")
-    from attnasr_cli.training.recipe import read_recipe
-
-    plan = read_recipe(recipe, change or [])
+    plan = as_recipe(table, recipe)
     if plan.data.train and not train:
         train = [recipe.parent / p for p in plan.data.train]
     if plan.data.dev and not dev:
@@ -70,8 +71,8 @@ def train(
     import torch
 
     from attnasr_cli.device import choose_all
-    from attnasr_cli.training.run import train as run
-    from attnasr_cli.training.team import run_team
+    from attnasr_cli.training.distributed import launch
+    from attnasr_cli.training.train import train as run
 
     if threads:
         torch.set_num_threads(threads)
@@ -85,8 +86,24 @@ def train(
         raise UsageError(
             f"{size} workers for {len(chosen)} GPUs", "one worker for each device of --device"
         )
-    score = run_team(size, partial(_work, run, plan, train or [], dev or [], out, chosen, cache))
+    score = launch(size, partial(_work, run, plan, train or [], dev or [], out, chosen, cache))
     console.result(f"{out}: dev WER {score.wer:.2%}, CER {score.cer:.2%}")
+    return 0
+
+
+def _train_lm(
+    table: dict[str, Any], recipe: Path, out: Path, texts: list[Path], unused: list[str]
+) -> int:
+    if unused:
+        raise UsageError(
+            f"{recipe} makes a language model, which does not use {unused[0]}", "leave it out"
+        )
+    from attnasr_cli.training.language_model import train_lm
+
+    report = train_lm(table, recipe, out, texts)
+    held = report.held_out
+    figure = f", perplexity {held.perplexity:.1f}" if held else ""
+    console.result(f"{out}: language model of {report.bytes / 1e6:.1f} MB{figure}")
     return 0
 
 
@@ -98,10 +115,10 @@ def _work(
     out: Path,
     chosen: list[Placement],
     cache: Path | None,
-    team: Team,
+    world: World,
 ) -> Score:
-    """What each process of the team does."""
+    """What each process does."""
     import torch
 
-    own = chosen[team.rank % len(chosen)]
-    return run(plan, train, dev, out, own.device, getattr(torch, own.dtype), cache, team)
+    own = chosen[world.rank % len(chosen)]
+    return run(plan, train, dev, out, own.device, getattr(torch, own.dtype), cache, world)

@@ -16,9 +16,9 @@ from attnasr_cli.transcribe.inputs import STDIN, Patterns, find, read_list
 from attnasr_cli.transcribe.options import OPTIONS, Option
 
 if TYPE_CHECKING:
-    from attnasr_cli.decode.recognizer import Recognizer
     from attnasr_cli.output.cues import CueConfig
     from attnasr_cli.output.formats import Format
+    from attnasr_cli.recognize.recognizer import Recognizer
     from attnasr_cli.transcribe.journal import Journal
 
 HELP = (
@@ -64,51 +64,51 @@ def _run(
     stdin: Path | None,
     stack: contextlib.ExitStack,
 ) -> int:
-    from attnasr_cli.transcribe.emit import Emitter, ToFolder, ToStdout
     from attnasr_cli.transcribe.journal import FolderError, Journal
-    from attnasr_cli.transcribe.session import Session, report, summary
+    from attnasr_cli.transcribe.plan import KeyFacts, Planner, model_key
+    from attnasr_cli.transcribe.run import Run, report, summary
+    from attnasr_cli.transcribe.sinks import Sink, ToFolder, ToStdout
     from attnasr_cli.transcribe.watch import Watch
-    from attnasr_cli.transcribe.work import Facts, Planner, model_key
 
     folder = Path(config["output_dir"]) if config["output_dir"] is not None else None
     patterns = Patterns(config["include"] or (), config["exclude"] or ())
     inputs = [] if config["watch"] else find(wanted, patterns, folder, stdin=stdin)
     several = config["watch"] or len(inputs) > 1 or config["split_channels"]
     journal: Journal | None = None
-    emitter: Emitter
+    sink: Sink
     if folder is not None:
         journal = stack.enter_context(Journal(folder))
-        emitter = ToFolder(journal, formats, cues)
+        sink = ToFolder(journal, formats, cues)
     else:
-        emitter = ToStdout(formats[0], cues, several)
+        sink = ToStdout(formats[0], cues, several)
     recognizer = _load(config, formats)
     model = model_key(recognizer.model.path) if journal and recognizer.model.path else ""
-    facts = Facts(model, recognizer.options(), vars(cues))
+    facts = KeyFacts(model, recognizer.options(), vars(cues))
     planner = Planner(config, formats, journal, facts)
-    session = Session(recognizer, emitter)
+    run = Run(recognizer, sink)
     try:
         if config["watch"]:
             watch = Watch(wanted, patterns, folder, config["settle"])
             console.note(f"watching {', '.join(wanted)}; Ctrl-C ends")
             with contextlib.suppress(KeyboardInterrupt):
-                session.run(planner.follow(watch.inputs()), None)
+                run.run(planner.follow(watch.inputs()), None)
         else:
-            works = planner.plan(inputs)
-            session.run(works, works)
+            tasks = planner.plan(inputs)
+            run.run(tasks, tasks)
     except (KeyboardInterrupt, FolderError):
-        report(session.outcome, config["failures"])
-        console.note(f"stopped: {summary(session.outcome)}")
+        report(run.outcome, config["failures"])
+        console.note(f"stopped: {summary(run.outcome)}")
         if journal is not None:
             console.note("what is finished is kept; the same command goes on from here")
         raise
     finally:
-        emitter.close()
-    return report(session.outcome, config["failures"])
+        sink.close()
+    return report(run.outcome, config["failures"])
 
 
 def _load(config: Config, formats: list[Format]) -> Recognizer:
     """The model, with the options that somebody chose, said in one line."""
-    from attnasr_cli.decode.recognizer import load
+    from attnasr_cli.recognize.recognizer import load
 
     options = {o.name: config[o.name] for o in OPTIONS if o.decoder}
     if options["word_timestamps"] is None:

@@ -20,11 +20,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from attnasr_cli.lm.file import load_model
 from attnasr_cli.lm.homophones import likeliest
 from attnasr_cli.lm.lexicon import MARKED, ROOT, Lexicon, paths
 from attnasr_cli.lm.lookahead import LookAhead
 from attnasr_cli.lm.ngram import NOTHING, Floats, NgramModel
-from attnasr_cli.lm.store import load_model
 from attnasr_cli.lm.vocabulary import BORDER, UNKNOWN, Ints
 
 FULL_ROWS = 384  # contexts whose look-ahead of the whole trie is kept: about 0.5 MB each

@@ -12,11 +12,11 @@ import numpy as np
 
 from attnasr_cli.errors import UsageError
 from attnasr_cli.lm.counts import count_ngrams
+from attnasr_cli.lm.file import load_model, save_model, to_bytes
 from attnasr_cli.lm.kneser_ney import adjusted_counts, discounts, estimate
 from attnasr_cli.lm.ngram import NgramModel, build
 from attnasr_cli.lm.prune import keep, losses, threshold_for
 from attnasr_cli.lm.spelling import estimate_spelling, spelling_score
-from attnasr_cli.lm.store import load_model, save_model, to_bytes
 from attnasr_cli.lm.vocabulary import BORDER, UNKNOWN, choose, count_words
 
 BYTES = (8.0, 2.0, 1.7, 1.4, 1.4)  # a first guess of what an n-gram of order 1, 2 … takes stored
@@ -143,6 +143,7 @@ def train_ngram(
         del full
         budget = config.max_mb * MEGABYTE
         cost = list(BYTES[: config.order])
+        fitting: tuple[int, NgramModel] | None = None  # the largest under the limit
         for attempt in range(ATTEMPTS):
             threshold = threshold_for(levels, loss, cost, budget)
             kept = keep(levels, loss, threshold)
@@ -150,12 +151,16 @@ def train_ngram(
             model = build(vocabulary, levels, pruned, kept, spelling)
             size = len(to_bytes(model))
             note(f"{size} bytes at a threshold of {threshold:.2e} nats")
+            if size <= budget and (fitting is None or size > fitting[0]):
+                fitting = size, model
             small = all(m.all() for m in kept)
             if size <= budget and (small or size > 0.98 * budget):
                 break
             # aim a little lower each time, so that an attempt fits
             cost = [c * size / budget * (1.002 + 0.004 * attempt) for c in cost]
-        del loss, pruned, kept
+        if fitting is not None:
+            model = fitting[1]
+        del loss, pruned, kept, fitting
     del levels
     size = save_model(model, out)
     stored = load_model(out)

@@ -17,7 +17,7 @@ BUILT_IN = {
     "las": "attnasr_cli.nets.las:LAS",
     "transformer": "attnasr_cli.nets.transformer:Transformer",
     "conformer": "attnasr_cli.nets.conformer:Conformer",
-    "whisper": "attnasr_cli.nets.whisper:Whisper",
+    "whisper": "attnasr_cli.families.whisper.net.model:Whisper",
 }
 
 

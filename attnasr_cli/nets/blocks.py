@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from attnasr_cli.nets.precision import unrounded
 from attnasr_cli.nets.protocol import length_mask
-from attnasr_cli.nets.rounding import unrounded
 
 
 class Dropout(nn.Module):

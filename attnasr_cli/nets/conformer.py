@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from attnasr_cli.nets.attention_decoder import AttentionDecoderNet
+from attnasr_cli.audio.frames import FRAME_S
 from attnasr_cli.nets.blocks import (
     Dropout,
     FeedForward,
@@ -21,10 +21,9 @@ from attnasr_cli.nets.blocks import (
     masked,
 )
 from attnasr_cli.nets.ctc import InnerCtc
+from attnasr_cli.nets.precision import unrounded
 from attnasr_cli.nets.protocol import Memory, length_mask
-from attnasr_cli.nets.rounding import unrounded
-
-FRAME_S = 0.01
+from attnasr_cli.nets.transformer_decoder import AttentionDecoderNet
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from attnasr_cli.nets.precision import unrounded
 from attnasr_cli.nets.protocol import Memory, Net
-from attnasr_cli.nets.rounding import unrounded
 
 
 class CtcNet(Net):

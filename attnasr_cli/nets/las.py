@@ -10,12 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from attnasr_cli.audio.frames import FRAME_S
+from attnasr_cli.nets.attention import Attention
 from attnasr_cli.nets.blocks import Dropout, Subsampling, masked
 from attnasr_cli.nets.ctc import CtcNet
 from attnasr_cli.nets.protocol import Memory, Step
-from attnasr_cli.nets.scores import Attention
-
-FRAME_S = 0.01
 
 
 @dataclass(frozen=True)

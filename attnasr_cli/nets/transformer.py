@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from attnasr_cli.nets.attention_decoder import AttentionDecoderNet
+from attnasr_cli.audio.frames import FRAME_S
 from attnasr_cli.nets.blocks import (
     Dropout,
     FeedForward,
@@ -19,8 +19,7 @@ from attnasr_cli.nets.blocks import (
     masked,
 )
 from attnasr_cli.nets.protocol import Memory, length_mask
-
-FRAME_S = 0.01
+from attnasr_cli.nets.transformer_decoder import AttentionDecoderNet
 
 
 @dataclass(frozen=True)

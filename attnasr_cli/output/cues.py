@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from attnasr_cli.decode.decoded import Word
-from attnasr_cli.decode.transcript import Segment, Transcript
-from attnasr_cli.decode.words import is_spaceless
 from attnasr_cli.errors import UsageError
+from attnasr_cli.families.base import Word
+from attnasr_cli.families.words import is_spaceless
+from attnasr_cli.recognize.transcript import Segment, Transcript
 
 PAUSE_S = 1.0  # a pause this long begins a new cue
 ENDS_OF_SENTENCES = (".", "?", "!", "…", "。", "？", "！")

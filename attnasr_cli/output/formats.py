@@ -7,11 +7,11 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from attnasr_cli.decode.transcript import Transcript
 from attnasr_cli.errors import UsageError
 from attnasr_cli.output.cues import CueConfig
 from attnasr_cli.output.subtitles import srt, vtt
 from attnasr_cli.output.timed import ctm, textgrid
+from attnasr_cli.recognize.transcript import Transcript
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from attnasr_cli.decode.transcript import Transcript
 from attnasr_cli.output.cues import Cue, CueConfig, cues
+from attnasr_cli.recognize.transcript import Transcript
 
 ZERO_WIDTH_SPACE = "\u200b"
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from pathlib import PurePath
 
-from attnasr_cli.decode.transcript import Transcript
 from attnasr_cli.output.cues import words_of
+from attnasr_cli.recognize.transcript import Transcript
 
 SHORTEST_S = 0.001  # Praat knows no empty interval
 

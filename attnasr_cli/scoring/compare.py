@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from attnasr_cli.errors import DataError
-from attnasr_cli.scoring import bootstrap, mapsswe
+from attnasr_cli.scoring import bootstrap
 from attnasr_cli.scoring.bootstrap import Difference
-from attnasr_cli.scoring.mapsswe import Mapsswe
-from attnasr_cli.scoring.wer import Row, Score
+from attnasr_cli.scoring.nist import mapsswe
+from attnasr_cli.scoring.nist.mapsswe import Mapsswe
+from attnasr_cli.scoring.types import Row
+from attnasr_cli.scoring.wer import Score
 
 
 @dataclass(frozen=True, slots=True)

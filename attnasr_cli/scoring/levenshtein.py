@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from attnasr_cli.scoring.counts import Counts
+from attnasr_cli.scoring.types import Counts
 from attnasr_cli.scoring.units import graphemes
 
 _BATCH = 2000  # jiwer keeps an object per chunk of an alignment; so many utterances at a time

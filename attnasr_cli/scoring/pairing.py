@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 
 from attnasr_cli.errors import DataError
-from attnasr_cli.scoring.texts import Texts, Utterance
+from attnasr_cli.scoring.nist import by_time
+from attnasr_cli.scoring.nist.notation import text_of
+from attnasr_cli.scoring.types import Pair, Pairing, Texts, Utterance
 
 _AUDIO = re.compile(
     r"\.(wav|flac|mp3|ogg|oga|opus|m4a|mp4|aac|amr|wma|webm|mkv|mov|sph|aiff?)$", re.IGNORECASE
@@ -16,47 +17,23 @@ _AUDIO = re.compile(
 _PARENTHESES = re.compile(r"(?<!\S)\((\S+)\)(?!\S)")
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """One utterance, before normalisation."""
-
-    id: str
-    reference: str
-    hypothesis: str
-    columns: Mapping[str, str] = field(default_factory=dict)  # speaker, file, … for --by
-    marked: bool = False  # the texts may hold (optional) words and { alternatives / … }
-    missing: bool = False  # there was no hypothesis; all words count as deleted
-    where: str = ""  # "file:line: " for messages
-
-
-@dataclass(frozen=True, slots=True)
-class Pairing:
-    """All pairs, and how they were found."""
-
-    pairs: list[Pair]
-    how: str  # one phrase for the result: "by id", "by file name", …
-    missing: int = 0
-
-
 def pair(ref: Texts, hyp: Texts, allow_missing: bool = False) -> Pairing:
     """Pair by time where the reference has times of its own, else by id."""
-    from attnasr_cli.scoring import timed
-
     if ref.kind == "stm" or (ref.kind == "ctm" and (hyp.channels or hyp.kind == "ctm")):
         if ref.kind == "stm":
             wanted = list(dict.fromkeys((s.file, s.channel) for s in ref.segments))
         else:
             wanted = list(ref.channels)
         _some(wanted, ref)
-        words = timed.match_channels(wanted, ref, hyp)
+        words = by_time.match_channels(wanted, ref, hyp)
         used = {id(found) for found in words.values()}
         missing = [f"{file} {channel}" for file, channel in wanted if (file, channel) not in words]
         extra = [f"{k[0]} {k[1]}" for k, found in hyp.channels.items() if id(found) not in used]
         _complain(ref, hyp, missing, extra, allow_missing)
         if ref.kind == "stm":
-            pairs = timed.by_segment(ref, hyp, words)
+            pairs = by_time.by_segment(ref, hyp, words)
         else:
-            pairs = timed.by_chunk(ref, words)
+            pairs = by_time.by_chunk(ref, words)
         return Pairing(pairs, "by time", len(missing))
     return _by_id(ref, hyp, allow_missing)
 
@@ -100,8 +77,6 @@ def _pair(ref: Texts, hyp: Texts, one: Utterance, other: Utterance | None) -> Pa
 
 def _utterances(texts: Texts) -> list[Utterance]:
     """The utterances; words with times and no text become one utterance a channel."""
-    from attnasr_cli.scoring.nist_files import text_of
-
     if texts.kind != "ctm":
         return texts.utterances
     files = [file for file, _ in texts.channels]

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from attnasr_cli.errors import DataError, UsageError
-from attnasr_cli.scoring import levenshtein, network, nist, notation
-from attnasr_cli.scoring.counts import Counts
-from attnasr_cli.scoring.pairing import Pair
+from attnasr_cli.scoring import levenshtein, normalizers
+from attnasr_cli.scoring.nist import alignment as sclite
+from attnasr_cli.scoring.nist import network, notation
+from attnasr_cli.scoring.types import Counts, Pair, Row
 from attnasr_cli.scoring.units import CHAR, UNITS, WORD, split
-from attnasr_cli.text import normalize
 from attnasr_cli.text.normalize import Normalizer
 
 LEVENSHTEIN, NIST = "levenshtein", "nist"
@@ -25,31 +25,6 @@ ALIGNMENTS = {
     LEVENSHTEIN: "jiwer's: substitution, deletion and insertion cost 1 each",
     NIST: "sclite's: substitution 4, deletion 3, insertion 3",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One scored utterance. Texts are normalised: units with one space between them."""
-
-    id: str
-    reference: str
-    hypothesis: str
-    ops: str  # one letter per column: C S D I, O for an optional word that was not said
-    characters: Counts
-    columns: Mapping[str, str]
-    missing: bool = False
-    slots: tuple[int, ...] | None = None  # see network.Aligned; None: 0, 1, 2, …
-
-    @property
-    def words(self) -> Counts:
-        return Counts.of(self.ops)
-
-    def aligned(self) -> list[tuple[str, str, str]]:
-        """The columns as (operation, reference unit, hypothesis unit); "" where there is none."""
-        ref, hyp = iter(self.reference.split()), iter(self.hypothesis.split())
-        return [
-            (op, "" if op == "I" else next(ref), "" if op in "DO" else next(hyp)) for op in self.ops
-        ]
 
 
 @dataclass(frozen=True)
@@ -134,7 +109,7 @@ def score_pairs(
             "references and hypotheses must have the same ids",
         )
     pairs = [Pair(key, text, hypotheses[key]) for key, text in references.items()]
-    return score(pairs, normalize.get(normalizer), alignment=alignment, unit=unit)
+    return score(pairs, normalizers.find(normalizer), alignment=alignment, unit=unit)
 
 
 def score(
@@ -181,7 +156,7 @@ def _align(
 ) -> tuple[list[str], list[Counts]]:
     """The columns of every pair, and its characters."""
     if alignment == NIST:
-        ops = nist.align([text.split() for text in refs], [text.split() for text in hyps])
+        ops = sclite.align([text.split() for text in refs], [text.split() for text in hyps])
         for index, found in chosen.items():
             ops[index] = found.ops
     else:

@@ -76,12 +76,10 @@ NAMED: dict[str, tuple[Callable[[], Callable[[str], str]], str]] = {
 
 
 def get(name: str) -> Normalizer:
-    """A normaliser by name: one of ``NAMED``, a .glm file, module:function, or an entry point."""
+    """A normaliser by name: one of ``NAMED``, module:function, or an entry point."""
     if name in NAMED:
         make, what = NAMED[name]
         return Normalizer(name, make(), what)
-    if name.lower().endswith(".glm") or (Path(name).is_file() and not name.endswith(".py")):
-        return _glm(Path(name))
     if ":" in name:
         module, _, attribute = name.partition(":")
         return Normalizer(name, _function(name, module, attribute), f"the function {name}")
@@ -98,19 +96,6 @@ def get(name: str) -> Normalizer:
         f"no normalizer {name!r}",
         (f"did you mean {near[0]!r}? " if near else "")
         + f"one of {', '.join([*NAMED, *found.names])}, a .glm file or module:function",
-    )
-
-
-def _glm(path: Path) -> Normalizer:
-    from attnasr_cli.text import glm
-
-    rules = glm.read(path)
-    return Normalizer(
-        path.name,
-        glm.rewriter(rules, glm.REFERENCE),
-        f"lower case and the {len(rules)} rules of {path}",
-        glm.rewriter(rules, glm.HYPOTHESIS),
-        marks=True,
     )
 
 

@@ -166,8 +166,8 @@ def load_tokenizer(path: Path) -> Tokenizer:
 
     Raises ModelError where the file is missing or damaged.
     """
+    from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
     from attnasr_cli.text.phones import PhoneTokenizer
-    from attnasr_cli.text.whisper_tokenizer import WhisperTokenizer
 
     readers: dict[str, Callable[[bytes], Tokenizer]] = {
         CharTokenizer.file_name: CharTokenizer.from_bytes,

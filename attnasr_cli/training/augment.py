@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from attnasr_cli.audio.features import FRAMES_PER_S
+from attnasr_cli.audio.frames import FRAMES_PER_S
 from attnasr_cli.training.recipe import AugmentConfig
 
 

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from attnasr_cli import console
-from attnasr_cli.audio.features import FRAMES_PER_S, pad
-from attnasr_cli.decode.packing import pack
-from attnasr_cli.decode.scorers import CtcPrefixScorer, Scorer
-from attnasr_cli.decode.search import SearchConfig, search
+from attnasr_cli.audio.frames import FRAMES_PER_S, pad
 from attnasr_cli.errors import DataError
+from attnasr_cli.families.batching import pack
 from attnasr_cli.nets.protocol import Memory, Net
+from attnasr_cli.search.beam import SearchConfig, search
+from attnasr_cli.search.scorers import CtcPrefixScorer, Scorer
 from attnasr_cli.text.tokenizer import Tokenizer
 from attnasr_cli.training.corpus import Corpus
 
@@ -58,7 +58,7 @@ def read_all(
     return texts
 
 
-def heard(dev: Corpus, window: int | None) -> np.ndarray:
+def usable_dev(dev: Corpus, window: int | None) -> np.ndarray:
     """(utterances,) bool: which of the dev set can be read, and seen at once where the net has a
     window of so many frames. Raises DataError where none can."""
     frames = dev.frames()[0]

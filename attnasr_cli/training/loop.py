@@ -16,22 +16,21 @@ import torch
 from torch import Tensor
 
 from attnasr_cli import __version__, console
-from attnasr_cli.audio.features import FRAMES_PER_S, pad
+from attnasr_cli.audio.frames import FRAMES_PER_S, pad
 from attnasr_cli.checkpoint.folder import find_lm, save_model
 from attnasr_cli.nets.protocol import Net
 from attnasr_cli.scoring.wer import Score, score_pairs
 from attnasr_cli.text.tokenizer import Tokenizer
 from attnasr_cli.training.augment import spec_augment
-from attnasr_cli.training.batch import Batch, padded_length
 from attnasr_cli.training.corpus import Corpus
-from attnasr_cli.training.evaluate import heard, read_all
+from attnasr_cli.training.distributed import World
+from attnasr_cli.training.evaluate import read_all, usable_dev
 from attnasr_cli.training.loss import Losses, losses
+from attnasr_cli.training.optim import WeightAverage, rate_at, swapped
 from attnasr_cli.training.recipe import Recipe
-from attnasr_cli.training.schedule import rate_at
-from attnasr_cli.training.state import Average, Progress, load_state, save_state, swapped
-from attnasr_cli.training.stream import stream, usable
-from attnasr_cli.training.team import Team
-from attnasr_cli.training.writing import Writing
+from attnasr_cli.training.resume import TrainState, load_state, save_state
+from attnasr_cli.training.sampler import Batch, padded_length, stream, usable
+from attnasr_cli.training.targets import Targets
 
 NOTE_EVERY_S = 15.0
 
@@ -45,15 +44,15 @@ class Loop:
         out: Path,
         net: Net,
         tokenizer: Tokenizer,
-        writing: Writing,
+        targets: Targets,
         train: Corpus,
         dev: Corpus,
         device: torch.device,
         dtype: torch.dtype,
-        team: Team | None = None,
+        world: World | None = None,
     ) -> None:
-        self.recipe, self.out, self.team = recipe, out, team or Team()
-        self.net, self.tokenizer, self.writing = net.to(device).train(), tokenizer, writing
+        self.recipe, self.out, self.world = recipe, out, world or World()
+        self.net, self.tokenizer, self.targets = net.to(device).train(), tokenizer, targets
         self.train, self.dev = train, dev
         self.device, self.dtype = device, dtype
         decayed = [p for p in net.parameters() if p.dim() > 1]
@@ -67,18 +66,18 @@ class Loop:
             betas=(0.9, 0.98),
             fused=True,
         )
-        self.average = Average(net, recipe.optim.average)
-        self.progress = Progress()
-        self.tokens = [writing.encode(u.text) for u in train.utterances]
+        self.average = WeightAverage(net, recipe.optim.average)
+        self.progress = TrainState()
+        self.tokens = [targets.encode(u.text) for u in train.utterances]
         self.generator = torch.Generator().manual_seed(recipe.run.seed)
         self.state_path = out / "train" / "state.pt"
         self.log_path = out / "train" / "log.jsonl"
         if self.state_path.is_file():
             self._resume()
-        room = None if net.max_tokens is None else net.max_tokens - len(writing.prompt)
-        self.heard = heard(dev, writing.window)
+        room = None if net.max_tokens is None else net.max_tokens - len(targets.prompt)
+        self.usable_dev = usable_dev(dev, targets.window)
         fits = usable(train, self.tokens, recipe.data, room)
-        self.batches = stream(train, fits, recipe, self.progress, self.team.size, writing.window)
+        self.batches = stream(train, fits, recipe, self.progress, self.world.size, targets.window)
 
     def run(self) -> Score:
         """Train to the end and return the WER of the whole dev set."""
@@ -103,7 +102,7 @@ class Loop:
                 self._evaluate(recipe.run.dev_utterances)
                 self._save()
                 last_save = last_note = time.monotonic()
-            elif self.team.leads and now - last_save >= recipe.run.save_minutes * 60:
+            elif self.world.is_main and now - last_save >= recipe.run.save_minutes * 60:
                 self._save()
                 last_save = time.monotonic()
         self._save()
@@ -112,10 +111,10 @@ class Loop:
     def _step(self, batch: Batch) -> tuple[Losses, float]:
         """One update; returns the losses and the seconds of audio."""
         rows = [self.train.caches[speed].get(i) for i, speed in batch]
-        frames = self.writing.window or padded_length(max(r.shape[0] for r in rows))
+        frames = self.targets.window or padded_length(max(r.shape[0] for r in rows))
         features, lengths = pad(rows, frames)
         # One seed for each update: a run that is continued draws what an unbroken one would.
-        seed = (self.recipe.run.seed * 1_000_003 + self.progress.update) * 64 + self.team.rank
+        seed = (self.recipe.run.seed * 1_000_003 + self.progress.update) * 64 + self.world.rank
         self.generator.manual_seed(seed)
         torch.manual_seed(seed)
         centred = self.recipe.features.normalize == "utterance"
@@ -129,8 +128,8 @@ class Loop:
                 features,
                 lengths,
                 targets,
-                self.writing.prompt,
-                self.writing.eos,
+                self.targets.prompt,
+                self.targets.eos,
                 self.recipe.loss,
             )
         rate = rate_at(self.progress.update, self.recipe.optim)
@@ -138,16 +137,16 @@ class Loop:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
         step.total.backward()
-        self.team.average(p.grad for p in self.net.parameters() if p.grad is not None)
+        self.world.average_gradients(p.grad for p in self.net.parameters() if p.grad is not None)
         norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.recipe.optim.clip)
         if torch.isfinite(norm):  # one bad batch must not spoil hours of work
             self.optimizer.step()
         self.progress.update += 1
-        return step, float(lengths.sum()) / FRAMES_PER_S * self.team.size
+        return step, float(lengths.sum()) / FRAMES_PER_S * self.world.size
 
     def _next_batch(self) -> Batch:
         # An update takes one batch for each process; all draw the same ones and keep their own.
-        return [next(self.batches) for _ in range(self.team.size)][self.team.rank]
+        return [next(self.batches) for _ in range(self.world.size)][self.world.rank]
 
     def _note(self, recent: list[Losses], speed: float) -> None:
         at, total = self.progress, self.recipe.optim.updates
@@ -184,25 +183,25 @@ class Loop:
     def _score(self, limit: int | None) -> Score:
         count = len(self.dev.utterances)
         picked = range(0, count, max(count // limit, 1))[:limit] if limit else range(count)
-        used = [i for i in picked if self.heard[i]]
+        used = [i for i in picked if self.usable_dev[i]]
         features: list[Tensor] = [self.dev.caches[0].get(i) for i in used]
-        mine = range(self.team.rank, len(used), self.team.size)
+        mine = range(self.world.rank, len(used), self.world.size)
         own = read_all(
             self.net,
-            self.writing.read,
+            self.targets.read,
             [features[i] for i in mine],
             self.device,
             self.dtype,
-            self.writing.window,
+            self.targets.window,
         )
-        shares = self.team.gather(own)
-        texts = [shares[i % self.team.size][i // self.team.size] for i in range(len(used))]
+        shares = self.world.gather(own)
+        texts = [shares[i % self.world.size][i // self.world.size] for i in range(len(used))]
         references = {self.dev.utterances[i].id: self.dev.utterances[i].text for i in used}
         hypotheses = {self.dev.utterances[i].id: t for i, t in zip(used, texts, strict=True)}
         return score_pairs(references, hypotheses, "lower")
 
     def _save_model(self, score: Score) -> None:
-        if not self.team.leads:
+        if not self.world.is_main:
             return
         recipe, at = self.recipe, self.progress
         origin = {
@@ -227,7 +226,7 @@ class Loop:
         )
 
     def _save(self) -> None:
-        if not self.team.leads:
+        if not self.world.is_main:
             return
         save_state(
             self.state_path,
@@ -241,14 +240,14 @@ class Loop:
 
     def _resume(self) -> None:
         state = load_state(self.state_path)
-        self.progress = Progress(**state["progress"])
+        self.progress = TrainState(**state["progress"])
         self.net.load_state_dict(state["net"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.average.values = {k: v.to(self.device) for k, v in state["average"].items()}
         console.note(f"going on from update {self.progress.update}")
 
     def _log(self, **values: object) -> None:
-        if not self.team.leads:
+        if not self.world.is_main:
             return
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         line = {

@@ -10,7 +10,7 @@ from typing import Any
 
 from attnasr_cli.audio.features import FeatureConfig
 from attnasr_cli.checkpoint.folder import DecodingConfig
-from attnasr_cli.checkpoint.toml import from_table
+from attnasr_cli.checkpoint.tables import from_table
 from attnasr_cli.errors import UsageError
 
 
@@ -178,10 +178,10 @@ DEFAULTS: dict[str, dict[str, dict[str, Any]]] = {
 """net → table → key → the default of a recipe for it, where it is another one than above"""
 
 
-def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
-    """Read a recipe and apply ``key.sub=value`` changes (values in TOML, bare words as text).
+def read_table(path: Path, changes: Sequence[str] = ()) -> dict[str, Any]:
+    """The tables of a recipe with ``key.sub=value`` changes (values in TOML, bare words as text).
 
-    Raises UsageError for what cannot be read, an unknown key, or a value of the wrong type.
+    Raises UsageError for what cannot be read or changed.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -193,6 +193,19 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
         raise UsageError(f"{path} is not a recipe: {problem}", "a recipe is a TOML file") from None
     for change in changes:
         _apply(table, change)
+    return table
+
+
+def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
+    """Read a recipe for a speech model, changed as by ``read_table``."""
+    return as_recipe(read_table(path, changes), path)
+
+
+def as_recipe(table: dict[str, Any], path: Path) -> Recipe:
+    """The recipe in these tables, which were read from ``path``: its paths are relative to that.
+
+    Raises UsageError for an unknown key or a value of the wrong type or out of range.
+    """
     _fill(table)
     recipe = from_table(Recipe, table, str(path), UsageError)
     if recipe.text.lexicon:

@@ -71,7 +71,7 @@ def resolve(
 
 def show(config: Config, options: Sequence[Option] = OPTIONS) -> str:
     """One line an option: a valid line of TOML, and as a comment where it comes from."""
-    from attnasr_cli.checkpoint.toml import dumps
+    from attnasr_cli.checkpoint.tables import inline
 
     lines = [f"[{TABLE}]"]
     width = max(len(option.name) for option in options)
@@ -82,8 +82,7 @@ def show(config: Config, options: Sequence[Option] = OPTIONS) -> str:
         if value is None or value == []:
             lines.append(f"# {option.name:<{width - 2}} = (nothing)  # {source}")
             continue
-        text = dumps({"x": value}).strip().partition(" = ")[2]
-        lines.append(f"{option.name:<{width}} = {text}  # {source}")
+        lines.append(f"{option.name:<{width}} = {inline(value)}  # {source}")
     return "\n".join(lines)
 
 

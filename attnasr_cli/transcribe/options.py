@@ -7,7 +7,7 @@ to add one for another kind of model, list it here and in that decoder's ``Optio
 
 from __future__ import annotations
 
-from attnasr_cli import registry
+from attnasr_cli.checkpoint import registry
 from attnasr_cli.transcribe.option import Option
 from attnasr_cli.transcribe.whisper_options import WHISPER
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from attnasr_cli import console
-from attnasr_cli.decode.meter import Meter
+from attnasr_cli.recognize.meter import Meter
 from attnasr_cli.transcribe.inputs import printable
 
 EVERY_S = 5.0

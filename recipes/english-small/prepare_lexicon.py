@@ -16,7 +16,7 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
-from attnasr_cli.lm.store import load_model
+from attnasr_cli.lm.file import load_model
 from attnasr_cli.lm.vocabulary import SPECIAL
 
 VARIANTS = 4  # pronunciations of a word at most

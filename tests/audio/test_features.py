@@ -7,7 +7,8 @@ import math
 import pytest
 import torch
 
-from attnasr_cli.audio.features import FRAMES_PER_S, FeatureConfig, LogMel, log_mel
+from attnasr_cli.audio.features import FeatureConfig, LogMel, log_mel
+from attnasr_cli.audio.frames import FRAMES_PER_S
 from attnasr_cli.errors import ModelError
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attnasr_cli.audio.segment import SegmentConfig, Segmenter, Speech
-from attnasr_cli.audio.voice import VoiceDetector
+from attnasr_cli.audio.vad import VoiceDetector
 
 
 class Script:
@@ -154,7 +154,7 @@ def test_the_same_numbers_as_silero_and_its_side_effect_is_avoided() -> None:
     program = """
 import torch
 torch.set_num_threads(2)
-from attnasr_cli.audio.voice import VoiceDetector
+from attnasr_cli.audio.vad import VoiceDetector
 t = torch.arange(32_000 * 2) / 16_000
 noise = torch.randn(t.shape, generator=torch.Generator().manual_seed(0))
 samples = 0.2 * torch.sin(2 * torch.pi * (120 + 30 * torch.sin(6 * t)) * t).sign() * (t % 1) \\

@@ -14,7 +14,7 @@ import torch
 
 from attnasr_cli.app import main
 from attnasr_cli.checkpoint.folder import load_model, save_model
-from attnasr_cli.checkpoint.toml import dumps
+from attnasr_cli.checkpoint.tables import dumps, inline
 from attnasr_cli.errors import ModelError, OutputError
 
 
@@ -123,6 +123,18 @@ def test_toml_that_we_write_is_read_back() -> None:
         "e": {"f": 1.5, "g h": "ü", "deep": {"x": -1.0e9}},
     }  # fmt: skip
     assert tomllib.loads(dumps(table)) == table
+
+
+def test_toml_of_any_key_and_nested_lists_is_read_back() -> None:
+    table = {"größe": 1, "": 2, "list": [{"a": 1}, {"b": [[1, 2], ["x\u2028y"]]}], "t": (1, "b")}
+    read = tomllib.loads(dumps({**table, "gone": None, "in": {"none": None}}))
+    assert read == {**table, "t": [1, "b"], "in": {}}
+
+
+@pytest.mark.parametrize("value", ["a\nb", 'q"', [["a, b", 1], []], True, 1.5])
+def test_a_value_in_one_line(value: object) -> None:
+    assert "\n" not in inline(value)
+    assert tomllib.loads(f"x = {inline(value)}") == {"x": value}
 
 
 def test_models_list_and_show(

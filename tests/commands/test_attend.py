@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import torch
 
-from attnasr_cli.decode.attention import look
-from attnasr_cli.decode.joint import JointDecoder
-from attnasr_cli.decode.recognizer import load
+from attnasr_cli.attention.maps import look
+from attnasr_cli.families.native.decoder import JointDecoder
+from attnasr_cli.recognize.recognizer import load
 from tests.conftest import Ran, make_model
 
 Attnasr = Callable[..., Ran]

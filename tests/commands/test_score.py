@@ -230,10 +230,10 @@ def test_model_transcribes_first(
             asked.extend(paths)
             return [FakeTranscript(path, "the cat sat") for path in paths]
 
-    module = types.ModuleType("attnasr_cli.decode.recognizer")
+    module = types.ModuleType("attnasr_cli.recognize.recognizer")
     module.load = lambda name: asked.append(name) or Fake()  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "attnasr_cli.decode.recognizer", module)
-    monkeypatch.setattr("attnasr_cli.decode.recognizer", module, raising=False)
+    monkeypatch.setitem(sys.modules, "attnasr_cli.recognize.recognizer", module)
+    monkeypatch.setattr("attnasr_cli.recognize.recognizer", module, raising=False)
     Path("clips").mkdir()
     Path("clips/a.wav").touch()
     Path("clips/b.wav").touch()

@@ -194,7 +194,7 @@ def test_unreadable_files(
 def test_a_file_that_vanishes(
     run: Run, tmp_path: Path, speech_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from attnasr_cli.decode import recognizer
+    from attnasr_cli.recognize import recognizer
 
     for name in ("a.wav", "b.wav"):
         speech_file(tmp_path / name, 0.8, 1)
@@ -273,11 +273,11 @@ def test_a_reader_that_goes_away(sound: Path, tiny_model: Path) -> None:
 def test_ctrl_c_keeps_what_is_done(
     run: Run, tmp_path: Path, speech_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from attnasr_cli.transcribe.emit import ToFolder
+    from attnasr_cli.transcribe.sinks import ToFolder
 
     for i in range(3):
         speech_file(tmp_path / "in" / f"{i}.wav", 0.8, i)
-    real, count = ToFolder.emit, 0
+    real, count = ToFolder.take, 0
 
     def interrupted(self: ToFolder, *args: object) -> None:
         nonlocal count
@@ -287,7 +287,7 @@ def test_ctrl_c_keeps_what_is_done(
         real(self, *args)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(ToFolder, "emit", interrupted)
+        patch.setattr(ToFolder, "take", interrupted)
         ran = run(tmp_path / "in", "-o", tmp_path / "out")
     assert ran.code == 130
     assert "the same command goes on" in ran.err

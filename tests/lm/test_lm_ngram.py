@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attnasr_cli.errors import DataError, ModelError, UsageError
+from attnasr_cli.lm.file import STEP, load_model, save_model
 from attnasr_cli.lm.ngram import NgramModel
 from attnasr_cli.lm.spelling import spelling_score
-from attnasr_cli.lm.store import STEP, load_model, save_model
 from attnasr_cli.lm.train import LmConfig, measure, train_ngram
 from attnasr_cli.lm.vocabulary import BORDER, UNKNOWN, Vocabulary
 

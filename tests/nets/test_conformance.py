@@ -2,8 +2,8 @@
 
 import pytest
 
+from attnasr_cli.families.whisper.net.model import Whisper, WhisperConfig
 from attnasr_cli.nets import find_net
-from attnasr_cli.nets.whisper import Whisper, WhisperConfig
 from attnasr_cli.testing import check_net
 
 SMALL = {"vocab": 6, "bins": 8, "width": 16, "layers": 2}

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from praatio import textgrid as praat
 
-from attnasr_cli.decode.decoded import Word
-from attnasr_cli.decode.transcript import Segment, Transcript
 from attnasr_cli.errors import UsageError
+from attnasr_cli.families.base import Word
 from attnasr_cli.output.cues import CueConfig, cues
 from attnasr_cli.output.formats import FORMATS, choose
+from attnasr_cli.recognize.transcript import Segment, Transcript
 
 
 def transcript(

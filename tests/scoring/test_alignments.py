@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attnasr_cli.errors import DataError
-from attnasr_cli.scoring import levenshtein, mapsswe, network, nist, notation
-from attnasr_cli.scoring.counts import Counts
-from attnasr_cli.scoring.pairing import Pair
-from attnasr_cli.scoring.wer import Row, score
+from attnasr_cli.scoring import levenshtein
+from attnasr_cli.scoring.nist import alignment, mapsswe, network, notation
+from attnasr_cli.scoring.types import Counts, Pair, Row
+from attnasr_cli.scoring.wer import score
 from attnasr_cli.text import normalize
 
 few = st.lists(st.sampled_from("abc"), max_size=7)
@@ -39,7 +39,7 @@ def least(ref: list[str], hyp: list[str]) -> int:
 @given(st.lists(st.tuples(few, few), min_size=1, max_size=5))
 def test_batches_equal_one_by_one_and_cost_least(found: list[tuple[list[str], list[str]]]) -> None:
     refs, hyps = [list(side) for side in zip(*found, strict=True)]
-    for ref, hyp, ops in zip(refs, hyps, nist.align(refs, hyps), strict=True):
+    for ref, hyp, ops in zip(refs, hyps, alignment.align(refs, hyps), strict=True):
         one = network.align(notation.plain(ref), notation.plain(hyp), network.NIST)
         assert ops == one.ops
         assert cost(ops) == least(ref, hyp)
@@ -48,15 +48,15 @@ def test_batches_equal_one_by_one_and_cost_least(found: list[tuple[list[str], li
 def test_small_batches_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     refs = [["a"] * n for n in range(12)]
     hyps = [["a", "b"] * (11 - n) for n in range(12)]
-    whole = nist.align(refs, hyps)
-    monkeypatch.setattr(nist, "_CELLS", 50)
-    assert nist.align(refs, hyps) == whole
+    whole = alignment.align(refs, hyps)
+    monkeypatch.setattr(alignment, "_CELLS", 50)
+    assert alignment.align(refs, hyps) == whole
 
 
 def test_an_utterance_too_long_for_nist_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nist, "_MOST", 100)
+    monkeypatch.setattr(alignment, "_MOST", 100)
     with pytest.raises(DataError, match="20 reference and 30 hypothesis words"):
-        nist.align([["a"] * 20], [["a"] * 30])
+        alignment.align([["a"] * 20], [["a"] * 30])
 
 
 choice = st.recursive(

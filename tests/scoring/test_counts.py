@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attnasr_cli.errors import DataError, UsageError
-from attnasr_cli.scoring.counts import Counts
+from attnasr_cli.scoring.types import Counts
 from attnasr_cli.scoring.wer import Score, score_pairs
 
 words = st.lists(st.sampled_from(["a", "b", "c", "dd", "é"]), max_size=8).map(" ".join)

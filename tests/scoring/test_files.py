@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from attnasr_cli.errors import DataError
-from attnasr_cli.scoring import kinds, texts
+from attnasr_cli.scoring import types
+from attnasr_cli.scoring.read.detect import detect
+from attnasr_cli.scoring.read.load import load
+from attnasr_cli.scoring.read.parse import parse
 
 SAMPLES = {
     "tsv": 'id\ttext\tspeaker\na1\tsaid "hi\ts1\nb2\t\ts2\n',
@@ -24,13 +27,13 @@ SAMPLES = {
 }
 
 
-def read(kind: str, text: str | None = None, forced: str | None = None) -> texts.Texts:
-    return kinds.read("name.any", SAMPLES[kind] if text is None else text, forced)
+def read(kind: str, text: str | None = None, forced: str | None = None) -> types.Texts:
+    return parse("name.any", SAMPLES[kind] if text is None else text, forced)
 
 
 @pytest.mark.parametrize("kind", SAMPLES)
 def test_the_kind_is_known_from_the_content(kind: str) -> None:
-    assert kinds.detect("name.any", SAMPLES[kind]) == kind
+    assert detect("name.any", SAMPLES[kind]) == kind
 
 
 @pytest.mark.parametrize(
@@ -77,13 +80,13 @@ def test_our_transcript_and_whispers_json() -> None:
     word = {"word": " x", "start": 0.5, "end": 1.0, "probability": 0.9}
     whole = {"text": " x y", "segments": [{"text": " x y", "words": [word]}], "file": "a/t.wav"}
     for text in (json.dumps(whole), json.dumps(whole, indent=2)):
-        found = kinds.read("t.json", text)
+        found = parse("t.json", text)
         assert found.kind == "json"
         assert found.utterances[0].id == "a/t.wav"
         assert found.utterances[0].text == " x y"
         assert [w.word for w in found.channels["t", "1"]] == ["x"]
     del whole["file"], whole["text"]
-    assert kinds.read("dir/t.json", json.dumps(whole)).utterances[0].id == "t"
+    assert parse("dir/t.json", json.dumps(whole)).utterances[0].id == "t"
 
 
 def test_jsonl_of_timed_segments_is_joined_per_file() -> None:
@@ -93,7 +96,7 @@ def test_jsonl_of_timed_segments_is_joined_per_file() -> None:
         return json.dumps({**segment, "words": words}) + "\n"
 
     text = line("a.wav", 0, "one") + line("a.wav", 1, "two") + line("b.wav", 0, "three")
-    found = kinds.read("name.jsonl", text)
+    found = parse("name.jsonl", text)
     assert [(u.id, u.text) for u in found.utterances] == [("a.wav", "one two"), ("b.wav", "three")]
     assert [w.word for w in found.channels["a", "1"]] == ["one", "two"]
 
@@ -104,7 +107,7 @@ def test_jsonl_of_timed_segments_is_joined_per_file() -> None:
 def test_line_ends_and_byte_order_marks(tmp_path: Path, kind: str, encoding: str, end: str) -> None:
     path = tmp_path / "name.any"
     path.write_bytes(SAMPLES[kind].replace("\n", end).encode(encoding))
-    found, plain = texts.load(path), read(kind)
+    found, plain = load(path), read(kind)
     assert found.kind == kind
     assert [(u.id, u.text) for u in found.utterances] == [(u.id, u.text) for u in plain.utterances]
     assert found.segments == plain.segments
@@ -153,21 +156,21 @@ def test_what_is_wrong_is_said_with_its_line(kind: str, text: str, message: str)
 )
 def test_what_could_be_two_kinds_is_not_guessed(text: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        kinds.detect("name.any", text)
+        detect("name.any", text)
 
 
 def test_not_text(tmp_path: Path) -> None:
     path = tmp_path / "x.trn"
     path.write_bytes(b"a (s-1)\nb\xff (s-2)\n")
     with pytest.raises(DataError, match=r"x\.trn:2: not UTF-8: byte 0xff"):
-        texts.load(path)
+        load(path)
     path.write_bytes(b"a (s-1)\n\n\0")
     with pytest.raises(DataError, match=r"x\.trn:3: a NUL"):
-        texts.load(path)
+        load(path)
     with pytest.raises(DataError, match="no such file"):
-        texts.load(tmp_path / "gone")
+        load(tmp_path / "gone")
     with pytest.raises(DataError, match="no format 'docx'"):
-        texts.load(path, "docx")
+        load(path, "docx")
 
 
 def test_folders(tmp_path: Path) -> None:
@@ -175,18 +178,18 @@ def test_folders(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_text("two\nlines\n")
     (tmp_path / "sub" / "a.txt").write_text("\ufeffone")
     (tmp_path / "notes.md").write_text("x")
-    found = texts.load(tmp_path)
+    found = load(tmp_path)
     assert [(u.id, u.text) for u in found.utterances] == [("b", "two lines"), ("sub/a", "one")]
     (tmp_path / "c.srt").write_text(SAMPLES["srt"])
     with pytest.raises(DataError, match="holds srt and txt files"):
-        texts.load(tmp_path)
-    assert [u.id for u in texts.load(tmp_path, "srt").utterances] == ["c"]
+        load(tmp_path)
+    assert [u.id for u in load(tmp_path, "srt").utterances] == ["c"]
     with pytest.raises(DataError, match="no vtt files"):
-        texts.load(tmp_path, "vtt")
+        load(tmp_path, "vtt")
 
 
 def test_a_huge_line(tmp_path: Path) -> None:
     path = tmp_path / "big.tsv"
     text = "word " * 400_000  # 2 MB on one line
     path.write_text(f"id\ttext\na\t{text}\n")
-    assert len(texts.load(path).utterances[0].text) == len(text)
+    assert len(load(path).utterances[0].text) == len(text)

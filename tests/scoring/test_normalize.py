@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attnasr_cli.errors import DataError, UsageError
-from attnasr_cli.scoring.pairing import Pair
+from attnasr_cli.scoring import normalizers
+from attnasr_cli.scoring.types import Pair
 from attnasr_cli.scoring.units import graphemes, split
 from attnasr_cli.scoring.wer import score, score_pairs
 from attnasr_cli.text import normalize
@@ -26,7 +27,7 @@ from attnasr_cli.text import normalize
     ],
 )
 def test_the_named_ones(name: str, expected: str) -> None:
-    found = normalize.get(name)
+    found = normalizers.find(name)
     assert found.name == name
     assert found("  Mr. Smith's  colour: (uh)\t20! ") == expected
     assert score_pairs({"a": "x"}, {"a": "x"}, name).normalizer == name
@@ -36,13 +37,13 @@ def test_the_named_ones(name: str, expected: str) -> None:
 @settings(max_examples=25, deadline=None)
 @given(st.text(max_size=30))
 def test_unicode_forms_are_one(name: str, text: str) -> None:
-    found = normalize.get(name)
+    found = normalizers.find(name)
     assert found(unicodedata.normalize("NFD", text)) == found(unicodedata.normalize("NFC", text))
 
 
 def test_an_unknown_name_gets_a_suggestion() -> None:
     with pytest.raises(UsageError, match="no normalizer 'whispr'") as caught:
-        normalize.get("whispr")
+        normalizers.find("whispr")
     assert "did you mean 'whisper'?" in caught.value.hint
 
 
@@ -51,8 +52,8 @@ def test_a_function_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (tmp_path / "mine_norm.py").write_text(
         "def shout(text):\n    return text.upper()\n\nodd = len\n\ndef bad(text):\n    1 / 0\n"
     )
-    assert normalize.get("mine_norm:shout")("a b") == "A B"
-    assert normalize.get(f"{tmp_path}/mine_norm.py:shout")("a") == "A"
+    assert normalizers.find("mine_norm:shout")("a b") == "A B"
+    assert normalizers.find(f"{tmp_path}/mine_norm.py:shout")("a") == "A"
     for name, message in [
         ("mine_norm:gone", "gone"),
         ("no_such_module:x", "no_such_module"),
@@ -61,7 +62,7 @@ def test_a_function_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         ("mine_norm:__doc__", "is not a function"),
     ]:
         with pytest.raises(UsageError, match=message):
-            normalize.get(name)
+            normalizers.find(name)
 
 
 GLM = """;; sample
@@ -81,7 +82,7 @@ SAID => / [X] __ [ ]   ;; nothing
 @pytest.fixture
 def glm(tmp_path: Path) -> normalize.Normalizer:
     (tmp_path / "my.glm").write_text(GLM)
-    return normalize.get(str(tmp_path / "my.glm"))
+    return normalizers.find(str(tmp_path / "my.glm"))
 
 
 @pytest.mark.parametrize(
@@ -123,9 +124,9 @@ def test_a_bad_glm_is_named(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "bad.glm"
     path.write_text(text)
     with pytest.raises(DataError, match=message):
-        normalize.get(str(path))
+        normalizers.find(str(path))
     with pytest.raises(DataError, match="No such file"):
-        normalize.get(str(tmp_path / "gone.glm"))
+        normalizers.find(str(tmp_path / "gone.glm"))
 
 
 @pytest.mark.parametrize(

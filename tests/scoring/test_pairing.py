@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from attnasr_cli.errors import DataError
-from attnasr_cli.scoring import kinds, pairing
-from attnasr_cli.scoring.pairing import Pairing
+from attnasr_cli.scoring import pairing
+from attnasr_cli.scoring.read.parse import parse
+from attnasr_cli.scoring.types import Pairing
 
 
 def paired(ref: str, hyp: str, **options: bool) -> Pairing:
-    return pairing.pair(kinds.read("ref", ref), kinds.read("hyp", hyp), **options)
+    return pairing.pair(parse("ref", ref), parse("hyp", hyp), **options)
 
 
 def test_by_id_whatever_the_order() -> None:
@@ -84,13 +85,13 @@ def test_long_lists_are_cut() -> None:
 
 
 def test_one_recording_against_one_recording() -> None:
-    ref = kinds.read("ref.txt", "hello there", "txt")
-    hyp = kinds.read("out.srt", "1\n00:00:00,000 --> 00:00:01,000\nhello\n")
+    ref = parse("ref.txt", "hello there", "txt")
+    hyp = parse("out.srt", "1\n00:00:00,000 --> 00:00:01,000\nhello\n")
     found = pairing.pair(ref, hyp)
     assert (found.how, found.pairs[0].hypothesis) == ("as one recording", "hello")
     with pytest.raises(DataError, match=r"r\.txt: empty"):
-        pairing.pair(kinds.read("r.txt", ""), hyp)
-    silence = pairing.pair(kinds.read("r.txt", "", "txt"), hyp)
+        pairing.pair(parse("r.txt", ""), hyp)
+    silence = pairing.pair(parse("r.txt", "", "txt"), hyp)
     assert silence.pairs[0].reference == ""
 
 

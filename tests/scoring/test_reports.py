@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import csv
-import html
 import io
 import json
 import re
+from html import unescape
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from attnasr_cli.scoring import compare, export, html_report, nist_report, table, wer
-from attnasr_cli.scoring.pairing import Pair
-from attnasr_cli.scoring.result import Result, Source, confusions, shown, summary
+from attnasr_cli.scoring import compare, wer
+from attnasr_cli.scoring.report import export, html, nist, table
+from attnasr_cli.scoring.summary import Evaluation, Origin, confusions, shown, summary
+from attnasr_cli.scoring.types import Pair
 from attnasr_cli.text import normalize
 
 ODD = "</script><b>\"x\" & 'y'"
@@ -28,17 +29,17 @@ PAIRS = [
 BETTER = [Pair(p.id, p.reference, p.reference, p.columns) for p in PAIRS]
 
 
-def result(only_errors: bool = False, names: tuple[str, ...] = ("lower",)) -> Result:
+def result(only_errors: bool = False, names: tuple[str, ...] = ("lower",)) -> Evaluation:
     how = [normalize.get(name) for name in names]
     scores = [wer.score(PAIRS, one) for one in how]
-    return Result(
-        Source("ref.tsv", "tsv"),
-        Source("hyp.tsv", "tsv"),
+    return Evaluation(
+        Origin("ref.tsv", "tsv"),
+        Origin("hyp.tsv", "tsv"),
         "by id",
         scores,
         by=("speaker",),
         only_errors=only_errors,
-        against=Source("other.tsv", "tsv"),
+        against=Origin("other.tsv", "tsv"),
         comparisons=[
             compare.compare(first, wer.score(BETTER, one))
             for first, one in zip(scores, how, strict=True)
@@ -46,7 +47,7 @@ def result(only_errors: bool = False, names: tuple[str, ...] = ("lower",)) -> Re
     )
 
 
-def printed(found: Result, width: int = 100) -> str:
+def printed(found: Evaluation, width: int = 100) -> str:
     page = io.StringIO()
     table.show(found, Console(file=page, width=width))
     return page.getvalue()
@@ -86,8 +87,8 @@ def test_worst_first_and_only_errors() -> None:
     names = [row.id for row in shown(every.scores[0], every)]
     assert names == ["s2-b", "s1-b", "s2-c", "s2-a", "s1-a"]
     assert [row.id for row in shown(wrong.scores[0], wrong)] == names[:-1]
-    assert "s1-a" not in nist_report.to_pra(wrong)
-    assert "s1-a" in nist_report.to_pra(every)
+    assert "s1-a" not in nist.to_pra(wrong)
+    assert "s1-a" in nist.to_pra(every)
     assert len(json.loads(export.to_json(wrong))["scores"][0]["utterances_by_error"]) == 4
     # leaving utterances out of a view changes no figure
     assert summary(wrong.scores[0], wrong) == summary(every.scores[0], every)
@@ -117,7 +118,7 @@ def test_table() -> None:
 def test_a_group_without_reference_has_no_rate() -> None:
     silence = [Pair("a", "", "thanks", {"speaker": "x"}), Pair("b", "", "", {"speaker": "x"})]
     scores = [wer.score(silence, normalize.get("lower"))]
-    found = Result(Source("r", "tsv"), Source("h", "tsv"), "by id", scores, by=("speaker",))
+    found = Evaluation(Origin("r", "tsv"), Origin("h", "tsv"), "by id", scores, by=("speaker",))
     text = printed(found)
     assert re.search(r"WER +–", text)
     assert "100.00 %" not in text.split("utterances with errors")[0].split("MER")[0]
@@ -135,14 +136,14 @@ def test_alignments_fold_to_the_width() -> None:
 
 
 def test_pra() -> None:
-    text = nist_report.to_pra(result())
+    text = nist.to_pra(result())
     assert "Normalizer:    lower" in text
     assert "id: (s1-b)\nScores: (#C #S #D #I) 2 1 0 1\n" in text
     assert "REF:  a DOG ran ***\nHYP:  a DIG ran OFF\nEval:   S       I" in text
 
 
 def test_sgml() -> None:
-    text = nist_report.to_sgml(result())
+    text = nist.to_sgml(result())
     assert '<SPEAKER id="s1">' in text
     assert 'C,"a","a":S,"dog","dig":C,"ran","ran":I,,"off"' in text
     assert 'D,"gone",' in text
@@ -159,13 +160,13 @@ def data_of(page: str) -> dict[str, object]:
 
 
 def test_html_is_one_file_and_bears_odd_texts() -> None:
-    page = html_report.to_html(result(), None)
+    page = html.to_html(result(), None)
     assert "<b>" not in page.split('id="data">')[1].split("</script>")[0]
     assert not re.search(r'(?:src|href)="', page)
     assert "http" not in page
     found = data_of(page)
     rows = found["scores"][0]["rows"]  # type: ignore[index]
-    assert f"see {html.unescape(ODD)}" in [row[1] for row in rows]
+    assert f"see {unescape(ODD)}" in [row[1] for row in rows]
     assert "prefers-color-scheme: dark" in page
 
 
@@ -179,17 +180,17 @@ def test_html_finds_recordings(tmp_path: Path) -> None:
         Pair("b", "x", "x", {"file": "b"}),
         Pair("c", "x", "x", {}),
     ]
-    found = Result(
-        Source(str(tmp_path / "data" / "ref.tsv"), "tsv"),
-        Source("hyp.tsv", "tsv"),
+    found = Evaluation(
+        Origin(str(tmp_path / "data" / "ref.tsv"), "tsv"),
+        Origin("hyp.tsv", "tsv"),
         "by id",
         [wer.score(pairs, normalize.get("none"))],
     )
-    page = data_of(html_report.to_html(found, tmp_path / "out" / "report.html"))
+    page = data_of(html.to_html(found, tmp_path / "out" / "report.html"))
     audio = {row[0]: row[4] for row in page["scores"][0]["rows"]}  # type: ignore[index]
     assert audio == {"a": "../data/clips/one%20two.wav", "b": "../data/b.flac", "c": ""}
 
 
-@pytest.mark.parametrize("maker", [export.to_json, export.to_csv, nist_report.to_sgml, printed])
+@pytest.mark.parametrize("maker", [export.to_json, export.to_csv, nist.to_sgml, printed])
 def test_the_same_input_gives_the_same_output(maker: object) -> None:
     assert maker(result()) == maker(result())  # type: ignore[operator]

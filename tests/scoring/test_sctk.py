@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from attnasr_cli.scoring import compare, pairing, texts, wer
+from attnasr_cli.scoring import compare, pairing, wer
+from attnasr_cli.scoring.read.load import load
 from attnasr_cli.scoring.wer import Score
 from attnasr_cli.text import normalize
 
@@ -18,7 +19,7 @@ EXPECTED = json.loads((FOLDER / "expected.json").read_text())
 
 @lru_cache
 def scored(ref: str, hyp: str, alignment: str) -> Score:
-    found = pairing.pair(texts.load(FOLDER / ref), texts.load(FOLDER / hyp))
+    found = pairing.pair(load(FOLDER / ref), load(FOLDER / hyp))
     return wer.score(found.pairs, normalize.get("lower"), alignment=alignment)
 
 

@@ -12,13 +12,12 @@ from attnasr_cli.errors import DataError
 from attnasr_cli.nets.blocks import Dropout
 from attnasr_cli.nets.conformer import Conformer, ConformerConfig
 from attnasr_cli.training.augment import spec_augment
-from attnasr_cli.training.batch import epoch_batches
-from attnasr_cli.training.cache import Cache
-from attnasr_cli.training.corpus import Corpus
-from attnasr_cli.training.evaluate import heard
+from attnasr_cli.training.corpus import Corpus, FeatureCache
+from attnasr_cli.training.evaluate import usable_dev
 from attnasr_cli.training.loss import losses
+from attnasr_cli.training.optim import rate_at
 from attnasr_cli.training.recipe import AugmentConfig, LossConfig, OptimConfig
-from attnasr_cli.training.schedule import rate_at
+from attnasr_cli.training.sampler import epoch_batches
 
 
 @given(
@@ -113,12 +112,12 @@ def test_what_the_dev_set_has_beyond_the_window_is_left_out(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     starts = np.array([0, 50, 50, 250, 300])  # the second could not be read
-    dev = Corpus([], [Cache(np.zeros((300, 8), np.float16), starts)])
-    assert heard(dev, None).tolist() == [True, False, True, True]
-    assert heard(dev, 100).tolist() == [True, False, False, True]
+    dev = Corpus([], [FeatureCache(np.zeros((300, 8), np.float16), starts)])
+    assert usable_dev(dev, None).tolist() == [True, False, True, True]
+    assert usable_dev(dev, 100).tolist() == [True, False, False, True]
     assert "left out 1 dev recordings" in capsys.readouterr().err
     with pytest.raises(DataError, match=r"longer than the 0\.1 s"):
-        heard(dev, 10)
+        usable_dev(dev, 10)
 
 
 def test_a_prompt_is_fed_and_not_scored() -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from attnasr_cli.decode.joint import JointOptions
-from attnasr_cli.decode.recognizer import Reading
 from attnasr_cli.errors import UsageError
+from attnasr_cli.families.native.decoder import JointOptions
 from attnasr_cli.output.cues import CueConfig
+from attnasr_cli.recognize.recognizer import Reading
 from attnasr_cli.transcribe.config import resolve, show, user_file
 from attnasr_cli.transcribe.options import OPTIONS
 
@@ -81,7 +81,7 @@ def test_the_environment(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_every_option_of_a_decoder_is_on_the_command_line() -> None:
-    from attnasr_cli.decode.whisper_options import WindowOptions
+    from attnasr_cli.families.whisper.options import WindowOptions
 
     offered = {option.name for option in OPTIONS if option.decoder}
     for kind in (JointOptions, WindowOptions):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from attnasr_cli.errors import DataError, UsageError
 from attnasr_cli.transcribe.inputs import Patterns, find, listed, printable, read_list
-from attnasr_cli.transcribe.names import assign
+from attnasr_cli.transcribe.outputs import assign
 
 
 def touch(*paths: Path) -> None:

@@ -1,0 +1,252 @@
+"""The decoder of segments for the nets that are trained here: attention, CTC prefix scores, and a
+language model where there is one, in one beam search."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from attnasr_cli.audio.features import LogMel
+from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
+from attnasr_cli.checkpoint.folder import Model
+from attnasr_cli.device import Placement
+from attnasr_cli.errors import ModelError, UsageError
+from attnasr_cli.families.base import Decoded, Piece, Word
+from attnasr_cli.families.batching import pack
+from attnasr_cli.families.native.detokenize import written_text, written_words
+from attnasr_cli.families.whisper.decode.fallback import compression_ratio
+from attnasr_cli.families.words import spaced, words_of
+from attnasr_cli.nets.protocol import Memory, map_tree, select
+from attnasr_cli.search.alignment import Spans, attention_align, ctc_align
+from attnasr_cli.search.beam import Hypothesis, SearchConfig, search
+from attnasr_cli.search.scorers import CtcPrefixScorer, Scorer
+
+if TYPE_CHECKING:
+    from attnasr_cli.lm.scorer import NgramScorer
+
+REPETITIVE = 2.4  # a text that compresses better than this repeats itself, as in openai-whisper
+IMPROBABLE = -1.0  # mean log probability of a token
+MAX_SEGMENT_S = 20.0
+
+
+@dataclass(frozen=True)
+class JointOptions:
+    """What a user may choose; what is left out comes from the model's ``[decoding]``."""
+
+    beam: int | None = None
+    """hypotheses kept for a segment; 1 is greedy"""
+    ctc_weight: float | None = None
+    """share of the CTC head in the score"""
+    lm_weight: float | None = None
+    """weight of the model's language model"""
+    length_penalty: float | None = None
+    """((5 + n) / 6) ** penalty"""
+    patience: float = 1.0
+    """stop after beam · patience finished hypotheses"""
+    nbest: int = 1
+    """alternatives listed in json"""
+    word_timestamps: bool = False
+    """times and probabilities of words"""
+
+
+class JointDecoder:
+    """One model with fixed options. Batches of segments in, texts out, in the same order."""
+
+    Options = JointOptions
+
+    def __init__(
+        self, model: Model, placement: Placement, options: JointOptions, batch_s: float = 120.0
+    ) -> None:
+        if placement.dtype == "int8":
+            raise UsageError(
+                f"model {model.header.name} cannot be computed in int8",
+                "use --dtype bfloat16, float32 or auto",
+            )
+        self.model, self.placement, self.batch_s = model, placement, batch_s
+        self.max_segment_s: float = getattr(model.decoding, "max_segment_s", MAX_SEGMENT_S)
+        self.net = model.net.to(placement.device)
+        self.features = LogMel(model.features)
+        self.settings = settings = _resolve(model, options)
+        self.word_timestamps = options.word_timestamps
+        self.search_config = SearchConfig(
+            beams=settings["beam"],
+            length_penalty=settings["length_penalty"],
+            patience=settings["patience"],
+            nbest=settings["nbest"],
+            net_weight=1.0 - settings["ctc_weight"],
+        )
+        self.lm = _language_model(model, settings["lm_weight"])
+
+    def decode(self, segments: Sequence[Tensor]) -> list[Decoded]:
+        """segments: mono float32 samples (N,) at 16 kHz."""
+        results: dict[int, Decoded] = {}
+        durations = [samples.shape[0] / SAMPLE_RATE_HZ for samples in segments]
+        for batch in pack(durations, self.batch_s):
+            for i, decoded in zip(batch, self._batch([segments[i] for i in batch]), strict=True):
+                results[i] = decoded
+        return [results[i] for i in range(len(segments))]
+
+    @torch.inference_mode()
+    def _batch(self, segments: list[Tensor]) -> list[Decoded]:
+        net, device, tokenizer = self.net, self.placement.device, self.model.tokenizer
+        features, lengths = self.features(segments)  # (B, T, F), (B,)
+        with self.placement.autocast:
+            memory = net.encode(features.to(device), lengths.to(device))
+            logits = net.ctc(memory).float() if net.has_ctc else None  # (B, S, V)
+        # On a CPU a step is a product of few rows, where low precision costs time: up to twice as
+        # much was measured in bfloat16. There only the encoder has it.
+        slow = device.type == "cpu" and self.placement.dtype != "float32"
+        if slow:
+            memory = _in_float32(memory)
+        with contextlib.nullcontext() if slow else self.placement.autocast:
+            scorers: list[Scorer] = []
+            if logits is not None and self.settings["ctc_weight"] > 0:
+                weight = self.settings["ctc_weight"]
+                scorers.append(CtcPrefixScorer(logits, memory.lengths, tokenizer.eos, weight))
+            if self.lm is not None:
+                scorers.append(self.lm)
+            prompt = torch.full((len(segments), 1), tokenizer.bos, device=device)
+            limits = memory.lengths + 1
+            if net.max_tokens is not None:
+                limits = limits.clamp_max(net.max_tokens - 1)
+            found = search(
+                net, memory, prompt, tokenizer.eos, limits, self.search_config, (), scorers
+            )
+            return [
+                self._decoded(i, hypotheses, segments[i], memory, logits)
+                for i, hypotheses in enumerate(found)
+            ]
+
+    def _decoded(
+        self,
+        i: int,
+        hypotheses: list[Hypothesis],
+        samples: Tensor,
+        memory: Memory,
+        logits: Tensor | None,
+    ) -> Decoded:
+        """What the search found for utterance i of a batch."""
+        best = hypotheses[0]
+        text = self._text(best.tokens)
+        average = best.log_prob / (len(best.tokens) + 1)  # the end token counts too
+        ratio = compression_ratio(text) if text else 0.0
+        if not text or average < self.model.decoding.min_logprob:
+            return Decoded([], average, compression_ratio=ratio)
+        duration_s = samples.shape[0] / SAMPLE_RATE_HZ
+        words: list[Word] = []
+        if self.word_timestamps:
+            words = self._words(i, best, duration_s, memory, logits)
+        piece = Piece(0.0, duration_s, spaced(text), best.tokens, average, words)
+        extra: dict[str, Any] = {}
+        if self.settings["nbest"] > 1:
+            extra["alternatives"] = [
+                {"text": self._text(h.tokens), "score": round(h.score, 3)} for h in hypotheses
+            ]
+        suspect = _suspect(best, average, ratio)
+        language = self.model.header.languages[0] if self.model.header.languages else None
+        return Decoded(
+            [piece],
+            average,
+            compression_ratio=ratio,
+            suspect=suspect,
+            language=language,
+            extra=extra,
+        )
+
+    def _text(self, tokens: Sequence[int]) -> str:
+        return written_text(self.model.tokenizer, self.lm, tokens)
+
+    def _words(
+        self, i: int, best: Hypothesis, duration_s: float, memory: Memory, logits: Tensor | None
+    ) -> list[Word]:
+        size = int(memory.lengths[i])
+        spans: Spans | None = None
+        if logits is not None:
+            spans = ctc_align(torch.log_softmax(logits[i, :size], -1), best.tokens)
+        if spans is None:
+            one = select(memory, torch.tensor([i], device=memory.frames.device))
+            fed = torch.tensor([[self.model.tokenizer.bos, *best.tokens[:-1]]])
+            weights = self.net.attend(one, fed.to(memory.frames.device))  # (1, L, H, U, S)
+            spans = attention_align(weights[0, ..., :size])
+        return words_of(
+            best.tokens,
+            best.token_log_probs,
+            spans,
+            memory.step_s,
+            duration_s,
+            self.model.tokenizer,
+            texts=written_words(self.model.tokenizer, self.lm, best.tokens),
+        )
+
+
+def _in_float32(memory: Memory) -> Memory:
+    keys = map_tree(lambda t: t.float() if t.is_floating_point() else t, memory.keys)
+    return memory._replace(frames=memory.frames.float(), keys=keys)
+
+
+def _suspect(best: Hypothesis, average: float, ratio: float) -> str:
+    if not best.finished:
+        return "cut off: no end was found"
+    if ratio > REPETITIVE:
+        return f"repetitive (compression ratio {ratio:.1f})"
+    if average < IMPROBABLE:
+        return f"improbable (mean log probability {average:.2f})"
+    return ""
+
+
+def _resolve(model: Model, options: JointOptions) -> dict[str, Any]:
+    """The model's own settings under the user's, checked against what the model can do."""
+    name, own = model.header.name, model.decoding
+    if options.beam is not None and options.beam < 1:
+        raise UsageError(f"a beam of {options.beam}", "use 1 (greedy) or more")
+    beam = own.beams if options.beam is None else options.beam
+    if not 1 <= options.nbest <= beam:
+        raise UsageError(f"{options.nbest} alternatives from a beam of {beam}", "widen the beam")
+    if options.patience <= 0:
+        raise UsageError(f"a patience of {options.patience}", "use a number above 0")
+    ctc_weight = own.ctc_weight if options.ctc_weight is None else options.ctc_weight
+    if not 0.0 <= ctc_weight <= 1.0:
+        raise UsageError(f"a CTC weight of {ctc_weight}", "use one between 0 and 1")
+    if not model.net.has_ctc:
+        if options.ctc_weight:
+            raise UsageError(f"model {name} has no CTC head", "leave --ctc-weight away")
+        ctc_weight = 0.0
+    lm_weight = own.lm_weight if options.lm_weight is None else options.lm_weight
+    if model.lm_path is None:
+        if options.lm_weight:
+            raise UsageError(f"model {name} has no language model", "leave --lm-weight away")
+        lm_weight = 0.0
+    penalty = own.length_penalty if options.length_penalty is None else options.length_penalty
+    return {
+        "beam": beam,
+        "ctc_weight": ctc_weight,
+        "lm_weight": lm_weight,
+        "length_penalty": penalty,
+        "patience": options.patience,
+        "nbest": options.nbest,
+        "word_timestamps": options.word_timestamps,
+    }
+
+
+def _language_model(model: Model, weight: float) -> NgramScorer | None:
+    if not weight or model.lm_path is None:
+        return None
+    from attnasr_cli.lm.scorer import NgramScorer
+
+    if not model.lm_path.is_file():
+        raise ModelError(f"no language model {model.lm_path}", "the model folder is incomplete")
+    return NgramScorer(
+        model.lm_path,
+        model.tokenizer.pieces,
+        model.tokenizer.encode,
+        model.tokenizer.eos,
+        weight=weight,
+        word_bonus=model.decoding.word_bonus,
+        unknown_penalty=model.decoding.unknown_penalty,
+        spoken=getattr(model.tokenizer, "spoken", None),
+    )

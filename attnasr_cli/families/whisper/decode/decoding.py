@@ -1,0 +1,206 @@
+"""One pass over windows at one temperature: openai-whisper's ``decode`` for a batch.
+
+What is special about the vocabulary (start tokens, grammar, suppressed tokens) becomes a prompt and
+rules here; the search itself knows nothing of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from attnasr_cli.families.threads import few_threads
+from attnasr_cli.families.whisper.decode.fallback import compression_ratio
+from attnasr_cli.families.whisper.net.model import Whisper
+from attnasr_cli.families.whisper.tokenizer import TIMESTAMP_S, WhisperTokenizer
+from attnasr_cli.nets.protocol import Memory, select
+from attnasr_cli.search.beam import Hypothesis, Rule, SearchConfig, search
+from attnasr_cli.search.rules import Suppress, SuppressFirst, TimestampGrammar
+from attnasr_cli.search.sampling import sample
+
+
+@dataclass(frozen=True)
+class TaskOptions:
+    """How windows are decoded; the defaults are those of openai-whisper's command line."""
+
+    task: str = "transcribe"
+    """transcribe, or translate into English"""
+    language: str | None = None
+    """code; None: detected"""
+    timestamps: bool = True
+    """the decoder writes times; without, it is a little faster and writes text only"""
+    beams: int = 5
+    """beams at temperature 0; 1 is greedy"""
+    best_of: int = 5
+    """samples drawn at a temperature above 0"""
+    patience: float = 1.0
+    """as in SearchConfig, at temperature 0"""
+    length_penalty: float | None = None
+    """as in SearchConfig"""
+    max_initial_timestamp_s: float | None = 1.0
+    """the first word starts no later"""
+    suppress: bool = True
+    """never write notes, brackets and speaker labels"""
+    prefix: tuple[int, ...] = ()
+    """tokens that every transcript starts with"""
+    max_tokens: int | None = None
+    """at most so many tokens a window; None: half of what the decoder can hold"""
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What the decoder says before the first word."""
+
+    no_speech_prob: float
+    languages: dict[str, float]
+    """probability of each language; empty in an English-only model"""
+
+    @property
+    def language(self) -> str | None:
+        return max(self.languages, key=lambda code: self.languages[code], default=None)
+
+
+@dataclass(frozen=True)
+class WindowResult:
+    """The text of one window."""
+
+    tokens: list[int]
+    text: str
+    avg_logprob: float
+    no_speech_prob: float
+    compression_ratio: float
+    language: str | None
+
+
+class WindowTask:
+    """Decodes batches of windows of one model with fixed options."""
+
+    def __init__(self, net: Whisper, tokenizer: WhisperTokenizer, options: TaskOptions) -> None:
+        self.net, self.tokenizer, self.options = net, tokenizer, options
+
+    def prompt(self, language: str | None, previous: Sequence[int] = ()) -> list[int]:
+        """The tokens that the decoder reads first: previous text, start, language, task, prefix."""
+        options = self.options
+        tokens = self.tokenizer.start(language, options.task, options.timestamps)
+        tokens += options.prefix
+        if not previous:
+            return tokens
+        room = self.net.config.text_context // 2 - 1
+        return [self.tokenizer.sot_prev, *previous[-room:], *tokens]
+
+    @torch.inference_mode()
+    def openings(self, memory: Memory, previous: Sequence[int] = ()) -> list[Opening]:
+        """The language and the no-speech probability of each window; with ``previous`` text in
+        front the language is still judged without it, and only where none was chosen."""
+        tokenizer = self.tokenizer
+        prompt = self.prompt(self.options.language, previous)
+        full = self._after(prompt[: prompt.index(tokenizer.sot) + 1], memory)
+        silence = full[:, tokenizer.no_speech].exp().tolist()
+        if previous and self.options.language is not None:
+            return [Opening(p, {}) for p in silence]
+        bare = self._after([tokenizer.sot], memory) if previous else full
+        codes = list(tokenizer.languages)
+        tokens = torch.tensor(list(tokenizer.languages.values()), device=bare.device).long()
+        shares = bare[:, tokens].softmax(-1).tolist() if codes else [[]] * len(silence)
+        return [
+            Opening(p, dict(zip(codes, share, strict=True)))
+            for p, share in zip(silence, shares, strict=True)
+        ]
+
+    def _after(self, prompt: list[int], memory: Memory) -> Tensor:
+        rows = torch.tensor([prompt] * memory.frames.shape[0], device=memory.frames.device)
+        with few_threads(step_bytes(self.net, memory)):
+            return self.net.step(rows, self.net.start(memory, 1), memory).log_probs
+
+    def decode(
+        self,
+        memory: Memory,
+        openings: Sequence[Opening],
+        temperature: float,
+        generators: Sequence[torch.Generator],
+        previous: Sequence[int] = (),
+    ) -> list[WindowResult]:
+        """Decode the windows of a memory; ``previous`` text is that of all of them."""
+        languages = [self.options.language or opening.language for opening in openings]
+        prompts = [self.prompt(language, previous) for language in languages]
+        prompt = torch.tensor(prompts, device=memory.frames.device)  # (B, n)
+        room = self.net.config.text_context - prompt.shape[1] + 1
+        limit = min(self.options.max_tokens or self.net.config.text_context // 2, room)
+        rules = self.rules(prompt.shape[1])
+        with few_threads(step_bytes(self.net, memory)):
+            found = self._find(memory, prompt, limit, temperature, generators, rules)
+        return [
+            self._result(hypotheses, opening, language)
+            for hypotheses, opening, language in zip(found, openings, languages, strict=True)
+        ]
+
+    def _find(
+        self,
+        memory: Memory,
+        prompt: Tensor,
+        limit: int,
+        temperature: float,
+        generators: Sequence[torch.Generator],
+        rules: list[Rule],
+    ) -> list[list[Hypothesis]]:
+        options, eot = self.options, self.tokenizer.eot
+        if temperature > 0:
+            return sample(
+                self.net,
+                memory,
+                prompt,
+                eot,
+                limit,
+                temperature,
+                options.best_of,
+                generators,
+                rules,
+            )
+        config = SearchConfig(
+            options.beams, options.length_penalty, options.patience, nbest=options.beams
+        )
+        return search(self.net, memory, prompt, eot, limit, config, rules)
+
+    def rules(self, prompt_length: int) -> list[Rule]:
+        """What must not be written after a prompt of this length."""
+        tokenizer, options = self.tokenizer, self.options
+        rules: list[Rule] = [SuppressFirst(tokenizer.blank, prompt_length)]
+        rules.append(Suppress(tokenizer.suppressed if options.suppress else tokenizer.steering))
+        if options.timestamps:
+            latest = options.max_initial_timestamp_s
+            steps = round(latest / TIMESTAMP_S) if latest else None
+            begin, none = tokenizer.timestamp_begin, tokenizer.no_timestamps
+            rules.append(TimestampGrammar(begin, tokenizer.eot, none, prompt_length, steps))
+        return rules
+
+    def _result(
+        self, hypotheses: Sequence[Hypothesis], opening: Opening, language: str | None
+    ) -> WindowResult:
+        penalty = self.options.length_penalty
+        best = max(hypotheses, key=lambda hypothesis: hypothesis.normalized(penalty))
+        text = self.tokenizer.decode(best.tokens).strip()
+        return WindowResult(
+            best.tokens,
+            text,
+            best.log_prob / (len(best.tokens) + 1),
+            opening.no_speech_prob,
+            compression_ratio(text),
+            language,
+        )
+
+
+def step_bytes(net: Whisper, memory: Memory) -> int:
+    """What a step reads at two bytes a number: the weights, keys and values of the memory."""
+    config, (B, S, D) = net.config, memory.frames.shape
+    weights = config.vocab * D + config.text_layers * 14 * D * D  # 4 + 2 squares, 8 of the MLP
+    return 2 * (weights + config.text_layers * 2 * B * S * D)
+
+
+def pick(memory: Memory, indices: Sequence[int]) -> Memory:
+    """The memory of some windows; all of them in order costs nothing."""
+    if list(indices) == list(range(memory.frames.shape[0])):
+        return memory
+    return select(memory, torch.tensor(list(indices), device=memory.frames.device))

@@ -1,0 +1,124 @@
+"""Sequential mode: one window after the other, as openai-whisper's ``transcribe`` does.
+
+A window starts where the last timestamp of the one before stands, and reads the text before it as
+its prompt, unless that text was drawn at a high temperature and is not to be trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import torch
+
+from attnasr_cli.audio.frames import FRAMES_PER_S
+from attnasr_cli.families.base import Decoded
+from attnasr_cli.families.whisper.decode.batched import SEED, WindowDecoder, decoded, text_tokens
+from attnasr_cli.families.whisper.decode.decoding import Opening, WindowResult, WindowTask
+from attnasr_cli.families.whisper.decode.fallback import Attempt, climb
+from attnasr_cli.families.whisper.decode.segments import cut
+from attnasr_cli.families.whisper.decode.timing import Span, align
+from attnasr_cli.families.whisper.decode.word_timestamps import place_words
+from attnasr_cli.families.whisper.features import MelRecorder
+from attnasr_cli.nets.protocol import Memory
+
+TRUSTED_TEMPERATURE = 0.5
+"""text drawn above it is no prompt for what follows"""
+
+
+def transcribe(
+    decoder: WindowDecoder, recorder: MelRecorder, generator: torch.Generator | None = None
+) -> Iterator[tuple[float, Decoded]]:
+    """The windows of a recording that ``recorder`` has heard to its end: (start in seconds, what
+    was heard), in order, each as soon as it is decoded.
+
+    The language is detected from the first window where it is not given. ``generator`` is for
+    sampling; each recording has its own by default, so that the same text comes every time.
+    """
+    generator = generator or torch.Generator(decoder.placement.device).manual_seed(SEED)
+    yield from _Recording(decoder, recorder, generator).windows()
+
+
+class _Recording:
+    """One recording: where to go on, what has been written, when speech ended last."""
+
+    def __init__(
+        self, decoder: WindowDecoder, recorder: MelRecorder, generator: torch.Generator
+    ) -> None:
+        self.decoder, self.recorder, self.generator = decoder, recorder, generator
+        self.net, self.tokenizer, self.plan = decoder.net, decoder.tokenizer, decoder.plan
+        self.written: list[int] = list(self.plan.prompt)
+        self.trusted_from = 0  # tokens before it are no prompt
+        self.spoken_until_s = 0.0
+        self.task = decoder.task
+
+    @torch.inference_mode()
+    def windows(self) -> Iterator[tuple[float, Decoded]]:
+        options = self.plan.task
+        if options.language is None and self.tokenizer.multilingual and self.recorder.frames:
+            first = self.recorder.opening(self.net.config.window)
+            found = self.task.openings(self._encode(first))[0].language
+            self.task = WindowTask(self.net, self.tokenizer, replace(options, language=found))
+        seek = 0
+        while seek < self.recorder.frames:
+            start_s = seek / FRAMES_PER_S
+            step, what = self._window(seek)
+            yield start_s, what
+            seek += step
+
+    def _window(self, seek: int) -> tuple[int, Decoded]:
+        """Decode the window at frame ``seek``; returns how many frames to go on, and the text."""
+        frames = min(self.net.config.window, self.recorder.frames - seek)
+        offset_s, length_s = seek / FRAMES_PER_S, frames / FRAMES_PER_S
+        memory = self._encode(self.recorder.window(seek, frames))
+        attempt = self._decode(memory)
+        if self.plan.guards.silent(attempt.result):
+            return frames, decoded(attempt, [], length_s, self.tokenizer, offset_s)
+        found = cut(attempt.result.tokens, self.tokenizer.timestamp_begin, frames)
+        step = found.advance
+        for span in found.spans:
+            span.start, span.end = offset_s + span.start, offset_s + span.end
+        if self.plan.words:
+            end_s = self._time(memory, found.spans, frames, offset_s)
+            if not found.ended and end_s > offset_s:
+                step = max(round(end_s * FRAMES_PER_S) - seek, 1)
+            self.spoken_until_s = end_s
+        what = decoded(attempt, found.spans, length_s, self.tokenizer, offset_s)
+        self.written += [token for piece in what.pieces for token in piece.tokens]
+        if not self.plan.condition or attempt.temperature > TRUSTED_TEMPERATURE:
+            self.trusted_from = len(self.written)
+        return step, what
+
+    def _encode(self, features: torch.Tensor) -> Memory:
+        device = self.decoder.placement.device
+        lengths = torch.tensor([features.shape[0]], device=device)
+        return self.net.encode(features[None].to(device), lengths)
+
+    def _previous(self) -> list[int]:
+        """What the window reads first: hotwords, then as much of the text before as there is room
+        for."""
+        hotwords = self.plan.hotwords
+        room = self.net.config.text_context // 2 - 1 - len(hotwords)
+        before = self.written[self.trusted_from :]
+        return [*hotwords, *(before[-room:] if hotwords and room > 0 else before)]
+
+    def _decode(self, memory: Memory) -> Attempt[WindowResult]:
+        previous = self._previous()
+        openings: list[Opening] = self.task.openings(memory, previous)
+
+        def again(indices: Sequence[int], temperature: float) -> list[WindowResult]:
+            return self.task.decode(memory, openings, temperature, [self.generator], previous)
+
+        return climb(self.plan.guards, 1, again)[0]
+
+    def _time(self, memory: Memory, spans: list[Span], frames: int, offset_s: float) -> float:
+        """Give the spans their words; returns when the last word ends."""
+        text = text_tokens(spans, self.tokenizer)
+        languages = [self.task.options.language]
+        task = self.task.options.task
+        words = align(self.net, self.tokenizer, memory, [text], [frames], languages, task)[0]
+        place_words(spans, words, self.tokenizer.eot, offset_s, self.spoken_until_s)
+        for span in reversed(spans):
+            if span.words:
+                return span.words[-1].end
+        return spans[-1].end

@@ -1,0 +1,151 @@
+"""Word times from attention: which part of the audio the decoder looked at for which token.
+
+The attention of the heads that follow the audio is standardised over tokens, smoothed by a median
+filter over time, and dynamic time warping finds the best monotonous path through it, as in
+openai-whisper's ``timing``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from attnasr_cli.families.whisper.net.model import Whisper
+from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
+from attnasr_cli.families.whisper.words import split_words
+from attnasr_cli.nets.protocol import Memory
+
+MEDIAN = 7  # memory positions: 140 ms
+POSITION_S = 0.02
+
+
+@dataclass
+class TimedWord:
+    """A word with its times in seconds from the start of the window."""
+
+    text: str
+    tokens: list[int]
+    start: float
+    end: float
+    probability: float
+
+
+@dataclass
+class Span:
+    """A stretch of text between two timestamps; times in seconds."""
+
+    start: float
+    end: float
+    tokens: list[int]
+    words: list[TimedWord] = field(default_factory=list)
+
+
+@torch.inference_mode()
+def align(
+    net: Whisper,
+    tokenizer: WhisperTokenizer,
+    memory: Memory,
+    texts: Sequence[Sequence[int]],
+    frames: Sequence[int],
+    languages: Sequence[str | None],
+    task: str = "transcribe",
+) -> list[list[TimedWord]]:
+    """Words of each window: texts are tokens without timestamps, frames how much of the window is
+    audio, in frames of 10 ms."""
+    starts = [tokenizer.start(language, task, True) for language in languages]
+    rows = [
+        [*start, tokenizer.no_timestamps, *text, tokenizer.eot]
+        for start, text in zip(starts, texts, strict=True)
+    ]
+    width = max(map(len, rows))
+    padded = [row + [tokenizer.eot] * (width - len(row)) for row in rows]
+    logits, weights = net.align(memory, torch.tensor(padded, device=memory.frames.device))
+    found: list[list[TimedWord]] = []
+    for b, (row, text) in enumerate(zip(rows, texts, strict=True)):
+        n = len(starts[b])
+        positions = min(frames[b] // 2, weights.shape[-1])
+        if not text or positions == 0:
+            found.append([])
+            continue
+        spoken = logits[b, n : n + len(text), : tokenizer.eot].softmax(-1)
+        probabilities = spoken[torch.arange(len(text)), torch.tensor(text)].tolist()
+        cost = -_path_matrix(weights[b, :, : len(row), :positions])[n:-1]
+        tokens_at, positions_at = warp(cost.double().cpu().numpy())
+        words = split_words(tokenizer, [*text, tokenizer.eot], languages[b])
+        found.append(_words(words, tokens_at, positions_at, probabilities))
+    return found
+
+
+def _path_matrix(weights: Tensor) -> Tensor:
+    """Attention (A, U, S) of some heads → how well each token fits each position (U, S)."""
+    weights = weights / weights.sum(-1, keepdim=True)  # only the part that is audio counts
+    deviation, mean = torch.std_mean(weights, dim=-2, keepdim=True, unbiased=False)
+    return median((weights - mean) / deviation, MEDIAN).mean(0)
+
+
+def median(x: Tensor, width: int) -> Tensor:
+    """Median of ``width`` (odd) neighbours along the last axis of (A, U, S), mirrored outside."""
+    reach = width // 2
+    if x.shape[-1] <= reach:
+        return x
+    padded = F.pad(x, (reach, reach), mode="reflect")
+    return padded.unfold(-1, width, 1).sort()[0][..., reach]
+
+
+def warp(cost: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The cheapest monotonous path through cost (U, S), as indices of both axes.
+
+    One anti-diagonal at a time: its cells do not depend on each other.
+    """
+    U, S = cost.shape
+    trace = np.full((U + 1, S + 1), 2, dtype=np.int8)
+    trace[:, 0] = 1
+    trace[0, :] = 2
+    older = np.full(U + 1, np.inf, dtype=np.float32)  # diagonal d − 2, by row
+    old = older.copy()  # diagonal d − 1
+    older[0] = 0.0  # the corner: d = 0
+    for d in range(2, U + S + 1):
+        i = np.arange(max(1, d - S), min(U, d - 1) + 1)
+        both, down, right = older[i - 1], old[i - 1], old[i]
+        step = np.where(
+            (both < down) & (both < right), 0, np.where((down < both) & (down < right), 1, 2)
+        ).astype(np.int8)
+        best = np.choose(step, (both, down, right))
+        new = np.full(U + 1, np.inf, dtype=np.float32)
+        new[i] = cost[i - 1, d - i - 1] + best
+        trace[i, d - i] = step
+        older, old = old, new
+    path = []
+    i_, j_ = U, S
+    while i_ > 0 or j_ > 0:
+        path.append((i_ - 1, j_ - 1))
+        step_ = trace[i_, j_]
+        i_ -= int(step_ != 2)
+        j_ -= int(step_ != 1)
+    indices = np.array(path[::-1])
+    return indices[:, 0], indices[:, 1]
+
+
+def _words(
+    groups: Sequence[tuple[str, list[int]]],
+    tokens_at: NDArray[np.int64],
+    positions_at: NDArray[np.int64],
+    probabilities: Sequence[float],
+) -> list[TimedWord]:
+    if len(groups) <= 1:  # the end of the text alone
+        return []
+    bounds = np.cumsum([0, *(len(tokens) for _, tokens in groups[:-1])])
+    jumps = np.diff(tokens_at, prepend=tokens_at[0] - 1).astype(bool)
+    times = positions_at[jumps] * POSITION_S
+    return [
+        TimedWord(
+            text, tokens, float(times[a]), float(times[b]), float(np.mean(probabilities[a:b]))
+        )
+        for (text, tokens), a, b in zip(groups, bounds[:-1], bounds[1:], strict=False)
+    ]

@@ -1,0 +1,65 @@
+"""Recordings given whole, one after the other, to a decoder that follows their text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
+from attnasr_cli.audio.load import Recording
+from attnasr_cli.errors import AttnasrError, UsageError
+from attnasr_cli.families.base import SegmentDecoder
+from attnasr_cli.families.whisper.decode.batched import WindowDecoder
+from attnasr_cli.families.whisper.decode.sequential import transcribe
+from attnasr_cli.families.whisper.features import MelRecorder
+from attnasr_cli.recognize.meter import Meter
+from attnasr_cli.recognize.pipeline import Result
+from attnasr_cli.recognize.reader import BLOCK_S, Job, Skip
+
+
+def run(
+    jobs: Iterable[Job | None],
+    decoders: Sequence[SegmentDecoder],
+    meter: Meter | None = None,
+) -> Iterator[Result]:
+    """As ``pipeline.run``, without cutting: each window is chosen by the text of the one before."""
+    if len(decoders) > 1:
+        raise UsageError("--mode sequential works on one device", "name one, or use --mode batched")
+    decoder = decoders[0]
+    assert isinstance(decoder, WindowDecoder)
+    meter = meter or Meter()
+    for number, job in enumerate(job for job in jobs if job is not None):
+        result = Result(job, number)
+        try:
+            _transcribe(result, decoder, meter)
+        except Skip:
+            result.skipped = True
+        except AttnasrError as problem:
+            result.error = problem
+        except Exception as problem:  # one strange file must not stop the others
+            line = (str(problem).strip().splitlines() or [type(problem).__name__])[0]
+            result.error = AttnasrError(f"{job.shown}: {line}", "please report this recording")
+        result.complete = True
+        yield result
+
+
+def _transcribe(result: Result, decoder: WindowDecoder, meter: Meter) -> None:
+    job = result.job
+    if job.before is not None:
+        job.before()
+    recorder = MelRecorder(decoder.net.config.mels)
+    with Recording(job.path, job.start_s, job.end_s, job.channel, job.salvage) as recording:
+        for block in recording.blocks(BLOCK_S):
+            recorder.push(block)
+            seconds = block.shape[0] / SAMPLE_RATE_HZ
+            result.duration_s += seconds
+            meter.read(seconds)
+            meter.found(seconds)
+        result.warnings = list(recording.probe.warnings)
+    recorder.finish()
+    done_s = 0.0
+    for start_s, decoded in transcribe(decoder, recorder):
+        result.parts.append((start_s, decoded))
+        meter.decoded(start_s - done_s)
+        done_s = start_s
+    result.speech_s = result.duration_s
+    meter.decoded(result.duration_s - done_s)

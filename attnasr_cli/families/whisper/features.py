@@ -1,0 +1,146 @@
+"""Whisper's features: log-mel over a whole recording, cut into windows of 30 s.
+
+Three things differ from the features of the nets trained here, and the weights depend on all of
+them: 400-point transform, base-10 logarithm, and a floor eight decades below the loudest bin *of
+the recording*. The last one needs the whole recording before the first window; here it is computed
+block by block, and only the features (32 kB a second) are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from attnasr_cli.audio.frames import HOP, SAMPLE_RATE_HZ, WINDOW, pad
+
+FFT = WINDOW  # 400 samples, 25 ms
+REACH = FFT // 2  # a frame sees this many samples on each side of its middle
+FLOOR = 1e-10
+RANGE = 8.0  # decades kept below the loudest bin
+BLOCK_FRAMES = 6000  # 60 s: 10 MB of spectrum at a time
+
+
+@lru_cache(maxsize=4)
+def filters(bins: int) -> Tensor:
+    """(FFT/2 + 1, bins) triangular filters on the Slaney mel scale, each of unit area, float32.
+
+    Linear to 1 kHz with 3 mel for 200 Hz, above it 27 mel for a factor of 6.4 (Slaney's Auditory
+    Toolbox, 1998).
+    """
+    knee_hz, knee, log_step = 1000.0, 15.0, torch.log(torch.tensor(6.4, dtype=torch.double)) / 27
+    top = (
+        knee + torch.log(torch.tensor(SAMPLE_RATE_HZ / 2 / knee_hz, dtype=torch.double)) / log_step
+    )
+    mel = torch.linspace(0.0, top, bins + 2, dtype=torch.double)
+    edges = torch.where(mel < knee, mel * 200 / 3, knee_hz * torch.exp((mel - knee) * log_step))
+    hz = torch.linspace(0.0, SAMPLE_RATE_HZ / 2, FFT // 2 + 1, dtype=torch.double)[:, None]
+    rising = (hz - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - hz) / (edges[2:] - edges[1:-1])
+    area = 2.0 / (edges[2:] - edges[:-2])
+    return (torch.minimum(rising, falling).clamp_min(0.0) * area).float()
+
+
+class MelRecorder:
+    """Samples in blocks → the features of the whole recording, window by window.
+
+    ``push`` blocks of samples (N,), ``finish``, then ask for any ``window``.
+    """
+
+    def __init__(self, bins: int) -> None:
+        self.bins = bins
+        self.samples = 0
+        self._waiting = torch.zeros(0)  # samples that the next frame still sees
+        self._started = False
+        self._blocks: list[Tensor] = []
+        self._loudest = torch.tensor(float("-inf"))
+
+    @property
+    def frames(self) -> int:
+        """Frames with content: N // HOP."""
+        return self.samples // HOP
+
+    def push(self, samples: Tensor) -> None:
+        """The next samples (N,), float32 at 16 kHz."""
+        self.samples += samples.shape[0]
+        self._waiting = torch.cat([self._waiting, samples.float()])
+        if not self._started:
+            if self._waiting.shape[0] <= REACH:
+                return
+            self._start()
+        while self._waiting.shape[0] >= BLOCK_FRAMES * HOP + FFT:
+            self._compute(BLOCK_FRAMES)
+
+    def _start(self) -> None:
+        self._started = True
+        self._waiting = torch.cat([self._waiting[1 : REACH + 1].flip(0), self._waiting])
+
+    def finish(self) -> None:
+        """No more samples. What follows the recording counts as silence, as in the reference."""
+        ahead = -(-(self.samples + REACH) // HOP)  # frames that see any sample at all
+        have = sum(block.shape[0] for block in self._blocks)
+        self._waiting = F.pad(self._waiting, (0, FFT + HOP))
+        if not self._started:
+            self._start()
+        missing = ahead - have
+        self._waiting = F.pad(
+            self._waiting, (0, max(0, missing * HOP + FFT - self._waiting.shape[0]))
+        )
+        while missing > 0:
+            block = min(missing, BLOCK_FRAMES)
+            self._compute(block)
+            missing -= block
+        self._waiting = torch.zeros(0)
+
+    def _compute(self, frames: int) -> None:
+        piece = self._waiting[: (frames - 1) * HOP + FFT]
+        self._waiting = self._waiting[frames * HOP :]
+        window = torch.hann_window(FFT)
+        spectrum = torch.stft(
+            piece, FFT, HOP, window=window, center=False, return_complex=True
+        )  # (FFT/2 + 1, T)
+        power = spectrum.abs().square_()
+        mel = (filters(self.bins).T @ power).clamp_min_(FLOOR).log10_().T.contiguous()  # (T, F)
+        self._loudest = torch.maximum(self._loudest, mel.max())
+        self._blocks.append(mel)
+
+    def window(self, start: int, frames: int) -> Tensor:
+        """Features (≤ frames, F) from frame ``start`` on; shorter at the end of the recording."""
+        return self._read(start, min(start + frames, self.frames))
+
+    def opening(self, frames: int) -> Tensor:
+        """Features (frames, F) of the start; silence follows a shorter recording."""
+        found = self._read(0, min(frames, sum(block.shape[0] for block in self._blocks)))
+        silence = (torch.maximum(torch.tensor(FLOOR).log10(), self._loudest - RANGE) + 4.0) / 4.0
+        rest = silence.expand(frames - found.shape[0], self.bins)
+        return torch.cat([found, rest])
+
+    def _read(self, start: int, end: int) -> Tensor:
+        first = start // BLOCK_FRAMES
+        blocks = self._blocks[first : -(-end // BLOCK_FRAMES)]
+        if not blocks or start >= end:
+            return torch.zeros(0, self.bins)
+        shift = first * BLOCK_FRAMES
+        raw = torch.cat(blocks)[start - shift : end - shift]  # (frames, F)
+        return torch.maximum(raw, self._loudest - RANGE).add_(4.0).div_(4.0)
+
+
+def log_mel(samples: Tensor, bins: int) -> Tensor:
+    """samples (N,) at 16 kHz → features (N // HOP, F)."""
+    recorder = MelRecorder(bins)
+    recorder.push(samples)
+    recorder.finish()
+    return recorder.window(0, recorder.frames)
+
+
+class WhisperMel:
+    """Features of a batch of windows: list of samples (N,) → (B, T, F) and lengths (B,)."""
+
+    def __init__(self, bins: int) -> None:
+        self.bins = bins
+
+    def __call__(self, segments: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        return pad([log_mel(samples, self.bins) for samples in segments])

@@ -1,0 +1,152 @@
+"""Faster forms of a Whisper net for inference; the interface stays, the products change.
+
+bfloat16 and float16: matrix products in the low precision, while the sum that runs through the
+blocks, the norms and the positions stay in float32, so that rounding does not add up over layers.
+int8 (CPU): weights in 8 bits with one scale a row, activations quantised as they come; it moves a
+quarter of the bytes, which is what a decoder step costs. The encoder is then computed in bfloat16
+where the processor has instructions for it.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from attnasr_cli.families.whisper.net.blocks import Attention, Block
+from attnasr_cli.families.whisper.net.int8 import can_quantize_rows, quantized
+from attnasr_cli.families.whisper.net.model import Whisper
+from attnasr_cli.families.whisper.net.packed import Packed, can_pack, pack
+from attnasr_cli.nets.log_softmax import keep_memory
+
+COPIED = 1 << 30
+"""bytes of weights in float32 that may be there twice, as they came and as they are read"""
+LOW = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def accelerate(
+    net: Whisper, device: torch.device, dtype: str, low_encoder: bool = False
+) -> Whisper:
+    """A net for inference on a device, in evaluation mode; ``net`` itself stays as it is.
+
+    dtype: float32, bfloat16, float16 or int8. low_encoder: with int8, the encoder in bfloat16.
+    """
+    fast = _shared_copy(net).eval()
+    on_cpu = device.type == "cpu"
+    if on_cpu:
+        keep_memory()
+    packs = on_cpu and (dtype == "bfloat16" or low_encoder) and can_pack()
+    if dtype in LOW:
+        _lower(fast.encoder, LOW[dtype])
+        _lower(fast.decoder, LOW[dtype])
+        if packs:
+            _pack(fast, _readout(net.decoder.token_embedding.weight.detach()))
+    elif dtype == "int8":
+        if low_encoder:
+            _lower(fast.encoder, torch.bfloat16)
+            fast.encoder.ln_post = cast(Norm, fast.encoder.ln_post).norm
+            if packs:
+                pack(fast.encoder)
+        else:
+            _quantize(fast.encoder)
+        fast.decoder.readout = quantized(fast.decoder.token_embedding.weight, None)
+        _quantize(fast.decoder)
+        if low_encoder:
+            fast.decoder.memory_dtype = torch.bfloat16
+            fast.decoder.packs_memory = packs
+    elif dtype == "float32":
+        if on_cpu and can_pack(torch.float32) and _bytes(net) <= COPIED:
+            _pack(fast, Packed(net.decoder.token_embedding.weight.detach(), None))
+    else:
+        raise ValueError(f"no form of the net for {dtype}")
+    return fast.to(device)
+
+
+def _pack(net: Whisper, readout: nn.Module) -> None:
+    pack(net.encoder)
+    pack(net.decoder)
+    net.decoder.readout = readout
+    net.decoder.packs_memory = True
+
+
+def _bytes(net: nn.Module) -> int:
+    return sum(p.numel() * p.element_size() for p in net.parameters())
+
+
+def _readout(weight: Tensor) -> nn.Module:
+    """The output layer (V, D) beside bfloat16: half of what a step reads. In 8 bits with sums in
+    float32 it is faster and no coarser than sums that are rounded to bfloat16, in which the most
+    probable tokens often tie."""
+    if can_quantize_rows():
+        return quantized(weight, None)
+    return Packed(weight.bfloat16(), None)
+
+
+def _shared_copy(net: Whisper) -> Whisper:
+    """New modules around the same storage: changing them does not change ``net``."""
+    memo: dict[int, object] = {
+        id(p): nn.Parameter(p.detach(), requires_grad=False) for p in net.parameters()
+    }
+    memo |= {id(buffer): buffer.detach() for buffer in net.buffers()}
+    return copy.deepcopy(net, memo)
+
+
+class Norm(nn.Module):
+    """Layer norm in float32 that hands on what the next product wants."""
+
+    def __init__(self, norm: nn.LayerNorm, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.norm, self.dtype = norm, dtype
+
+    def forward(self, x: Tensor) -> Tensor:
+        return cast(Tensor, self.norm(x.float())).to(self.dtype)
+
+
+def _lower(part: nn.Module, dtype: torch.dtype) -> None:
+    """Products in ``dtype``, norms and positions in float32."""
+    for module in list(part.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, nn.LayerNorm):
+                setattr(module, name, Norm(child, dtype))
+            elif isinstance(child, nn.Linear | nn.Conv1d | nn.Embedding):
+                child.to(dtype)
+    _fuse(part)
+
+
+def _fuse(part: nn.Module) -> None:
+    """Query, key and value of attention to itself in one product."""
+    for block in part.modules():
+        if isinstance(block, Block):
+            attention = block.attn
+            weight, bias = fused_weights(attention)
+            fused = nn.Linear(weight.shape[1], weight.shape[0], device="meta")
+            fused.weight = nn.Parameter(weight, requires_grad=False)
+            fused.bias = nn.Parameter(bias, requires_grad=False)
+            _drop_parts(attention, fused)
+
+
+def fused_weights(attention: Attention) -> tuple[Tensor, Tensor]:
+    """Weights (3D, D) and biases (3D,) of query, key and value one below the other."""
+    parts = (attention.query, attention.key, attention.value)
+    weight = torch.cat([part.weight for part in parts])
+    zero = torch.zeros_like(attention.query.bias)
+    return weight, torch.cat([attention.query.bias, zero, attention.value.bias])
+
+
+def _drop_parts(attention: Attention, fused: nn.Module) -> None:
+    attention.fused = fused
+    for name in ("query", "key", "value"):
+        setattr(attention, name, nn.Identity())
+
+
+def _quantize(part: nn.Module) -> None:
+    """All linear layers of a part in int8."""
+    for block in part.modules():
+        if isinstance(block, Block):
+            _drop_parts(block.attn, quantized(*fused_weights(block.attn)))
+    for module in list(part.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, nn.Linear):
+                setattr(module, name, quantized(child.weight, child.bias))

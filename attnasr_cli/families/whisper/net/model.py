@@ -1,0 +1,244 @@
+"""Whisper: a Transformer encoder over 30 s windows and a decoder that writes time as tokens.
+
+Radford et al. 2022, "Robust speech recognition via large-scale weak supervision" (arXiv
+2212.04356). Parameter names are those of the published weights, so that they load as they are.
+The encoder always sees a whole window: what is shorter is filled with zero features, as in
+training, and the decoder attends to all of it, so no position of the memory is padding.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from attnasr_cli.families.whisper.net.blocks import Attention, Block, Projected, in_pieces
+from attnasr_cli.families.whisper.net.cache import Cache
+from attnasr_cli.families.whisper.net.memory import PackedMemory
+from attnasr_cli.nets.log_softmax import log_softmax_
+from attnasr_cli.nets.protocol import Memory, Net, Step, Tree
+
+HOP_S = 0.01
+"""seconds between two frames of features"""
+STRIDE = 2
+"""frames for one memory position, from the second convolution"""
+
+
+@dataclass(frozen=True)
+class WhisperConfig:
+    """Sizes of a Whisper net; the defaults are those of "tiny"."""
+
+    mels: int = 80
+    """mel bins of the features; 128 in large-v3 and turbo"""
+    width: int = 384
+    """channels of every layer"""
+    audio_heads: int = 6
+    """attention heads of the encoder"""
+    audio_layers: int = 4
+    """blocks of the encoder"""
+    text_heads: int = 6
+    """attention heads of the decoder"""
+    text_layers: int = 4
+    """blocks of the decoder"""
+    vocab: int = 51865
+    """tokens, special ones and timestamps included"""
+    audio_context: int = 1500
+    """memory positions of a window: 30 s / 20 ms"""
+    text_context: int = 448
+    """tokens that the decoder can hold, prompt included"""
+    alignment_heads: tuple[tuple[int, int], ...] = ()
+    """(layer, head) pairs whose attention follows the audio; empty: all heads of the upper half"""
+
+    @property
+    def window(self) -> int:
+        """Frames of features in one window."""
+        return self.audio_context * STRIDE
+
+
+class Encoder(nn.Module):
+    """Features of a window → memory, one position for 20 ms."""
+
+    positional_embedding: Tensor
+
+    def __init__(self, config: WhisperConfig) -> None:
+        super().__init__()
+        self.window = config.window
+        self.conv1 = nn.Conv1d(config.mels, config.width, kernel_size=3, padding=1)
+        self.conv2 = nn.Conv1d(config.width, config.width, kernel_size=3, stride=STRIDE, padding=1)
+        table = sinusoids(config.audio_context, config.width)
+        self.register_buffer("positional_embedding", table)
+        self.blocks = nn.ModuleList(
+            Block(config.width, config.audio_heads, False) for _ in range(config.audio_layers)
+        )
+        self.ln_post = nn.LayerNorm(config.width)
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """features (B, T, F) with T ≤ window, lengths (B,) → (B, S, D)"""
+        T = features.shape[1]
+        if T > self.window:  # noqa: SIM300
+            raise ValueError(f"{T} frames in a window of {self.window}")
+        if in_pieces(features):
+            pairs = zip(features.split(1), lengths.split(1), strict=True)
+            return torch.cat([self._listen(one, length) for one, length in pairs])
+        return self._listen(features, lengths)
+
+    def _listen(self, features: Tensor, lengths: Tensor) -> Tensor:
+        T = features.shape[1]
+        inside = torch.arange(T, device=features.device) < lengths[:, None]
+        x = (features * inside[..., None]).to(self.conv1.weight.dtype).transpose(1, 2)
+        x = F.pad(x, (0, self.window - T))  # (B, F, window)
+        x = F.gelu(self.conv1(x))
+        x = F.gelu(self.conv2(x)).transpose(1, 2).contiguous()  # (B, S, D)
+        x = x + self.positional_embedding
+        for block in self.blocks:
+            x = cast(Block, block).listen(x)
+        return cast(Tensor, self.ln_post(x))
+
+
+class Decoder(nn.Module):
+    """Tokens so far and a memory → the next token; the embedding is also the output layer."""
+
+    def __init__(self, config: WhisperConfig) -> None:
+        super().__init__()
+        self.token_embedding = nn.Embedding(config.vocab, config.width)
+        self.positional_embedding = nn.Parameter(torch.zeros(config.text_context, config.width))
+        self.blocks = nn.ModuleList(
+            Block(config.width, config.text_heads, True) for _ in range(config.text_layers)
+        )
+        self.ln = nn.LayerNorm(config.width)
+        self.readout: nn.Module | None = None
+        """the output layer, where a faster form of the net keeps one beside the embedding"""
+        self.memory_dtype: torch.dtype | None = None
+        """what keys and values of the memory are kept in, where not in that of the weights"""
+        self.packs_memory = False
+        """keep them as a ``PackedMemory``"""
+        nn.init.normal_(self.token_embedding.weight, std=0.02)
+        nn.init.normal_(self.positional_embedding, std=0.01)
+
+    def forward(
+        self,
+        tokens: Tensor,
+        keys: tuple[Projected | PackedMemory, ...],
+        cache: Cache | None,
+        weights_of: set[int],
+    ) -> tuple[Tensor, dict[int, Tensor]]:
+        """tokens (R, n) → (R, n, D) before the output layer, and the attention to the memory
+        (B, H, K·n, S) of the layers in ``weights_of``."""
+        R, n = tokens.shape
+        start = cache.length if cache is not None else 0
+        x = self.token_embedding(tokens) + self.positional_embedding[start : start + n]
+        found: dict[int, Tensor] = {}
+        if cache is not None:
+            cache.reserve(n)
+            hidden = cache.hidden(n)
+            x = x.view(cache.keys.shape[1], -1, x.shape[-1])  # (B, K·n, D): beams ride on
+        else:
+            hidden = torch.ones(n, n, dtype=torch.bool, device=x.device).triu(1)
+        for layer, block in enumerate(self.blocks):
+            wanted = layer in weights_of
+            x, weights = cast(Block, block).write(x, keys[layer], cache, layer, hidden, wanted)
+            if weights is not None and wanted:
+                found[layer] = weights
+        return cast(Tensor, self.ln(x)).view(R, n, -1), found
+
+    def logits(self, x: Tensor) -> Tensor:
+        """(…, D) → (…, V) in float32"""
+        if self.readout is not None:
+            return cast(Tensor, self.readout(x)).float()
+        return F.linear(x, self.token_embedding.weight).float()
+
+
+class Whisper(Net):
+    """Encoder and decoder behind the protocol of the nets."""
+
+    name: ClassVar[str] = "whisper"
+    Config: ClassVar[type] = WhisperConfig
+
+    def __init__(self, config: WhisperConfig) -> None:
+        super().__init__()
+        self.config: WhisperConfig = config
+        self.encoder = Encoder(config)
+        self.decoder = Decoder(config)
+
+    def encode(self, features: Tensor, lengths: Tensor) -> Memory:
+        frames = self.encoder(features, lengths)
+        return self.remember(frames)
+
+    def remember(self, frames: Tensor) -> Memory:
+        """frames (B, S, D), what the encoder gave → memory with keys and values of all layers"""
+        layers = [cast(Attention, cast(Block, b).cross_attn) for b in self.decoder.blocks]
+        keys: tuple[Projected | PackedMemory, ...]
+        heads, dtype = self.config.text_heads, self.decoder.memory_dtype
+        if self.decoder.packs_memory:
+            dtype = dtype or frames.dtype
+            keys = tuple(PackedMemory.of(frames, a.key, a.value, heads, dtype) for a in layers)
+        else:
+            keys = tuple(a.remember(frames, dtype) for a in layers)
+        lengths = torch.full((frames.shape[0],), frames.shape[1], device=frames.device)
+        return Memory(frames, lengths, keys, HOP_S * STRIDE)
+
+    def start(self, memory: Memory, beams: int) -> Tree:
+        config = self.config
+        rows, head = memory.frames.shape[0] * beams, config.width // config.text_heads
+        # On a CPU in float32: it is longer at each step, and oneDNN compiles low-precision products
+        # anew for each shape; those in float32 are there already.
+        dtype = torch.float32
+        if memory.frames.device.type != "cpu":
+            dtype = memory.keys[0].keys.dtype if memory.keys else memory.frames.dtype
+        return Cache.empty(config.text_layers, rows, config.text_heads, head, memory.frames, dtype)
+
+    def step(self, tokens: Tensor, state: Tree, memory: Memory) -> Step:
+        step = self.scores(tokens, state, memory)
+        return step._replace(log_probs=log_softmax_(step.log_probs))
+
+    def scores(self, tokens: Tensor, state: Tree, memory: Memory) -> Step:
+        cache = cast(Cache, state).grouped(memory.frames.shape[0])
+        R, n = tokens.shape
+        last = self.config.text_layers - 1
+        x, found = self.decoder(tokens, memory.keys, cache, {last})
+        weights = found[last].float().mean(1)  # (B, K·n, S)
+        weights = weights.view(R, n, -1)[:, -1]
+        return Step(self.decoder.logits(x[:, -1]), weights, cache.advanced(n))
+
+    def decode(self, memory: Memory, tokens: Tensor) -> Tensor:
+        x, _ = self.decoder(tokens, memory.keys, None, set())
+        return self.decoder.logits(x)
+
+    def attend(self, memory: Memory, tokens: Tensor) -> Tensor:
+        _, found = self.decoder(tokens, memory.keys, None, set(range(self.config.text_layers)))
+        return torch.stack([found[layer] for layer in sorted(found)], 1)
+
+    def align(self, memory: Memory, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Teacher-forced logits (B, U, V) and the attention (B, A, U, S) of the A alignment heads
+        only: all heads of a large net for a whole window would be hundreds of megabytes."""
+        heads = self.alignment_heads
+        x, found = self.decoder(tokens, memory.keys, None, {layer for layer, _ in heads})
+        weights = torch.stack([found[layer][:, head].float() for layer, head in heads], 1)
+        return self.decoder.logits(x), weights
+
+    @property
+    def alignment_heads(self) -> tuple[tuple[int, int], ...]:
+        """(layer, head) pairs; where the weights name none, all heads of the upper half."""
+        config = self.config
+        return config.alignment_heads or tuple(
+            (layer, head)
+            for layer in range(config.text_layers // 2, config.text_layers)
+            for head in range(config.text_heads)
+        )
+
+    @property
+    def max_tokens(self) -> int | None:
+        return self.config.text_context
+
+
+def sinusoids(length: int, channels: int) -> Tensor:
+    """(length, channels) of sines, then cosines, at wavelengths from 2π to 10000·2π (Vaswani et al.
+    2017, arXiv 1706.03762)."""
+    step = math.log(10000) / (channels // 2 - 1)
+    frequencies = torch.exp(-step * torch.arange(channels // 2))
+    angles = torch.arange(length)[:, None] * frequencies[None, :]  # (length, channels / 2)
+    return torch.cat([angles.sin(), angles.cos()], 1)

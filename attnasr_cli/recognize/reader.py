@@ -1,0 +1,193 @@
+"""Recordings decoded and cut ahead of the net, in threads, within a budget of waiting audio."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
+from attnasr_cli.audio.load import STDIN, Recording
+from attnasr_cli.audio.segment import SegmentConfig, Segmenter, Speech
+from attnasr_cli.errors import AttnasrError
+from attnasr_cli.recognize.meter import Meter
+
+BLOCK_S = 10.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """One recording to transcribe, or one channel or part of it."""
+
+    path: Path | str
+    """a file, or ``-`` for stdin"""
+    channel: int | None = None
+    """from 1; None averages all"""
+    start_s: float | None = None
+    end_s: float | None = None
+    salvage: bool = False
+    name: str = ""
+    """how messages and results call it; by default the path"""
+    before: Callable[[], None] | None = None
+    """called in the reading thread before anything is read; an AttnasrError it raises fails the
+    job, ``Skip`` ends it without a result"""
+
+    @property
+    def shown(self) -> str:
+        """The name as valid text: bytes that are no UTF-8 are replaced."""
+        name = self.name or ("stdin" if str(self.path) == STDIN else str(self.path))
+        return os.fsencode(name).decode("utf-8", "replace")
+
+
+class Skip(Exception):  # noqa: N818 - not an error
+    """Nothing is to be done for this job."""
+
+
+@dataclass
+class End:
+    """A recording has been read to its end, or to where it fails."""
+
+    duration_s: float = 0.0
+    warnings: list[str] = field(default_factory=list)
+    error: AttnasrError | None = None
+    skipped: bool = False
+
+
+class Budget:
+    """Seconds of audio that may wait.
+
+    The job whose turn it is has the limit for itself alone, whatever those after it hold: it can
+    always go on when its own audio has been taken, so that nothing locks.
+    """
+
+    def __init__(self, limit_s: float) -> None:
+        self.limit_s, self.turn = limit_s, 0
+        self.held_s: dict[int, float] = {}
+        self.stopped = False
+        self.changed = threading.Condition()
+
+    def take(self, number: int, seconds: float) -> None:
+        """Wait for room; raises Skip where the whole run has been stopped."""
+        with self.changed:
+            self.changed.wait_for(lambda: self.stopped or self._fits(number, seconds))
+            if self.stopped:
+                raise Skip
+            self.held_s[number] = self.held_s.get(number, 0.0) + seconds
+
+    def _fits(self, number: int, seconds: float) -> bool:
+        own = self.held_s.get(number, 0.0)
+        if number <= self.turn:
+            return own == 0.0 or own + seconds <= self.limit_s
+        return sum(self.held_s.values()) + seconds <= self.limit_s
+
+    def give(self, number: int, seconds: float) -> None:
+        """A segment has been taken out of the queue."""
+        with self.changed:
+            left = self.held_s.get(number, 0.0) - seconds
+            self.held_s[number] = left if left > 1e-6 else 0.0
+            self.changed.notify_all()
+
+    def set_turn(self, number: int) -> None:
+        with self.changed:
+            self.held_s = {n: held for n, held in self.held_s.items() if held and n >= number}
+            self.turn = number
+            self.changed.notify_all()
+
+    def stop(self) -> None:
+        with self.changed:
+            self.stopped = True
+            self.changed.notify_all()
+
+
+class Reader:
+    """Reads many jobs at once; each one's segments come out in order by ``segments``."""
+
+    def __init__(
+        self,
+        cut: SegmentConfig,
+        threads: int,
+        budget_s: float,
+        meter: Meter | None = None,
+    ) -> None:
+        self.cut, self.meter = cut, meter or Meter()
+        self.pool = ThreadPoolExecutor(threads, "attnasr-read", initializer=_one_thread)
+        self.budget = Budget(budget_s)
+        self.queues: dict[int, queue.SimpleQueue[Speech | End]] = {}
+        self.submitted = 0
+
+    def submit(self, job: Job) -> int:
+        """Start reading a job as soon as a thread is free; returns its number."""
+        number = self.submitted
+        self.submitted += 1
+        self.queues[number] = queue.SimpleQueue()
+        self.pool.submit(self._read, number, job)
+        return number
+
+    def segments(self, number: int) -> Iterator[Speech | End]:
+        """The job's segments as they are ready; an ``End`` is the last item."""
+        self.budget.set_turn(number)
+        waiting = self.queues[number]
+        while True:
+            item = waiting.get()
+            if isinstance(item, End):
+                del self.queues[number]
+                yield item
+                return
+            self.budget.give(number, item.duration_s)
+            yield item
+
+    def close(self) -> None:
+        """Stop all reading, soon."""
+        self.budget.stop()
+        self.pool.shutdown(wait=True, cancel_futures=True)
+
+    def _read(self, number: int, job: Job) -> None:
+        end = End()
+        try:
+            if job.before is not None:
+                job.before()
+            self._cut(number, job, end)
+        except Skip:
+            end.skipped = True
+        except AttnasrError as problem:
+            end.error = problem
+        except OSError as problem:
+            end.error = AttnasrError(f"{job.shown}: {problem.strerror or problem}", "try it again")
+        except Exception as problem:  # one strange file must not stop the others
+            end.error = AttnasrError(
+                f"{job.shown}: {type(problem).__name__}: {problem}", "please report this recording"
+            )
+        self.queues[number].put(end)
+
+    def _cut(self, number: int, job: Job, end: End) -> None:
+        segmenter = Segmenter(self.cut)
+        with Recording(
+            job.path, job.start_s, job.end_s, job.channel, job.salvage, job.shown
+        ) as recording:
+            for block in recording.blocks(BLOCK_S):
+                if self.budget.stopped:
+                    raise Skip
+                seconds = block.shape[0] / SAMPLE_RATE_HZ
+                end.duration_s += seconds
+                self.meter.read(seconds)
+                self._put(number, segmenter.push(block))
+            self._put(number, segmenter.finish())
+            end.warnings = list(recording.probe.warnings)
+
+    def _put(self, number: int, found: list[Speech]) -> None:
+        for speech in found:
+            self.meter.found(speech.duration_s)
+            self.budget.take(number, speech.duration_s)
+            self.queues[number].put(speech)
+
+
+def _one_thread() -> None:
+    """Reading threads work side by side; none may take all cores for its small products. With
+    OpenMP this holds for the calling thread only."""
+    import torch
+
+    torch.set_num_threads(1)

@@ -1,0 +1,74 @@
+"""The texts of a recording's segments, put together in order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from attnasr_cli.families.base import Decoded, Word
+from attnasr_cli.families.words import spaced
+from attnasr_cli.recognize.transcript import Segment
+
+
+def stitch(parts: Sequence[tuple[float, Decoded]], offset_s: float = 0.0) -> list[Segment]:
+    """(start of the segment in seconds, what was heard in it) → segments of the transcript.
+
+    ``offset_s`` is added to all times: where in the file the transcribed part begins. Times never
+    run backwards, also where a decoder overshoots the end of its segment.
+    """
+    segments: list[Segment] = []
+    previous = 0.0
+    for start_s, decoded in parts:
+        for piece in decoded.pieces:
+            if not piece.text.strip():
+                continue
+            shift = start_s + offset_s
+            start = max(piece.start + shift, previous)
+            end = max(piece.end + shift, start)
+            previous = end
+            segments.append(
+                Segment(
+                    id=len(segments),
+                    start=start,
+                    end=end,
+                    text=spaced(piece.text),
+                    tokens=piece.tokens,
+                    avg_logprob=piece.avg_logprob,
+                    temperature=decoded.temperature,
+                    compression_ratio=decoded.compression_ratio,
+                    no_speech_prob=decoded.no_speech_prob,
+                    fallbacks=decoded.fallbacks,
+                    suspect=decoded.suspect,
+                    words=[_moved(word, shift, start, end) for word in piece.words],
+                    extra=decoded.extra,
+                )
+            )
+    return segments
+
+
+def mark(segments: Sequence[Segment], uncovered: Sequence[tuple[float, float]]) -> list[Segment]:
+    """The segments with a word about speech without text on the one before it, or, at the start
+    of a recording, on the one after it."""
+    marked = list(segments)
+    for start, end in uncovered:
+        if not marked:
+            break
+        before = [i for i, segment in enumerate(marked) if segment.start <= start]
+        i = before[-1] if before else 0
+        where = "after" if before else "before"
+        reason = f"no text for the speech {where} it, {start:.1f} to {end:.1f} s"
+        known = marked[i].suspect
+        marked[i] = replace(marked[i], suspect=f"{known}; {reason}" if known else reason)
+    return marked
+
+
+def language_of(parts: Sequence[tuple[float, Decoded]]) -> str | None:
+    """The language of most segments; the first of equals."""
+    counts = Counter(d.language for _, d in parts if d.language)
+    return counts.most_common(1)[0][0] if counts else None
+
+
+def _moved(word: Word, shift: float, earliest: float, latest: float) -> Word:
+    start = min(max(word.start + shift, earliest), latest)
+    return replace(word, start=start, end=min(max(word.end + shift, start), latest))

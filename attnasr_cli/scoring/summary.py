@@ -1,0 +1,179 @@
+"""Everything that a report shows, whatever its form; numbers as plain dictionaries."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from attnasr_cli.scoring import bootstrap
+from attnasr_cli.scoring.compare import Comparison
+from attnasr_cli.scoring.types import Counts, Row
+from attnasr_cli.scoring.units import CHAR
+from attnasr_cli.scoring.wer import Score
+
+K = TypeVar("K")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where texts came from."""
+
+    path: str
+    kind: str
+
+
+@dataclass(slots=True)
+class Evaluation:
+    """One call of ``attnasr score``."""
+
+    reference: Origin
+    hypothesis: Origin
+    paired: str  # by id, by file name, by time, …
+    scores: list[Score]  # one per normaliser
+    against: Origin | None = None
+    comparisons: list[Comparison] = field(default_factory=list)  # one per normaliser
+    by: tuple[str, ...] = ()
+    only_errors: bool = False
+    worst: int = 5  # utterances shown in full in the table
+    top: int = 10  # confusions shown
+    samples: int = bootstrap.SAMPLES
+    seed: int = bootstrap.SEED
+
+
+def summary(score: Score, evaluation: Evaluation) -> dict[str, Any]:
+    """The figures of one score: counts first, then the rates derived from them."""
+    words = score.words
+    counts = [row.words for row in score.rows]
+    found = bootstrap.interval(
+        [c.errors for c in counts],
+        [c.reference for c in counts],
+        evaluation.samples,
+        evaluation.seed,
+    )
+    figures: dict[str, Any] = {
+        "normalizer": score.normalizer,
+        "alignment": score.alignment,
+        "unit": score.unit,
+        "utterances": score.utterances,
+        "missing": score.missing,
+        "units": numbers(words),
+        "error_rate": words.error_rate,
+        "interval": found
+        and {
+            "low": found.low,
+            "high": found.high,
+            "level": bootstrap.LEVEL,
+            "samples": found.samples,
+            "seed": found.seed,
+        },
+        "mer": words.mer,
+        "wil": words.wil,
+        "wip": words.wip,
+        "sentences_wrong": score.wrong,
+        "sentence_error_rate": score.sentence_error_rate,
+        "empty_references": {"utterances": len(score.silent), "inserted": score.invented},
+        "characters": numbers(score.characters),
+        "cer": score.cer,
+    }
+    figures["cer" if score.unit == CHAR else "wer"] = words.error_rate
+    return figures
+
+
+def numbers(counts: Counts) -> dict[str, int]:
+    """Counts with names."""
+    found = {
+        "reference": counts.reference,
+        "hypothesis": counts.hypothesis,
+        "correct": counts.correct,
+        "substituted": counts.substituted,
+        "deleted": counts.deleted,
+        "inserted": counts.inserted,
+        "errors": counts.errors,
+    }
+    if counts.skipped:
+        found["optional_not_said"] = counts.skipped
+    return found
+
+
+def shown(score: Score, evaluation: Evaluation) -> list[Row]:
+    """The utterances of a report, worst first: most errors, then the highest rate."""
+    rows = [row for row in score.rows if row.words.errors or not evaluation.only_errors]
+    keys = {row.id: (-row.words.errors, -row.words.error_rate) for row in rows}
+    return sorted(rows, key=lambda row: keys[row.id])
+
+
+@dataclass(frozen=True, slots=True)
+class Confusions:
+    """What goes wrong most: pairs of words, words added, words lost, each with its count."""
+
+    substituted: list[tuple[tuple[str, str], int]]
+    inserted: list[tuple[str, int]]
+    deleted: list[tuple[str, int]]
+
+
+def confusions(score: Score, top: int) -> Confusions:
+    changed: Counter[tuple[str, str]] = Counter()
+    added: Counter[str] = Counter()
+    lost: Counter[str] = Counter()
+    for row in score.rows:
+        if not row.words.errors:
+            continue
+        for op, ref, hyp in row.aligned():
+            if op == "S":
+                changed[ref, hyp] += 1
+            elif op == "I":
+                added[hyp] += 1
+            elif op == "D":
+                lost[ref] += 1
+    return Confusions(_top(changed, top), _top(added, top), _top(lost, top))
+
+
+def _top(counter: Counter[K], top: int) -> list[tuple[K, int]]:
+    """The most frequent; equals in the order of their words, so that runs agree."""
+    return sorted(counter.items(), key=lambda item: (-item[1], str(item[0])))[:top]
+
+
+def label(score: Score) -> str:
+    """What the rate of errors per unit is called."""
+    return "CER" if score.unit == CHAR else "WER"
+
+
+def comparison(pair: Comparison, top: int) -> dict[str, Any]:
+    """The figures of two systems."""
+    delta, test = pair.difference, pair.mapsswe
+    return {
+        "first": pair.first.words.error_rate,
+        "second": pair.second.words.error_rate,
+        "difference": delta.delta,
+        "interval": delta.interval
+        and {
+            "low": delta.interval.low,
+            "high": delta.interval.high,
+            "level": bootstrap.LEVEL,
+            "samples": delta.interval.samples,
+            "seed": delta.interval.seed,
+        },
+        "bootstrap_p": delta.p_value,
+        "mapsswe": {
+            "segments": test.segments,
+            "mean": test.mean,
+            "std_dev": test.std_dev,
+            # JSON knows no infinity: a difference without any spread has no Z
+            "z": test.z if math.isfinite(test.z) else None,
+            "p": test.p_value,
+        },
+        "better": pair.better,
+        "worse": pair.worse,
+        "changed": [
+            {
+                "id": a.id,
+                "errors": [a.words.errors, b.words.errors],
+                "reference": a.reference,
+                "first": a.hypothesis,
+                "second": b.hypothesis,
+            }
+            for a, b in pair.changed[:top]
+        ],
+    }

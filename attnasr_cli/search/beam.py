@@ -1,0 +1,280 @@
+"""Greedy and beam search in one, batched, for every net.
+
+The search knows only numbers: prompts, an end token, rules that forbid, scorers that add. A beam of
+1 is greedy search. Each utterance of a batch is searched as if it were alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from attnasr_cli.nets.log_softmax import log_softmax_
+from attnasr_cli.nets.protocol import Memory, Net, Tree, reorder, select
+from attnasr_cli.search.scorers import Scorer
+from attnasr_cli.search.topk import best
+
+Rule = Callable[[Tensor, Tensor], Tensor]
+"""(log_probs (R, V), tokens so far with the prompt (R, n)) → log_probs with what is not allowed
+set to −inf. A row may be off by a constant; the search normalises what is left, as a softmax over
+the allowed logits would."""
+
+NEVER = float("-inf")
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """How to search."""
+
+    beams: int = 1
+    """hypotheses kept for an utterance; 1 is greedy"""
+    length_penalty: float | None = 0.0
+    """0: sum of scores; None: mean over tokens; else ((5 + n) / 6) ** penalty (Wu et al. 2016)"""
+    patience: float = 1.0
+    """stop after beams · patience finished hypotheses (Kasai et al. 2022)"""
+    nbest: int = 1
+    """hypotheses returned for an utterance, best first"""
+    net_weight: float = 1.0
+    """weight of the net's own log probabilities beside the scorers'; at 0 the decoder of the net is
+    not run at all, and the first scorer's opinion stands for its own"""
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One finished (or cut off) sequence."""
+
+    tokens: list[int]
+    """without prompt and end token"""
+    score: float
+    """weighted sum of everything, what the search maximised before length normalisation"""
+    log_prob: float
+    """the net's own log probability, end token included"""
+    token_log_probs: list[float]
+    """the net's own log probability of each token"""
+    finished: bool
+    """false: cut off at the token limit"""
+
+    def normalized(self, length_penalty: float | None) -> float:
+        """Score after length normalisation."""
+        length = max(len(self.tokens), 1)
+        if length_penalty is None:
+            return self.score / length
+        return float(self.score / ((5 + length) / 6) ** length_penalty)
+
+
+@torch.inference_mode()
+def search(
+    net: Net,
+    memory: Memory,
+    prompt: Tensor,
+    eos: int,
+    max_tokens: Tensor | int,
+    config: SearchConfig | None = None,
+    rules: Sequence[Rule] = (),
+    scorers: Sequence[Scorer] = (),
+) -> list[list[Hypothesis]]:
+    """Find the best token sequences for every utterance of a batch.
+
+    prompt (B, n) is fed first, n ≥ 1 (the start token); max_tokens is one limit or one for each
+    utterance (B,). Returns for each utterance up to ``nbest`` hypotheses, best first.
+    """
+    config = config or SearchConfig()
+    job = _Search(net, memory, prompt, eos, max_tokens, config, rules, scorers)
+    while job.alive:
+        job.advance()
+    return job.results()
+
+
+class _Search:
+    """The rows in flight. B' utterances are still searched, K beams each, R = B'·K rows."""
+
+    def __init__(
+        self,
+        net: Net,
+        memory: Memory,
+        prompt: Tensor,
+        eos: int,
+        max_tokens: Tensor | int,
+        config: SearchConfig,
+        rules: Sequence[Rule],
+        scorers: Sequence[Scorer],
+    ) -> None:
+        total, device = prompt.shape[0], prompt.device
+        self.net, self.memory, self.eos = net, memory, eos
+        self.config, self.rules, self.scorers = config, rules, scorers
+        self.prompt_length = prompt.shape[1]
+        limits = torch.as_tensor(max_tokens).expand(total) if total else torch.zeros(0)
+        self.limits: list[int] = [int(limit) for limit in limits]
+        self.finished: list[list[Hypothesis]] = [[] for _ in range(total)]
+        self.alive = [b for b in range(total) if self.limits[b] > 0]
+        for b in range(total):
+            if self.limits[b] <= 0:
+                self.finished[b] = [Hypothesis([], 0.0, 0.0, [], False)]
+        # The prompt is read by one row an utterance; the first step spreads it over K beams.
+        self.tokens = prompt  # (R, n)
+        self.token_log_probs = torch.zeros(total, 0, device=device)
+        self.scores = torch.zeros(total, 1, device=device)  # (B', K)
+        self.log_probs = torch.zeros(total, 1, device=device)
+        self.decoder_runs = config.net_weight != 0.0 or not scorers
+        self.state: Tree = net.start(memory, 1) if self.decoder_runs else None
+        self.scorer_states = [s.start(memory, total) for s in scorers]
+        self.fed = self.tokens
+        if len(self.alive) < total:
+            self._keep([b for b in range(total) if self.limits[b] > 0], list(range(total)))
+
+    def advance(self) -> None:
+        """Score every next token, keep the best beams, set finished hypotheses aside."""
+        K, eos = self.config.beams, self.eos
+        scores = [s.score(t) for s, t in zip(self.scorers, self.scorer_states, strict=True)]
+        if self.decoder_runs:
+            run = self.net.scores if self.rules else self.net.step
+            step = run(self.fed, self.state, self.memory)
+            log_probs, self.state = step.log_probs, step.state  # (R, V)
+        else:
+            log_probs = scores[0]
+        for rule in self.rules:
+            log_probs = rule(log_probs, self.tokens)
+        if self.rules:
+            own = self.decoder_runs  # a scorer's table is still needed as it is
+            log_probs = log_softmax_(log_probs) if own else log_probs.log_softmax(-1)
+        weight = self.config.net_weight
+        gain = log_probs
+        if weight != 1.0:
+            gain = log_probs * weight if weight else torch.zeros_like(log_probs)
+        for scorer, score in zip(self.scorers, scores, strict=True):
+            gain = gain + scorer.weight * score
+        V = gain.shape[1]
+        count, W = self.scores.shape  # W: rows of an utterance, 1 before the first step, then K
+        # K ends and K others are the most that a walk down the ranking can meet.
+        ranked, index = best(self.scores, gain, 2 * K)  # (B', 2K)
+        ranked_list, index_list = ranked.tolist(), index.tolist()
+        net_log_probs = log_probs.view(count, W * V).gather(1, index).tolist()
+
+        parents: list[int] = []
+        chosen: list[int] = []
+        new_scores: list[float] = []
+        new_log_probs: list[float] = []
+        spent = self.log_probs.tolist()
+        done: list[int] = []
+        length = self.tokens.shape[1] - self.prompt_length + 1
+        for i, b in enumerate(self.alive):
+            kept: list[tuple[float, int, int, float]] = []
+            ended: list[tuple[float, int, float]] = []
+            for score, flat, lp in zip(
+                ranked_list[i], index_list[i], net_log_probs[i], strict=True
+            ):
+                if score == NEVER:
+                    break
+                beam, token = divmod(flat, V)
+                if token == eos:
+                    ended.append((score, beam, lp))
+                else:
+                    kept.append((score, beam, token, lp))
+                    if len(kept) == K:
+                        break
+            self._finish(b, i, ended, spent[i])
+            if self._complete(b, kept) or length >= self.limits[b]:
+                done.append(i)
+                self._cut_off(b, i, kept, spent[i])
+            while len(kept) < K:  # fewer continuations than beams: dead rows that never win
+                kept.append((NEVER, 0, eos, 0.0))
+            new_scores += [k[0] for k in kept]
+            parents += [i * W + k[1] for k in kept]
+            chosen += [k[2] for k in kept]
+            new_log_probs += [k[3] for k in kept]
+
+        rows = torch.tensor(parents, device=self.tokens.device)
+        token = torch.tensor(chosen, device=self.tokens.device)
+        lp = torch.tensor(new_log_probs, device=self.tokens.device)
+        self.scores = torch.tensor(new_scores, device=self.tokens.device).view(count, K)
+        self.log_probs = (self.log_probs.view(-1)[rows] + lp).view(count, K)
+        self.tokens = torch.cat([self.tokens[rows], token[:, None]], 1)
+        self.token_log_probs = torch.cat([self.token_log_probs[rows], lp[:, None]], 1)
+        self.fed = token[:, None]
+        if K > 1:
+            self.state = reorder(self.state, rows)
+            self.scorer_states = [reorder(s, rows) for s in self.scorer_states]
+        if done:
+            gone = set(done)
+            kept_places = [i for i in range(count) if i not in gone]
+            self._keep(kept_places, self.alive)
+            if not self.alive:
+                return
+            token = self.fed[:, 0]
+        self.scorer_states = [
+            scorer.advance(state, token)
+            for scorer, state in zip(self.scorers, self.scorer_states, strict=True)
+        ]
+
+    def results(self) -> list[list[Hypothesis]]:
+        """Up to ``nbest`` for each utterance, best first; ties keep the order of finishing."""
+        penalty = self.config.length_penalty
+        return [
+            sorted(found, key=lambda h: -h.normalized(penalty))[: self.config.nbest]
+            for found in self.finished
+        ]
+
+    def _finish(
+        self, b: int, i: int, ended: list[tuple[float, int, float]], spent: list[float]
+    ) -> None:
+        limit = max(round(self.config.beams * self.config.patience), 1)
+        for score, beam, lp in ended:
+            if len(self.finished[b]) >= limit:
+                break
+            row = i * self.scores.shape[1] + beam
+            self.finished[b].append(
+                Hypothesis(
+                    self.tokens[row, self.prompt_length :].tolist(),
+                    score,
+                    spent[beam] + lp,
+                    self.token_log_probs[row].tolist(),
+                    True,
+                )
+            )
+
+    def _complete(self, b: int, kept: list[tuple[float, int, int, float]]) -> bool:
+        found = self.finished[b]
+        limit = max(round(self.config.beams * self.config.patience), 1)
+        if len(found) >= limit or not kept:
+            return True
+        if self.config.length_penalty == 0.0 and len(found) >= self.config.nbest:
+            # Sums of log probabilities only fall: nothing alive can overtake the best that ended.
+            bar = sorted((h.score for h in found), reverse=True)[self.config.nbest - 1]
+            return bar >= kept[0][0]
+        return False
+
+    def _cut_off(
+        self, b: int, i: int, kept: list[tuple[float, int, int, float]], spent: list[float]
+    ) -> None:
+        """Rows that reached the limit count where fewer than K hypotheses have ended."""
+        for score, beam, token, lp in kept:
+            if len(self.finished[b]) >= self.config.beams:
+                break
+            row = i * self.scores.shape[1] + beam
+            self.finished[b].append(
+                Hypothesis(
+                    [*self.tokens[row, self.prompt_length :].tolist(), token],
+                    score,
+                    spent[beam] + lp,
+                    [*self.token_log_probs[row].tolist(), lp],
+                    False,
+                )
+            )
+
+    def _keep(self, places: list[int], alive: list[int]) -> None:
+        """Go on with the utterances at these places only; the others are done."""
+        self.alive = [alive[i] for i in places]
+        if not places:
+            return
+        K, device = self.scores.shape[1], self.tokens.device
+        utterances = torch.tensor(places, device=device)
+        rows = (utterances[:, None] * K + torch.arange(K, device=device)).view(-1)
+        self.memory = select(self.memory, utterances)
+        self.state = reorder(self.state, rows)
+        self.scorer_states = [reorder(s, rows) for s in self.scorer_states]
+        self.tokens, self.fed = self.tokens[rows], self.fed[rows]
+        self.token_log_probs = self.token_log_probs[rows]
+        self.scores, self.log_probs = self.scores[utterances], self.log_probs[utterances]

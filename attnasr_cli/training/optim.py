@@ -1,0 +1,56 @@
+"""The learning rate (up, level, down), and the moving average of the weights."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from attnasr_cli.training.recipe import OptimConfig
+
+
+def rate_at(update: int, config: OptimConfig) -> float:
+    """Learning rate of an update (from 0): linear warm-up, constant, linear fall to zero.
+
+    A constant part, and not a curve over the whole length, lets a run be made longer or shorter
+    while it goes on (Hägele et al. 2024, arXiv:2405.18392).
+    """
+    up = min((update + 1) / max(config.warmup, 1), 1.0)
+    fall = max(config.fall * config.updates, 1.0)
+    down = min(max((config.updates - update) / fall, 0.0), 1.0)
+    return config.rate * min(up, down)
+
+
+class WeightAverage:
+    """A running average of the weights (Polyak and Juditsky 1992), in float32."""
+
+    EVERY = 10  # updates between two steps of the average, which costs a pass over all weights
+
+    def __init__(self, net: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.values = {k: v.detach().clone() for k, v in net.state_dict().items()}
+
+    @torch.no_grad()
+    def follow(self, net: nn.Module, update: int) -> None:
+        """Move towards the weights; early on faster, so that the start is soon forgotten."""
+        if update % self.EVERY:
+            return
+        decay = min(self.decay, (1 + update) / (10 + update)) ** self.EVERY
+        current = net.state_dict()
+        keys = [k for k, v in self.values.items() if v.is_floating_point()]
+        torch._foreach_lerp_([self.values[k] for k in keys], [current[k] for k in keys], 1 - decay)
+
+
+class swapped:  # noqa: N801 - used as a context
+    """With the averaged weights in the net; the own ones are put back after."""
+
+    def __init__(self, net: nn.Module, values: dict[str, Tensor]) -> None:
+        self.net, self.values = net, values
+
+    def __enter__(self) -> None:
+        self.own = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
+        self.net.load_state_dict(self.values)
+        self.net.eval()
+
+    def __exit__(self, *_: object) -> None:
+        self.net.load_state_dict(self.own)
+        self.net.train()

@@ -1,0 +1,137 @@
+"""Batches by seconds of audio: utterances of like length together, in a seeded order, as an endless
+stream that can be entered wherever a run stands.
+
+Lengths are padded up to a grid, so that a run meets a few dozen shapes and not thousands: a CPU's
+matrix library prepares code for every new shape, which took a third of the time of training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from attnasr_cli import console
+from attnasr_cli.audio.frames import FRAMES_PER_S
+from attnasr_cli.errors import DataError
+from attnasr_cli.training.corpus import Corpus
+from attnasr_cli.training.recipe import DataConfig, Recipe
+from attnasr_cli.training.resume import TrainState
+
+Batch = list[tuple[int, int]]
+"""(utterance, speed) indices"""
+
+FIRST, RATIO, MULTIPLE = 48, 1.08, 8  # frames of the shortest length, and the steps from there
+
+
+def grid(longest: int) -> np.ndarray:
+    """The lengths in frames that batches are padded to, up to the first not below ``longest``."""
+    lengths = [FIRST]
+    while lengths[-1] < longest:
+        lengths.append(-(-int(lengths[-1] * RATIO + 1) // MULTIPLE) * MULTIPLE)
+    return np.array(lengths)
+
+
+def padded_length(frames: int) -> int:
+    """What a batch whose longest utterance has so many frames is padded to."""
+    return int(grid(frames)[-1])
+
+
+def epoch_batches(
+    lengths: Sequence[np.ndarray],
+    allowed: np.ndarray,
+    frames: int,
+    seed: int,
+    epoch: int,
+    together: int = 1,
+    window: int | None = None,
+) -> list[Batch]:
+    """All batches of one epoch, in the order of training.
+
+    lengths: for each speed the frames (utterances,) of every utterance; allowed (utterances,) bool;
+    frames: the most that a batch may hold, padding included. Each utterance appears once, at a
+    speed drawn for this epoch. ``together``: so many batches in a row are of like length, for
+    processes that wait for each other. ``window``: the frames that the net fills every utterance up
+    to; what is longer is left out. The same arguments always give the same batches.
+    """
+    draw = np.random.default_rng([seed, epoch])
+    chosen = np.flatnonzero(allowed)
+    speeds = draw.integers(len(lengths), size=len(chosen))
+    table = np.stack(lengths)  # (speeds, utterances)
+    sizes = table[speeds, chosen]
+    mixed = draw.permutation(len(chosen))
+    mixed = mixed[sizes[mixed] > 0]
+    steps = grid(int(sizes.max(initial=0))) if window is None else np.array([window])
+    step = np.searchsorted(steps, sizes)
+    batches: list[Batch] = []
+    waiting: Batch = []  # what did not fill a batch goes with the next longer ones
+    for k, padded in enumerate(steps.tolist()):
+        waiting += [(int(chosen[i]), int(speeds[i])) for i in mixed[step[mixed] == k]]
+        count = max(frames // padded, 1)
+        while len(waiting) >= count:
+            batches.append(waiting[:count])
+            waiting = waiting[count:]
+    if waiting:
+        batches.append(waiting)
+    groups = [batches[i : i + together] for i in range(0, len(batches), together)]
+    return [batch for i in draw.permutation(len(groups)) for batch in groups[i]]
+
+
+def usable(
+    corpus: Corpus, tokens: Sequence[Sequence[int]], data: DataConfig, longest: int | None
+) -> np.ndarray:
+    """(utterances,) bool: neither too short nor too long, with a text of 1 to ``longest`` tokens.
+
+    Raises DataError where none is.
+    """
+    seconds = corpus.seconds()
+    fits = (seconds >= data.min_s) & (seconds <= data.max_s)
+    sizes = np.array([len(t) for t in tokens])
+    fits &= sizes > 0
+    limit = ""
+    if longest is not None:
+        fits &= sizes <= longest
+        limit = f", or their text is longer than {longest} tokens"
+    why = f"are not {data.min_s:g} to {data.max_s:g} s long{limit}"
+    if not fits.any():
+        raise DataError(f"all training utterances {why}", "change [data] min_s and max_s")
+    if not fits.all():
+        console.note(f"left out {len(fits) - fits.sum()} of {len(fits)} utterances, which {why}")
+    return fits
+
+
+def stream(
+    corpus: Corpus,
+    fits: np.ndarray,
+    recipe: Recipe,
+    at: TrainState,
+    together: int,
+    window: int | None = None,
+) -> Iterator[Batch]:
+    """Batches from where the progress stands, for ever; it is moved on as they are taken.
+
+    fits (utterances,) bool: which are drawn; together and window: as in ``epoch_batches``.
+    """
+    config, seconds = recipe.batch, corpus.seconds()
+    while True:
+        if at.stage == 0 and at.update >= config.short_first:
+            at.stage, at.epoch, at.index = 1, 0, 0
+        short = at.stage == 0 and bool((fits & (seconds <= config.short_s)).any())
+        allowed = fits & (seconds <= config.short_s) if short else fits
+        size = config.short_seconds if short else config.seconds
+        batches = epoch_batches(
+            corpus.frames(),
+            allowed,
+            round(size * FRAMES_PER_S),
+            recipe.run.seed * 2 + at.stage,
+            at.epoch,
+            together,
+            window,
+        )
+        while at.index < len(batches):
+            at.index += 1
+            yield batches[at.index - 1]
+            if at.stage == 0 and at.update >= config.short_first:
+                break
+        else:
+            at.epoch, at.index = at.epoch + 1, 0

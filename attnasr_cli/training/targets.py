@@ -1,0 +1,24 @@
+"""What a decoder is trained to write: the prompt, the tokens of a text, the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from attnasr_cli.nets.protocol import Memory
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The part of training that depends on the tokens of a model."""
+
+    prompt: tuple[int, ...]
+    """fed in front of every text and not scored"""
+    eos: int
+    """scored behind every text"""
+    encode: Callable[[str], list[int]]
+    """a text → its tokens, without prompt and end"""
+    read: Callable[[Memory], list[str]]
+    """the memory of some utterances → what the net writes for them, greedily"""
+    window: int | None = None
+    """frames that the net fills every utterance up to; None: it takes any length"""

@@ -1,0 +1,177 @@
+"""What is to be done for each recording: a job for the recogniser, and where its outputs go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import Any
+
+from attnasr_cli.audio.load import probe
+from attnasr_cli.errors import AttnasrError, OutputError
+from attnasr_cli.output.formats import Format
+from attnasr_cli.recognize.reader import Job, Skip
+from attnasr_cli.transcribe.config import Config
+from attnasr_cli.transcribe.inputs import Input
+from attnasr_cli.transcribe.journal import Journal, content_key, key_of
+from attnasr_cli.transcribe.outputs import assign
+
+
+@dataclass
+class Task:
+    """One job and its place in the output folder."""
+
+    job: Job
+    name: str
+    """of the recording in the journal; with its channel, if there are several"""
+    stem: str
+    """of the outputs, without the format's ending"""
+    keys: dict[str, str] = field(default_factory=dict)
+    """output path → what it will be made of; known once the recording has been looked at"""
+
+
+@dataclass(frozen=True)
+class KeyFacts:
+    """What texts depend on beside the audio."""
+
+    model: str
+    options: Mapping[str, Any]
+    cues: Mapping[str, Any]
+
+    def key(self, content: str, kind: Format, part: Mapping[str, Any]) -> str:
+        """The key of one output: only what changes this format counts."""
+        options = dict(self.options)
+        if not kind.word_times:
+            options.pop("word_timestamps", None)
+        facts: dict[str, Any] = {"model": self.model, "options": options, "part": part}
+        if kind.name in ("srt", "vtt"):
+            facts["cues"] = self.cues
+        return key_of(content, facts)
+
+
+class Planner:
+    """Turns inputs into tasks. The journal is None where results go to stdout."""
+
+    def __init__(
+        self,
+        config: Config,
+        formats: Sequence[Format],
+        journal: Journal | None,
+        facts: KeyFacts,
+    ) -> None:
+        self.config, self.formats, self.journal, self.facts = config, formats, journal, facts
+        self.part = {key: config[key] for key in ("start", "end", "salvage")}
+        self.stems: dict[PurePath, PurePath] = {}
+
+    def plan(self, inputs: Iterable[Input]) -> list[Task]:
+        """Tasks for inputs that are known together: one for each, or for each of its channels."""
+        items = list(inputs)
+        self._name([item.name for item in items if item.name not in self.stems])
+        return [task for item in items for task in self._tasks(item)]
+
+    def follow(self, inputs: Iterator[Input | None]) -> Iterator[Task | None]:
+        """Tasks for inputs that appear one by one."""
+        for item in inputs:
+            if item is None:
+                yield None
+            else:
+                yield from self.plan([item])
+
+    def _name(self, names: list[PurePath]) -> None:
+        taken = dict(self.journal.stems()) if self.journal is not None else {}
+        taken |= {str(stem): str(name) for name, stem in self.stems.items()}
+        self.stems |= assign(names, taken)
+
+    def _tasks(self, item: Input) -> Iterator[Task]:
+        stem = self.stems[item.name]
+        for channel in self._channels(item.path):
+            several = self.config["split_channels"]
+            ending = f".ch{channel}" if several else ""
+            task = Task(
+                Job(
+                    item.path,
+                    channel,
+                    self.config["start"],
+                    self.config["end"],
+                    self.config["salvage"],
+                    item.shown,
+                ),
+                str(item.name) + ending,
+                str(stem.with_name(stem.name + ending)),
+            )
+            if self.journal is not None:
+                task.job = self._checked(task, self.journal)
+            yield task
+
+    def _channels(self, path: Path) -> Sequence[int | None]:
+        if not self.config["split_channels"]:
+            return [self.config["channel"]]
+        try:
+            return range(1, probe(path).channels + 1)
+        except AttnasrError:
+            return [None]  # reading it will say what is wrong
+
+    def _checked(self, task: Task, journal: Journal) -> Job:
+        """The job with a look at what is there already, in the thread that reads it."""
+        from dataclasses import replace
+
+        job, part = task.job, self.part | {"channel": task.job.channel}
+        overwrite = self.config["overwrite"]
+
+        def before() -> None:
+            path = Path(job.path)
+            try:
+                if not path.is_file():  # reading a pipe would never end
+                    return
+                content = content_key(path)
+            except OSError:
+                return  # reading it will say what is wrong
+            for kind in self.formats:
+                output = f"{task.stem}.{kind.ending}"
+                task.keys[output] = self.facts.key(content, kind, part)
+            if overwrite:
+                return
+            if journal.is_done(task.name, task.keys):
+                raise Skip
+            obstacle = journal.in_the_way(task.name, task.keys)
+            if obstacle:
+                raise OutputError(obstacle, "--overwrite replaces it")
+
+        return replace(job, before=before)
+
+
+def model_key(path: Path) -> str:
+    """What a model is, from its files: small ones whole, of large ones size, head and tail."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    for file in files:
+        if file.suffix.lower() in (".md", ".part") or "train" in file.relative_to(path).parts[:1]:
+            continue  # the card and the state of training do not change a text
+        size = file.stat().st_size
+        digest.update(f"{file.name} {size}\n".encode())
+        with file.open("rb") as content:
+            digest.update(content.read(1 << 20))
+            if size > 2 << 20:
+                content.seek(-(1 << 20), 2)
+                digest.update(content.read())
+    return digest.hexdigest()
+
+
+def durations(tasks: Sequence[Task]) -> Callable[[Path], float | None]:
+    """A function that tells how long a recording's part is, by its header; None if unknown."""
+    parts = {Path(task.job.path): task.job for task in tasks}
+
+    def duration(path: Path) -> float | None:
+        try:
+            total = probe(path).duration_s
+        except AttnasrError:
+            return None
+        if total is None:
+            return None
+        job = parts[path]
+        end = min(total, job.end_s) if job.end_s is not None else total
+        return max(end - (job.start_s or 0.0), 0.0)
+
+    return duration

@@ -1,0 +1,171 @@
+"""One run of ``attnasr transcribe``: every recording to its end, whatever happens to the others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attnasr_cli import console
+from attnasr_cli.errors import AttnasrError, OutputError
+from attnasr_cli.files import write_text
+from attnasr_cli.recognize.meter import Meter
+from attnasr_cli.transcribe.inputs import listed, printable
+from attnasr_cli.transcribe.journal import FolderError
+from attnasr_cli.transcribe.plan import Task, durations
+from attnasr_cli.transcribe.progress import Progress, clock
+from attnasr_cli.transcribe.sinks import Sink
+
+if TYPE_CHECKING:
+    from attnasr_cli.recognize.pipeline import Result
+    from attnasr_cli.recognize.reader import Job
+    from attnasr_cli.recognize.recognizer import Recognizer
+    from attnasr_cli.recognize.transcript import Transcript
+
+SUSPECTS_SHOWN = 3
+
+
+@dataclass
+class Outcome:
+    """What became of all recordings."""
+
+    done: int = 0
+    skipped: int = 0
+    failures: list[tuple[Task, AttnasrError]] = field(default_factory=list)
+    audio_s: float = 0.0
+    seconds: float = 0.0
+
+
+class Run:
+    """Takes tasks through a recogniser and hands the transcripts to a sink."""
+
+    def __init__(self, recognizer: Recognizer, sink: Sink) -> None:
+        self.recognizer, self.sink = recognizer, sink
+        self.outcome = Outcome()
+        self.meter = Meter()
+
+    def run(self, tasks: Iterable[Task | None], known: list[Task] | None) -> Outcome:
+        """``known``: all tasks, where they do not come one by one.
+
+        Raises FolderError where nothing more can be written, and KeyboardInterrupt on Ctrl-C;
+        what is finished by then is kept, and ``outcome`` says what it is.
+        """
+        waiting: list[Task] = []
+
+        def jobs() -> Iterator[Job | None]:
+            for task in tasks:
+                if task is not None:
+                    waiting.append(task)
+                yield None if task is None else task.job
+
+        started = time.monotonic()
+        results = self.recognizer.run(jobs(), self.meter)
+        with Progress(self.meter, len(known) if known is not None else None) as progress:
+            if known is not None:
+                paths = list(dict.fromkeys(Path(w.job.path) for w in known))
+                progress.measure(paths, durations(known))
+            try:
+                for result in results:
+                    task = waiting.pop(0)
+                    progress.current = waiting[0].job.shown if waiting else ""
+                    self._take(task, result, progress)
+                    progress.done += 1
+            finally:
+                close = getattr(results, "close", None)
+                if close is not None:
+                    close()
+                self.outcome.seconds = time.monotonic() - started
+        return self.outcome
+
+    def _take(self, task: Task, result: Result, progress: Progress) -> None:
+        outcome = self.outcome
+        if result.skipped:
+            outcome.skipped += 1
+            return
+        problem = result.error
+        if problem is None:
+            transcript = self.recognizer.transcript(result)
+            try:
+                with progress.paused():
+                    self.sink.take(task, transcript)
+                    _remark(transcript)
+            except FolderError:
+                raise
+            except OutputError as refused:
+                problem = refused
+        if problem is None:
+            outcome.done += 1
+            outcome.audio_s += result.duration_s
+        else:
+            outcome.failures.append((task, problem))
+
+
+def _remark(transcript: Transcript) -> None:
+    """Say which parts should not be trusted."""
+    name = printable(transcript.file)
+    for warning in transcript.warnings:
+        console.warn(printable(warning))
+    doubtful = [s for s in transcript.segments if s.suspect]
+    for segment in doubtful[:SUSPECTS_SHOWN]:
+        times = f"{clock(segment.start)} to {clock(segment.end)}"
+        console.note(f"{name}, {times}: may be wrong, {segment.suspect}")
+    if len(doubtful) > SUSPECTS_SHOWN:
+        console.note(f"{name}: {len(doubtful) - SUSPECTS_SHOWN} more parts that may be wrong")
+
+
+def report(outcome: Outcome, failures_file: str | None) -> int:
+    """Failures as a table and a list, a line of figures, and the exit code."""
+    if failures_file is not None:
+        lines: list[str] = []
+        for task, problem in outcome.failures:
+            reason = printable(problem.message)
+            path = str(task.job.path)
+            if not lines or lines[-1] != listed(path) + "\n":  # two channels of one recording
+                lines += [f"# {reason}\n", listed(path) + "\n"]
+        write_text(Path(failures_file), "".join(lines))
+    total = outcome.done + outcome.skipped + len(outcome.failures)
+    if total == 1 and outcome.failures:
+        [(_, problem)] = outcome.failures
+        console.error(printable(problem.message), problem.hint)
+        return 1
+    if outcome.failures:
+        _table(outcome)
+    if total > 1:
+        console.note(summary(outcome))
+    return 1 if outcome.failures else 0
+
+
+def summary(outcome: Outcome) -> str:
+    """One line of figures."""
+    parts = [f"{outcome.done} transcribed"]
+    if outcome.skipped:
+        parts.append(f"{outcome.skipped} done before")
+    if outcome.failures:
+        parts.append(f"{len(outcome.failures)} failed")
+    speed = outcome.audio_s / max(outcome.seconds, 1e-3)
+    amount = (
+        f"{outcome.audio_s / 3600:.2f} h" if outcome.audio_s >= 360 else f"{outcome.audio_s:.0f} s"
+    )
+    return (
+        f"{', '.join(parts)}: {amount} of audio in {clock(outcome.seconds)} "
+        f"({speed:.1f}x real time)"
+    )
+
+
+def _table(outcome: Outcome) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=f"{len(outcome.failures)} failed", title_justify="left")
+    table.add_column("recording", overflow="fold")
+    table.add_column("reason", overflow="fold")
+    table.add_column("hint", overflow="fold")
+    for task, problem in outcome.failures:
+        name = printable(task.job.shown)
+        reason = printable(problem.message)
+        for prefix in (f"{name}: ", f"{name} "):
+            reason = reason.removeprefix(prefix)
+        table.add_row(Text(name), Text(reason), Text(problem.hint))
+    console.err_console().print(table)

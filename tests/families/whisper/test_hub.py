@@ -1,0 +1,203 @@
+"""Downloads, against a small server that speaks the hub's protocol."""
+
+from __future__ import annotations
+
+import errno
+import http.server
+import re
+import shutil
+import threading
+
+import pytest
+
+from attnasr_cli.app import main
+from attnasr_cli.checkpoint import hub, registry
+from attnasr_cli.errors import ModelError
+from attnasr_cli.families.whisper.checkpoint import load_whisper, save_hf
+from tests.families.whisper.conftest import SMALL
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+class Hub(http.server.ThreadingHTTPServer):
+    """Files of one repository, ``someone/small``, and what shall go wrong with them."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.files = {}
+        self.cut = {}  # name -> bytes after which a connection breaks, once
+        self.lie = {}  # name -> size that is announced
+        self.log = []
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+    def refuse(self, code):
+        self.send_response(404)
+        self.send_header("X-Error-Code", code)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_HEAD(self):
+        self.answer(False)
+
+    def do_GET(self):
+        self.answer(True)
+
+    def answer(self, body):
+        hub = self.server
+        found = re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", self.path)
+        hub.log.append((self.command, self.path.rpartition("/")[2], self.headers.get("Range")))
+        if found is None or found.group(1) != "someone/small":
+            return self.refuse("RepoNotFound")
+        if found.group(2) not in ("main", COMMIT):
+            return self.refuse("RevisionNotFound")
+        name = found.group(3)
+        if name not in hub.files:
+            return self.refuse("EntryNotFound")
+        data, start = hub.files[name], 0
+        if body and self.headers.get("Range"):
+            start = int(re.match(r"bytes=(\d+)-", self.headers["Range"]).group(1))
+        self.send_response(206 if start else 200)
+        size = hub.lie.get(name, len(data))
+        self.send_header("Content-Length", str((len(data) if body else size) - start))
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+        self.send_header("ETag", f'"{name}-{len(data)}"')
+        self.send_header("X-Repo-Commit", COMMIT)
+        self.send_header("Accept-Ranges", "bytes")
+        self.end_headers()
+        if not body:
+            return None
+        limit = hub.cut.pop(name, None)
+        self.wfile.write(data[start:limit])
+        if limit is not None:
+            self.wfile.flush()
+            self.close_connection = True
+            self.connection.close()
+        return None
+
+
+@pytest.fixture(scope="module")
+def files(pair, tmp_path_factory):
+    _, model = pair(SMALL)
+    path = tmp_path_factory.mktemp("published")
+    save_hf(path, model.net, model.tokenizer)
+    return {file.name: file.read_bytes() for file in path.iterdir()}
+
+
+@pytest.fixture
+def server(files, tmp_path, monkeypatch):
+    running = Hub()
+    running.files = dict(files)
+    thread = threading.Thread(target=running.serve_forever, daemon=True)
+    thread.start()
+    monkeypatch.setenv("HF_ENDPOINT", running.url)
+    monkeypatch.setenv("ATTNASR_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("ATTNASR_MODELS", str(tmp_path / "models"))
+    monkeypatch.chdir(tmp_path)
+    yield running
+    running.shutdown()
+    running.server_close()
+
+
+WANTED = hub.Source("someone/small")
+
+
+def test_first_use_downloads_and_the_second_needs_no_network(server):
+    path = registry.find("someone/small")
+    assert path.name == COMMIT
+    assert load_whisper(path).header.languages[0] == "en"
+    asked = len(server.log)
+    assert registry.find("someone/small") == path
+    assert len(server.log) == asked
+
+
+def test_a_broken_download_goes_on_where_it_stopped(server):
+    server.cut["model.safetensors"] = 12_000_000  # they are kept in pieces of 10 MB
+    path = hub.pull(WANTED)
+    assert (path / "model.safetensors").read_bytes() == server.files["model.safetensors"]
+    ranges = [r for command, name, r in server.log if name == "model.safetensors" and r]
+    assert any(re.match(r"bytes=[1-9]\d*-", r) for r in ranges)
+
+
+def test_a_wrong_size_is_not_kept(server):
+    server.lie["model.safetensors"] = 100_000_000
+    with pytest.raises(ModelError, match="someone/small"):
+        hub.pull(WANTED)
+    assert hub.local(WANTED) is None
+    server.lie.clear()
+    shutil.rmtree(hub.cache())
+    assert hub.pull(WANTED).is_dir()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("someone/else", "no model someone/else on the hub"),
+        ("someone/small@other", "no revision other"),
+    ],
+)
+def test_what_is_not_there(server, name, message):
+    with pytest.raises(ModelError, match=message) as caught:
+        hub.pull(hub.source(name))
+    assert caught.value.hint
+
+
+def test_a_model_of_another_kind(server):
+    del server.files["tokenizer.json"]
+    with pytest.raises(ModelError, match=r"has no tokenizer\.json"):
+        hub.pull(WANTED)
+
+
+def test_no_safetensors(server):
+    del server.files["model.safetensors"]
+    with pytest.raises(ModelError, match="has no model"):
+        hub.pull(WANTED)
+
+
+def test_no_connection_says_which_folder_to_copy(server, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(ModelError) as caught:
+        hub.pull(WANTED)
+    assert str(hub.cache()) in caught.value.hint
+
+
+def test_no_space(server, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", full)
+    with pytest.raises(ModelError, match="no space") as caught:
+        hub.pull(WANTED)
+    assert "ATTNASR_CACHE" in caught.value.hint
+
+
+def test_pull_and_export_commands(server, tmp_path, capsys):
+    assert main(["models", "pull", "someone/small"]) == 0
+    assert capsys.readouterr().out.strip().endswith(COMMIT)
+    assert main(["models", "export", "someone/small", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / "model.safetensors").is_file()
+    assert main(["models", "export", "someone/small", str(tmp_path / "out")]) == 2
+    assert main(["models", "pull", "no-such-name"]) == 2
+    assert "whisper-tiny" in capsys.readouterr().err
+
+
+def test_names():
+    assert hub.source("whisper-tiny").revision == hub.source("openai/whisper-tiny").revision
+    assert hub.source("openai/whisper-tiny@main").revision == "main"
+    assert hub.source("a/b@v1.0") == hub.Source("a/b", "v1.0")
+    for path in ("english-small", "./a", "a/b/c", "/a/b", "a b/c"):
+        assert hub.source(path) is None
+    for source in hub.NAMES.values():
+        assert re.fullmatch(r"[0-9a-f]{40}", source.revision)
