@@ -39,6 +39,8 @@ class SegmentConfig:
     """stretches further apart are not joined"""
     pad_s: float = 0.3
     """kept before and after: onsets and ends of words are quiet"""
+    whole_s: float = 0.0
+    """a recording that is no longer, and in which somebody speaks, is one segment"""
 
     def __post_init__(self) -> None:
         if self.max_s < 1.0:
@@ -80,6 +82,8 @@ class Segmenter:
         self.quiet_since: int | None = None  # where its end may have been
         self.group: list[tuple[int, int]] = []  # stretches that will be one segment
         self.last_end = 0  # end of the last segment given out
+        self.whole = min(_samples(config.whole_s), _samples(config.max_s))
+        self.held: list[Speech] = []  # found while the recording may yet be short enough
 
     def push(self, samples: Tensor) -> list[Speech]:
         """samples (N,) → the segments that are complete by now, in order."""
@@ -89,7 +93,11 @@ class Segmenter:
             probabilities = torch.ones((self.total - self.seen) // WINDOW)
         else:
             probabilities = self.detector.push(samples)
-        return self._walk(probabilities)
+        self.held += self._walk(probabilities)
+        if self.total <= self.whole:
+            return []
+        found, self.held = self.held, []
+        return found
 
     def finish(self) -> list[Speech]:
         """The rest, after the last sample."""
@@ -103,6 +111,10 @@ class Segmenter:
             self._close(min(end, self.total), found)
         if self.group:
             self._give(None, found)
+        found = self.held + found
+        if found and self.total <= self.whole:
+            spoken = tuple(stretch for speech in found for stretch in speech.spoken)
+            return [Speech(0.0, self.buffer[: self.total], spoken)]
         return found
 
     def _walk(self, probabilities: Tensor) -> list[Speech]:
@@ -176,6 +188,8 @@ class Segmenter:
 
     def _forget(self) -> None:
         """Drop what no segment can need any more, in whole windows."""
+        if self.total <= self.whole:
+            return
         needed = self.seen
         if self.open is not None:
             needed = min(needed, self.open)
