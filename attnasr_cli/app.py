@@ -7,13 +7,14 @@ torch, is imported before it is asked for: ``attnasr --help`` must start in a bl
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from attnasr_cli import __version__, console
-from attnasr_cli.errors import AttnasrError
+from attnasr_cli.errors import AttnasrError, UsageError
 
 # name -> (module, one-line help). A command module has `app: typer.Typer` or `command`, a function.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -52,7 +53,19 @@ def _help() -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (without the program's name) and return the exit code."""
     args = list(sys.argv[1:] if argv is None else argv)
-    console.set_quiet(False)
+    console.begin()
+    debug = "--debug" in args
+    if debug:
+        args.remove("--debug")
+    code = _guard(lambda: _command(args), debug)
+    if code == 0:
+        return _guard(console.end, debug)
+    with contextlib.suppress(AttnasrError, OSError):  # one error is enough
+        console.end()
+    return code
+
+
+def _command(args: list[str]) -> int:
     if COMPLETION in os.environ or (args and args[0] in COMPLETION_FLAGS):
         from attnasr_cli.completion import run
 
@@ -68,20 +81,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         import difflib
 
         near = difflib.get_close_matches(name, COMMANDS, n=1)
-        console.error(
+        raise UsageError(
             f"no command {name!r}", f"did you mean {near[0]!r}?" if near else "see attnasr --help"
         )
-        return 2
-    debug = "--debug" in args
-    if debug:
-        args.remove("--debug")
-    return _guard(name, args[1:], debug)
+    return _dispatch(name, args[1:])
 
 
-def _guard(name: str, args: list[str], debug: bool) -> int:
-    """Run a command; turn every known failure into one line, a hint and an exit code."""
+def _guard(action: Callable[[], int | None], debug: bool) -> int:
+    """The exit code of an action; every known failure becomes one line and a hint."""
     try:
-        return _dispatch(name, args)
+        return action() or 0
     except AttnasrError as problem:
         if debug:
             import traceback
@@ -92,9 +101,7 @@ def _guard(name: str, args: list[str], debug: bool) -> int:
     except KeyboardInterrupt:
         console.error("interrupted")
         return 130
-    except BrokenPipeError:
-        # The reader (head, less) has gone: not an error of ours, and no traceback at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader (head, less) has gone: not an error of ours
         return 1
     except OSError as problem:
         if debug:
@@ -126,4 +133,5 @@ def _dispatch(name: str, args: list[str]) -> int:
 
 def run() -> None:
     """Entry point of the installed script."""
+    console.fill_closed_descriptors()
     sys.exit(main())

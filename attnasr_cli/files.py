@@ -1,36 +1,60 @@
-"""Files that are never half-written: write beside, then rename."""
+"""The only atomic write and the only lock: files are never half-written, runs never meet."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
-import tempfile
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from attnasr_cli.errors import OutputError
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file as a whole or not at all. Raises OutputError with the reason."""
+@contextmanager
+def replacing(path: Path, beside: Path | None = None) -> Iterator[IO[bytes]]:
+    """A file to write into that takes the place of ``path`` when the block ends without an error;
+    a reader sees the old file or the new one. Raises OSError.
+
+    ``beside``: folder of the temporary file, by default that of ``path``. Its name is short
+    whatever ``path`` is called, and its mode is what the umask leaves.
+    """
+    part = (beside or path.parent) / f".{secrets.token_hex(8)}.part"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.name[:60]}.", suffix=".part"
-        )
-    except OSError as problem:
-        raise _failed(path, problem) from None
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
+        with part.open("xb") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(part, 0o666 & ~_umask())
-        os.replace(part, path)
-    except BaseException as problem:
+        try:
+            os.replace(part, path)
+        except OSError as problem:
+            if problem.errno != errno.EXDEV:  # another file system is mounted below
+                raise
+            with replacing(path) as copy, part.open("rb") as source:
+                shutil.copyfileobj(source, copy)
+    finally:
         part.unlink(missing_ok=True)
-        if isinstance(problem, OSError):
-            raise _failed(path, problem) from None
-        raise
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file as a whole or not at all; a device or a pipe stays what it is. Raises
+    OutputError with the reason."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not path.is_file() and not path.is_dir():
+            path.write_bytes(content)
+            return
+        with replacing(path) as file:
+            file.write(content)
+    except OSError as problem:
+        raise OutputError(
+            f"cannot write {path}: {problem.strerror or problem}",
+            "nothing is left half-written; check space and rights, then run the same command again",
+        ) from None
 
 
 def write_text(path: Path, text: str) -> None:
@@ -38,14 +62,34 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode("utf-8"))
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+class Lock:
+    """A lock between processes, held until ``close`` or the end of the process."""
 
+    def __init__(self, path: Path, doing: str, hint: str) -> None:
+        """``doing``: what the owner does, for the message. Raises OutputError where another process
+        has it, and OSError where the file cannot be made. A file system without locks gives none.
+        """
+        from filelock import FileLock, Timeout
 
-def _failed(path: Path, problem: OSError) -> OutputError:
-    return OutputError(
-        f"cannot write {path}: {problem.strerror or problem}",
-        "nothing was left half-written; check space and rights, then run the same command again",
-    )
+        self._lock = FileLock(path, thread_local=False)
+        owner = path.with_name(path.name + ".pid")  # acquiring empties the lock file itself
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            number = ""
+            with contextlib.suppress(OSError, ValueError):
+                number = f" (process {int(owner.read_text(encoding='ascii'))})"
+            raise OutputError(f"another attnasr{number} {doing}", hint) from None
+        except NotImplementedError:
+            return
+        with contextlib.suppress(OSError):
+            owner.write_text(str(os.getpid()), encoding="ascii")
+
+    def close(self) -> None:
+        self._lock.release(force=True)
+
+    def __enter__(self) -> Lock:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()

@@ -61,9 +61,14 @@ class Attending:
         self, decoder: SegmentDecoder, layer: int | None = None, head: int | None = None
     ) -> None:
         """layer, head: what to keep, from 1; all by default. Raises TypeError for a decoder that it
-        cannot look into."""
+        cannot look into, and UsageError for a layer or head that the net does not have."""
         if not isinstance(decoder, JointDecoder | WindowDecoder):
             raise TypeError(f"no attention is known of {type(decoder).__name__}")
+        if layer is not None or head is not None:  # a second of silence tells what there is
+            several = isinstance(decoder, WindowDecoder) and decoder.tokenizer.multilingual
+            language = "en" if several else None
+            nothing = Decoded([], 0.0, language=language)
+            chosen(look(decoder, torch.zeros(SAMPLE_RATE_HZ), nothing), layer, head)
         self.decoder, self.layer, self.head = decoder, layer, head
         self.kept = 0
         self.max_segment_s = decoder.max_segment_s

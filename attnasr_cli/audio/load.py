@@ -214,6 +214,10 @@ def _open(path: Path, salvage: bool, name: str | None = None) -> Source:
             raise PermissionError(13, "Permission denied", name)
         return open_source(path, name, salvage)
     except FileNotFoundError:
+        if path.is_symlink():
+            raise AudioError(
+                f"{name} is a link to nothing", f"{os.readlink(path)} is not there"
+            ) from None
         near = _near(path)
         raise AudioError(
             f"no file {name}", f"did you mean {near}?" if near else "check the path"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,6 +35,8 @@ CUE_OPTIONS = (
     "cue_gap",
 )
 
+MAY_BE_EMPTY = ("prompt", "hotwords")
+
 
 def transcribe(paths: list[str] | None, **given: Any) -> int:
     """One run, from what the command line says."""
@@ -42,6 +45,11 @@ def transcribe(paths: list[str] | None, **given: Any) -> int:
         console.result(show(config))
         return 0
     console.set_quiet(config["quiet"])
+    if config["quiet"]:
+        console.mute_libraries()
+    for warning in config.warnings:
+        console.warn(warning)
+    _refuse_empty(config, paths or ())
     from attnasr_cli.output.cues import CueConfig
     from attnasr_cli.output.formats import choose
 
@@ -82,7 +90,10 @@ def _run(
     else:
         sink = ToStdout(formats[0], cues, several)
     recognizer = _load(config, formats)
-    model = model_key(recognizer.model.path) if journal and recognizer.model.path else ""
+    model = ""
+    if journal is not None and recognizer.model.path is not None:
+        vocabulary = [Path(config["tokenizer"])] if config["tokenizer"] else []
+        model = model_key(recognizer.model.path, *vocabulary)
     facts = KeyFacts(model, recognizer.options(), vars(cues))
     planner = Planner(config, formats, journal, facts)
     run = Run(recognizer, sink)
@@ -136,6 +147,16 @@ def _stdin_as_file(stack: contextlib.ExitStack) -> Path:
     return stack.enter_context(on_disk(STDIN))
 
 
+def _refuse_empty(config: Config, paths: Sequence[str]) -> None:
+    """An empty name would stand for the current folder, which nobody means by it."""
+    hint = "is a variable not set?"
+    if "" in paths:
+        raise UsageError("an empty name", hint)
+    for option in OPTIONS:
+        if option.kind is str and config[option.name] == "" and option.name not in MAY_BE_EMPTY:
+            raise UsageError(f"{option.flag} is empty", hint)
+
+
 def _check(config: Config, formats: list[Format], wanted: list[str]) -> None:
     """Refuse what cannot work together, before anything is read or loaded."""
 
@@ -144,6 +165,8 @@ def _check(config: Config, formats: list[Format], wanted: list[str]) -> None:
 
     names = ",".join(kind.name for kind in formats)
     to_folder = config["output_dir"] is not None
+    if "" in wanted:
+        raise UsageError("an empty name in the list", 'a line of --from-file is ""')
     if not wanted:
         raise UsageError("nothing to transcribe", "attnasr transcribe FILE…, a folder, or -")
     if not to_folder and len(formats) > 1:

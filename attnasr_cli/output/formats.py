@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from attnasr_cli.errors import UsageError
 from attnasr_cli.output.cues import CueConfig
@@ -43,16 +45,29 @@ def tsv(transcript: Transcript, config: CueConfig) -> str:
 
 
 def as_json(transcript: Transcript, config: CueConfig) -> str:
-    return json.dumps(transcript.to_json(), ensure_ascii=False, indent=2) + "\n"
+    return to_json(transcript.to_json(), indent=2) + "\n"
 
 
 def jsonl(transcript: Transcript, config: CueConfig) -> str:
     """One line a segment, which says what file it is of."""
     table = transcript.to_json()
     origin = {key: table[key] for key in ("file", "channel") if key in table}
-    return "".join(
-        json.dumps(origin | segment, ensure_ascii=False) + "\n" for segment in table["segments"]
-    )
+    return "".join(to_json(origin | segment) + "\n" for segment in table["segments"])
+
+
+def to_json(what: Any, indent: int | None = None) -> str:
+    """JSON as the standard has it: a number that is not finite becomes null."""
+    return json.dumps(_finite(what), ensure_ascii=False, indent=indent, allow_nan=False)
+
+
+def _finite(what: Any) -> Any:
+    if isinstance(what, float):
+        return what if math.isfinite(what) else None
+    if isinstance(what, dict):
+        return {key: _finite(value) for key, value in what.items()}
+    if isinstance(what, list | tuple):
+        return [_finite(value) for value in what]
+    return what
 
 
 FORMATS: dict[str, Format] = {

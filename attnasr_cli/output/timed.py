@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from pathlib import PurePath
 
+from attnasr_cli.families.base import Word
 from attnasr_cli.output.cues import words_of
 from attnasr_cli.recognize.transcript import Transcript
 
@@ -21,10 +23,34 @@ def ctm(transcript: Transcript) -> str:
     channel = transcript.channel or 1
     return "".join(
         f"{name} {channel} {word.start:.3f} {max(word.end - word.start, 0):.3f}"
-        f" {word.word.strip()} {word.probability:.3f}\n"
+        f" {word.word} {word.probability if math.isfinite(word.probability) else 0.0:.3f}\n"
         for segment in transcript.segments
-        for word in words_of(segment)
+        for whole in words_of(segment)
+        for word in _tokens(whole)
     )
+
+
+def _tokens(word: Word) -> list[Word]:
+    """A word as words without white space in them, as CTM has none: signs stand with what they
+    are beside, and the time is spread by the number of characters."""
+    parts: list[str] = []
+    for part in word.word.split():
+        if parts and not (_is_said(parts[-1]) and _is_said(part)):
+            parts[-1] += part
+        else:
+            parts.append(part)
+    total, position = sum(map(len, parts)), 0
+    found: list[Word] = []
+    for part in parts:
+        start = word.start + (word.end - word.start) * position / total
+        position += len(part)
+        end = word.start + (word.end - word.start) * position / total
+        found.append(Word(part, start, end, word.probability))
+    return found
+
+
+def _is_said(part: str) -> bool:
+    return any(character.isalnum() for character in part)
 
 
 def textgrid(transcript: Transcript) -> str:

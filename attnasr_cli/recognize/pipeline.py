@@ -8,6 +8,7 @@ threads do.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections import deque
@@ -202,37 +203,70 @@ class _Run:
         workers = [threading.Thread(target=guarded, args=(d,)) for d in self.decoders]
         for worker in workers:
             worker.start()
-        for worker in workers:
-            worker.join()
+        try:
+            for worker in workers:
+                worker.join()
+        finally:  # Ctrl-C: the batches in hand are the last ones
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    waiting.get_nowait()
+            for worker in workers:
+                worker.join()
         if failures:
             raise failures[0]
 
     def _decode(self, decoder: SegmentDecoder, pieces: list[_Piece]) -> None:
-        """Decode one batch; where it fails, in halves, so that one segment cannot fail others."""
+        """Decode one batch, in halves where the memory does not suffice."""
         samples: list[Tensor] = [p.speech.samples for p in pieces]
-        try:
-            decoded = decoder.decode(samples)
-        except Exception as problem:
-            _free_memory()
-            if len(pieces) > 1:
-                middle = len(pieces) // 2
-                self._decode(decoder, pieces[:middle])
-                self._decode(decoder, pieces[middle:])
-                return
-            pieces[0].result.error = _as_error(problem, pieces[0])
+        decoded, failure = _attempt(decoder, samples)
+        if failure is not None:
+            if _out_of_memory(failure):
+                _free_memory()
+                if len(pieces) > 1:
+                    middle = len(pieces) // 2
+                    self._decode(decoder, pieces[:middle])
+                    self._decode(decoder, pieces[middle:])
+                    return
+            for piece in pieces:
+                piece.result.error = piece.result.error or _as_error(failure, piece)
             return
         for piece, what in zip(pieces, decoded, strict=True):
             piece.take(what)
         self.reader.meter.decoded(sum(p.speech.duration_s for p in pieces))
 
 
+def _attempt(
+    decoder: SegmentDecoder, samples: Sequence[Tensor]
+) -> tuple[list[Decoded], Exception | None]:
+    """What was heard in a batch, or why it failed. The traceback is dropped: its frames hold the
+    tensors that fill the memory. An AttnasrError is of the options or the model, whatever the
+    segments: it ends the run."""
+    try:
+        return decoder.decode(samples), None
+    except AttnasrError:
+        raise
+    except Exception as problem:
+        problem.__context__ = problem.__cause__ = None
+        return [], problem.with_traceback(None)
+
+
+def _out_of_memory(problem: Exception) -> bool:
+    import torch
+
+    return isinstance(problem, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(problem, RuntimeError) and "memory" in str(problem).lower()
+    )
+
+
 def _as_error(problem: Exception, piece: _Piece) -> AttnasrError:
-    if isinstance(problem, AttnasrError):
-        return problem
     start = piece.speech.start_s
     where = f"{piece.result.job.shown}, {start:.1f} to {start + piece.speech.duration_s:.1f} s"
     text = str(problem).strip().splitlines() or [type(problem).__name__]
-    hint = "choose a smaller --batch" if "memory" in text[0].lower() else "please report this"
+    hint = (
+        "choose a smaller --batch"
+        if _out_of_memory(problem)
+        else "please report this; --batch 1 decodes every segment by itself"
+    )
     return AttnasrError(f"{where}: {text[0]}", hint)
 
 

@@ -35,6 +35,8 @@ class Job:
     before: Callable[[], None] | None = None
     """called in the reading thread before anything is read; an AttnasrError it raises fails the
     job, ``Skip`` ends it without a result"""
+    after: Callable[[], None] | None = None
+    """called there when all is read; an AttnasrError it raises fails the job"""
 
     @property
     def shown(self) -> str:
@@ -151,6 +153,8 @@ class Reader:
             if job.before is not None:
                 job.before()
             self._cut(number, job, end)
+            if job.after is not None:
+                job.after()
         except Skip:
             end.skipped = True
         except AttnasrError as problem:

@@ -22,6 +22,12 @@ class Origin:
 
     path: str
     kind: str
+    column: str = ""  # of the texts, in tables and JSON
+
+    @property
+    def what(self) -> str:
+        """Kind and column in words, for people."""
+        return self.kind + (f", column {self.column}" if self.column not in ("", "text") else "")
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -30,9 +31,19 @@ from attnasr_cli.training.manifest import Utterance, read_data
 SHOWN = 5
 
 
+class Features(Protocol):
+    """Features of a list of utterances at one speed."""
+
+    def lengths(self) -> np.ndarray:
+        """(utterances,) frames of each; 0 for what could not be read"""
+
+    def get(self, index: int, draw: np.random.Generator) -> Tensor:
+        """(T, F) float32; ``draw`` decides whatever there is of chance in it"""
+
+
 @dataclass(frozen=True)
 class FeatureCache:
-    """Features of a list of utterances at one speed."""
+    """Features that never change."""
 
     frames: np.ndarray
     """(all frames, F) float16, a memory map"""
@@ -42,7 +53,7 @@ class FeatureCache:
     def lengths(self) -> np.ndarray:
         return np.diff(self.starts)
 
-    def get(self, index: int) -> Tensor:
+    def get(self, index: int, draw: np.random.Generator | None = None) -> Tensor:
         """(T, F) float32"""
         rows = self.frames[self.starts[index] : self.starts[index + 1]]
         return torch.from_numpy(np.array(rows, dtype=np.float32))
@@ -53,15 +64,15 @@ class Corpus:
     """Utterances, and for each speed their features."""
 
     utterances: list[Utterance]
-    caches: list[FeatureCache]
+    features: Sequence[Features]
 
     def frames(self) -> list[np.ndarray]:
         """For each speed the frames (utterances,) of every utterance."""
-        return [cache.lengths() for cache in self.caches]
+        return [features.lengths() for features in self.features]
 
     def seconds(self) -> np.ndarray:
         """(utterances,) at the first speed."""
-        return self.caches[0].lengths() / FRAMES_PER_S
+        return self.features[0].lengths() / FRAMES_PER_S
 
 
 def read_corpora(paths: Sequence[Path], normalizer: str) -> list[Utterance]:
@@ -111,13 +122,18 @@ def open_corpus(
                 lambda u, problem: bad.__setitem__(u.id, problem),
             )
         )
+    report_unreadable(bad, caches[0].starts, what)
+    return Corpus(utterances, caches)
+
+
+def report_unreadable(bad: dict[str, AttnasrError], starts: np.ndarray, what: str) -> None:
+    """List what was left out; raises DataError where nothing is left. bad: id → why."""
     for name, problem in list(bad.items())[:SHOWN]:
         console.warn(f"left out {name}: {problem.message}")
     if len(bad) > SHOWN:
         console.warn(f"left out {len(bad) - SHOWN} more that cannot be read")
-    if not caches[0].starts[-1]:
+    if not starts[-1]:
         raise DataError(f"none of the {what} recordings can be read", "see the warnings above")
-    return Corpus(utterances, caches)
 
 
 def open_cache(
@@ -134,7 +150,7 @@ def open_cache(
     It is keyed by paths, sizes and times of the audio, the features and the speed. An utterance
     that cannot be read is reported to ``on_bad`` and has no frames.
     """
-    key = _key(utterances, features, speed)
+    key = fingerprint(utterances, repr((sorted(to_table(features).items()), speed)))
     data, index = folder / f"{key}.f16", folder / f"{key}.json"
     if not (index.is_file() and data.is_file()):
         folder.mkdir(parents=True, exist_ok=True)
@@ -145,8 +161,9 @@ def open_cache(
     return FeatureCache(frames, starts)
 
 
-def _key(utterances: Sequence[Utterance], features: FeatureConfig, speed: float) -> str:
-    digest = hashlib.sha256(repr((sorted(to_table(features).items()), speed)).encode())
+def fingerprint(utterances: Sequence[Utterance], about: str) -> str:
+    """A key of what is computed of the recordings as they are now; ``about`` says what it is."""
+    digest = hashlib.sha256(about.encode())
     for u in utterances:
         try:
             stat = u.path.stat()
@@ -172,9 +189,7 @@ def _make(
             samples = loader(utterance.path)
         except AttnasrError as problem:
             return problem
-        if speed != 1.0:
-            samples = change_speed(samples, speed)
-        return features_of(samples, features).half().numpy()
+        return features_of(change_speed(samples, speed), features).half().numpy()
 
     starts = [0]
     part = data.with_suffix(".part")
@@ -194,11 +209,16 @@ def _make(
     write_text(index, json.dumps(starts))
 
 
+def rate_for(speed: float) -> int:
+    """The sampling rate that samples at 16 kHz are taken to have, to be played at a speed."""
+    return round(SAMPLE_RATE_HZ * speed / 100) * 100
+
+
 def change_speed(samples: Tensor, speed: float) -> Tensor:
     """samples (N,) → (N / speed,): tempo and pitch together, as on a tape (Ko et al. 2015)."""
+    if speed == 1.0:
+        return samples
     from attnasr_cli.audio._torchaudio import torchaudio
 
-    changed: Tensor = torchaudio.functional.resample(
-        samples, round(SAMPLE_RATE_HZ * speed / 100) * 100, SAMPLE_RATE_HZ
-    )
+    changed: Tensor = torchaudio.functional.resample(samples, rate_for(speed), SAMPLE_RATE_HZ)
     return changed

@@ -12,6 +12,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -110,7 +111,8 @@ class Loop:
 
     def _step(self, batch: Batch) -> tuple[Losses, float]:
         """One update; returns the losses and the seconds of audio."""
-        rows = [self.train.caches[speed].get(i) for i, speed in batch]
+        draw = np.random.default_rng([self.recipe.run.seed, self.progress.update, self.world.rank])
+        rows = [self.train.features[speed].get(i, draw) for i, speed in batch]
         frames = self.targets.window or padded_length(max(r.shape[0] for r in rows))
         features, lengths = pad(rows, frames)
         # One seed for each update: a run that is continued draws what an unbroken one would.
@@ -184,7 +186,8 @@ class Loop:
         count = len(self.dev.utterances)
         picked = range(0, count, max(count // limit, 1))[:limit] if limit else range(count)
         used = [i for i in picked if self.usable_dev[i]]
-        features: list[Tensor] = [self.dev.caches[0].get(i) for i in used]
+        draw = np.random.default_rng(0)
+        features: list[Tensor] = [self.dev.features[0].get(i, draw) for i in used]
         mine = range(self.world.rank, len(used), self.world.size)
         own = read_all(
             self.net,

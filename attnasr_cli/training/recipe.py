@@ -68,6 +68,47 @@ class AugmentConfig:
 
 
 @dataclass(frozen=True)
+class DistortConfig:
+    """``[distort]``: what is done to the audio of each training utterance, and how probably."""
+
+    noise: float = 0.0
+    noise_folder: str = ""
+    """recordings, relative to the recipe, for half of the noise; the rest is white to brown"""
+    snr_db: tuple[float, float] = (0.0, 25.0)
+    """power of the speech over that of the noise: the least and the most"""
+    rooms: float = 0.0
+    """reverberation: diffuse, or between the walls of a shoebox"""
+    bands: float = 0.0
+    """a high-pass of 30 to 350 Hz and a low-pass of 3 to 7.5 kHz"""
+    levels: float = 0.0
+    """root mean square of -40 to 3 dB against full scale, which cuts off the peaks"""
+    telephone: float = 0.0
+    """8 kHz, 8-bit µ-law"""
+    codecs: float = 0.0
+    """MP3 or Opus at 8 to 32 kbit/s"""
+
+    def __post_init__(self) -> None:
+        for name, value in self._probabilities().items():
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} is {value:g}; it is a probability, 0 to 1")
+        if self.snr_db[0] > self.snr_db[1]:
+            raise ValueError("snr_db: the least comes first")
+        if self.noise_folder and not self.noise:
+            raise ValueError("noise_folder is set, and noise, its probability, is 0")
+
+    def _probabilities(self) -> dict[str, float]:
+        return {
+            name: getattr(self, name)
+            for name in ("noise", "rooms", "bands", "levels", "telephone", "codecs")
+        }
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is done at all."""
+        return max(self._probabilities().values()) > 0
+
+
+@dataclass(frozen=True)
 class LossConfig:
     """``[loss]``"""
 
@@ -157,6 +198,7 @@ class Recipe:
     features: FeatureConfig = field(default_factory=FeatureConfig)
     data: DataConfig = field(default_factory=DataConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+    distort: DistortConfig = field(default_factory=DistortConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     batch: BatchConfig = field(default_factory=BatchConfig)
@@ -211,6 +253,9 @@ def as_recipe(table: dict[str, Any], path: Path) -> Recipe:
     if recipe.text.lexicon:
         there = replace(recipe.text, lexicon=str(path.parent / recipe.text.lexicon))
         recipe = replace(recipe, text=there)
+    if recipe.distort.noise_folder:
+        folder = str(path.parent / recipe.distort.noise_folder)
+        recipe = replace(recipe, distort=replace(recipe.distort, noise_folder=folder))
     if recipe.init and recipe.init.tokenizer:
         beside = replace(recipe.init, tokenizer=str(path.parent / recipe.init.tokenizer))
         recipe = replace(recipe, init=beside)

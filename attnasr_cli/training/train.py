@@ -20,12 +20,14 @@ from attnasr_cli.scoring.wer import Score
 from attnasr_cli.text.phones import PhoneTokenizer
 from attnasr_cli.text.tokenizer import BpeTokenizer, CharTokenizer, Tokenizer, load_tokenizer
 from attnasr_cli.training.corpus import Corpus, open_corpus, read_corpora
+from attnasr_cli.training.distort import Distortion, read_noises
 from attnasr_cli.training.distributed import World
 from attnasr_cli.training.evaluate import joint_reader
 from attnasr_cli.training.loop import Loop
 from attnasr_cli.training.manifest import Utterance
 from attnasr_cli.training.recipe import Recipe
 from attnasr_cli.training.targets import Targets
+from attnasr_cli.training.waveforms import open_distorted_corpus
 
 
 def train(
@@ -55,7 +57,7 @@ def train(
         kept = start is not None and recipe.init is not None and recipe.init.keep_tokenizer
         tokenizer = start.tokenizer if start and kept else _tokenizer(recipe, utterances, out)
         dev = open_corpus(folder, dev_utterances, recipe.features, [1.0], "dev")
-        corpus = open_corpus(folder, utterances, recipe.features, recipe.data.speeds, "train")
+        corpus = _training_corpus(recipe, folder, utterances)
         return corpus, dev, tokenizer
 
     corpus, dev, tokenizer = world.main_first(prepare)
@@ -118,6 +120,16 @@ def _keep_language_model(start: Model, out: Path) -> None:
     if start.lm_path is not None and not (out / LM_FILE).is_file():
         out.mkdir(parents=True, exist_ok=True)
         write_bytes(out / LM_FILE, start.lm_path.read_bytes())
+
+
+def _training_corpus(recipe: Recipe, folder: Path, utterances: list[Utterance]) -> Corpus:
+    """With features computed once, or anew at every draw where the recipe distorts the audio."""
+    speeds, distort = recipe.data.speeds, recipe.distort
+    if not distort.any:
+        return open_corpus(folder, utterances, recipe.features, speeds, "train")
+    noises = read_noises(distort.noise_folder) if distort.noise_folder else []
+    distortion = Distortion(distort, noises)
+    return open_distorted_corpus(folder, utterances, recipe.features, speeds, distortion, "train")
 
 
 def _tokenizer(recipe: Recipe, utterances: list[Utterance], out: Path) -> Tokenizer:

@@ -7,18 +7,17 @@ import difflib
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from attnasr_cli import console
 from attnasr_cli.errors import UsageError
 from attnasr_cli.transcribe.options import OPTIONS, Option
 
 FILE = "attnasr.toml"
 TABLE = "transcribe"
 PREFIX = "ATTNASR_"
-OTHERS = frozenset({"ATTNASR_MODELS", "ATTNASR_COMPLETE"})  # not options of this command
+OTHERS = frozenset({"ATTNASR_MODELS", "ATTNASR_CACHE"})  # not options of this command
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -28,6 +27,8 @@ class Config:
 
     values: dict[str, Any]
     sources: dict[str, str]
+    warnings: list[str] = field(default_factory=list)
+    """variables that look like options and are none"""
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
@@ -51,9 +52,10 @@ def resolve(
 ) -> Config:
     """given: what the command line says; None is nothing. Raises UsageError for a wrong value."""
     environment = os.environ if environment is None else environment
+    from_environment, warnings = _from_environment(options, environment)
     layers = [
         {name: (value, "command line") for name, value in given.items() if value is not None},
-        _from_environment(options, environment),
+        from_environment,
         _from_file(Path(FILE), options),
         _from_file(user_file(), options),
     ]
@@ -66,7 +68,7 @@ def resolve(
                 break
         else:
             values[option.name], sources[option.name] = option.default, "default"
-    return Config(values, sources)
+    return Config(values, sources, warnings)
 
 
 def show(config: Config, options: Sequence[Option] = OPTIONS) -> str:
@@ -88,21 +90,22 @@ def show(config: Config, options: Sequence[Option] = OPTIONS) -> str:
 
 def _from_environment(
     options: Sequence[Option], environment: Mapping[str, str]
-) -> dict[str, tuple[Any, str]]:
+) -> tuple[dict[str, tuple[Any, str]], list[str]]:
     names = {PREFIX + option.name.upper(): option for option in options if option.config}
     found: dict[str, tuple[Any, str]] = {}
+    warnings: list[str] = []
     for variable, text in environment.items():
         if not variable.startswith(PREFIX) or variable in OTHERS or not text:
             continue
         if variable not in names:
             near = difflib.get_close_matches(variable, names, n=1)
-            console.warn(
+            warnings.append(
                 f"{variable} is no option" + (f"; did you mean {near[0]}?" if near else "")
             )
             continue
         option = names[variable]
         found[option.name] = (_parsed(text, option, variable), variable)
-    return found
+    return found, warnings
 
 
 def _parsed(text: str, option: Option, where: str) -> Any:

@@ -12,15 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from attnasr_cli import console
+from attnasr_cli.data import AUDIO_ENDINGS
 from attnasr_cli.errors import DataError, UsageError
 
 STDIN = "-"
-SOUND = (
-    "wav flac ogg oga opus mp3 mp2 m4a m4b aac wma amr aif aiff aifc au snd caf w64 rf64 ac3 eac3"
-    " dts mka spx ape wv tta voc sph nist"
-)
-VIDEO = "mp4 m4v mkv webm mov avi wmv asf 3gp 3g2 mts flv mpg mpeg"
-ENDINGS = frozenset(f".{name}" for name in f"{SOUND} {VIDEO}".split())
+ENDINGS = frozenset(AUDIO_ENDINGS)
 HIDDEN = "."
 
 
@@ -133,7 +129,9 @@ def walk(folder: Path, patterns: Patterns, output_dir: Path | None = None) -> It
         entered.add(root)
 
     def complain(problem: OSError) -> None:
-        console.warn(f"{printable(shown(problem.filename or folder))}: {problem.strerror}")
+        console.warn(
+            f"{printable(shown(problem.filename or folder))}: {problem.strerror}", once=True
+        )
 
     for here, subfolders, files in os.walk(folder, followlinks=True, onerror=complain):
         subfolders.sort()
@@ -143,7 +141,8 @@ def walk(folder: Path, patterns: Patterns, output_dir: Path | None = None) -> It
             if name.startswith(HIDDEN) or identity is None or identity == skipped:
                 continue
             if identity in entered:
-                console.note(f"{printable(shown(Path(here, name)))} is left out: seen already")
+                known = printable(shown(Path(here, name)))
+                console.note(f"{known} is left out: seen already", once=True)
                 continue
             entered.add(identity)
             kept.append(name)

@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from attnasr_cli.errors import OutputError
+from attnasr_cli.files import Lock, replacing
 
 FOLDER = ".attnasr"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -49,9 +48,14 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.folder, self.inner = folder, folder / FOLDER
         self.temporary = self.inner / "tmp"
+        self.written: set[str] = set()  # inputs whose outputs this run has made
         try:
             self.temporary.mkdir(parents=True, exist_ok=True)
-            self._lock = self._locked()
+            self._lock = Lock(
+                self.inner / "lock",
+                f"is writing to {folder}",
+                "wait until it ends, or choose another --output-dir",
+            )
             for leftover in self.temporary.iterdir():
                 leftover.unlink()
             self.entries = self._read()
@@ -69,26 +73,6 @@ class Journal:
                 if reading.read() != b"\n":
                     file.write(b"\n")
         return file
-
-    def _locked(self) -> IO[bytes]:
-        lock = (self.inner / "lock").open("ab+")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            owner = lock.read().decode("ascii", "replace").strip()
-            lock.close()
-            by = f" (process {owner})" if owner else ""
-            raise OutputError(
-                f"another attnasr{by} is writing to {self.folder}",
-                "wait until it ends, or choose another --output-dir",
-            ) from None
-        except OSError:
-            return lock  # a file system without locks: nothing to hold on to
-        lock.truncate(0)
-        lock.write(str(os.getpid()).encode())
-        lock.flush()
-        return lock
 
     def _read(self) -> dict[str, Entry]:
         entries: dict[str, Entry] = {}
@@ -129,14 +113,15 @@ class Journal:
         )
 
     def in_the_way(self, name: str, outputs: Mapping[str, str]) -> str | None:
-        """Why these outputs (path → key) may not be written without ``--overwrite``, or None."""
+        """Why these outputs (path → key) may not be written without ``--overwrite``, or None. What
+        this run itself has written may be: a recording has grown while its folder was watched."""
         entry = self.entries.get(name)
         for output, key in outputs.items():
             if not os.path.lexists(self.folder / output):
                 continue
             if entry is None or output not in entry.outputs:
                 return f"{self.folder / output} exists and was not written by attnasr"
-            if entry.outputs[output] != key and not entry.writing:
+            if entry.outputs[output] != key and not entry.writing and name not in self.written:
                 return (
                     f"{self.folder / output} was made of other audio, with another model or "
                     "other options"
@@ -153,6 +138,7 @@ class Journal:
             for output, (_, content) in outputs.items():
                 self._replace(self.folder / output, content)
             self._append(name, Entry(stem, keys, writing=False))
+            self.written.add(name)
         except OSError as problem:
             raise failed(Path(problem.filename or self.folder), problem) from None
 
@@ -164,25 +150,14 @@ class Journal:
         self.entries[name] = entry
 
     def _replace(self, path: Path, content: bytes) -> None:
-        """Write beside, then rename: a reader sees the old file or the new one."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = self.temporary / f"{os.getpid()}.part"
-        part.parent.mkdir(parents=True, exist_ok=True)
+        self.temporary.mkdir(parents=True, exist_ok=True)
         try:
-            with part.open("wb") as file:
+            with replacing(path, self.temporary) as file:
                 file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            try:
-                os.replace(part, path)
-            except OSError as problem:
-                if problem.errno != errno.EXDEV:  # another file system is mounted below
-                    raise
-                beside = path.with_name(f".{hashlib.sha1(path.name.encode()).hexdigest()}.part")
-                shutil.copyfile(part, beside)
-                os.replace(beside, path)
-        finally:
-            part.unlink(missing_ok=True)
+        except OSError as problem:
+            problem.filename = str(path)  # and not the temporary file
+            raise
 
 
 def content_key(path: Path) -> str:

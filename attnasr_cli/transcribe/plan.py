@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any
 
 from attnasr_cli.audio.load import probe
-from attnasr_cli.errors import AttnasrError, OutputError
+from attnasr_cli.errors import AttnasrError, AudioError, OutputError
 from attnasr_cli.output.formats import Format
 from attnasr_cli.recognize.reader import Job, Skip
 from attnasr_cli.transcribe.config import Config
 from attnasr_cli.transcribe.inputs import Input
 from attnasr_cli.transcribe.journal import Journal, content_key, key_of
 from attnasr_cli.transcribe.outputs import assign
+
+HEAD = 1 << 20  # bytes of a model's file that count, at each of its ends
+
+
+class ChangedError(AudioError):
+    """A recording was written to while it was read: its text would be of no version of it."""
 
 
 @dataclass
@@ -113,16 +120,17 @@ class Planner:
 
     def _checked(self, task: Task, journal: Journal) -> Job:
         """The job with a look at what is there already, in the thread that reads it."""
-        from dataclasses import replace
-
         job, part = task.job, self.part | {"channel": task.job.channel}
         overwrite = self.config["overwrite"]
 
+        path = Path(job.path)
+        seen: list[tuple[int, ...]] = []
+
         def before() -> None:
-            path = Path(job.path)
             try:
                 if not path.is_file():  # reading a pipe would never end
                     return
+                seen.append(_state(path))
                 content = content_key(path)
             except OSError:
                 return  # reading it will say what is wrong
@@ -137,25 +145,41 @@ class Planner:
             if obstacle:
                 raise OutputError(obstacle, "--overwrite replaces it")
 
-        return replace(job, before=before)
+        def after() -> None:
+            with contextlib.suppress(FileNotFoundError):  # removed, but read to its end
+                if seen and _state(path) != seen[0]:
+                    raise ChangedError(
+                        f"{job.shown} was written to while it was read",
+                        "when it is complete, run the same command again",
+                    )
+
+        return replace(job, before=before, after=after)
 
 
-def model_key(path: Path) -> str:
-    """What a model is, from its files: small ones whole, of large ones size, head and tail."""
+def _state(path: Path) -> tuple[int, ...]:
+    """What changes when a file is written to."""
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def model_key(path: Path, *more: Path) -> str:
+    """What a model is, from its files and those given beside it: up to 2 MB whole, of larger ones
+    size, head and tail."""
     import hashlib
 
     digest = hashlib.sha256()
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    for file in files:
-        if file.suffix.lower() in (".md", ".part") or "train" in file.relative_to(path).parts[:1]:
+    for file in (*files, *more):
+        if file in files and (
+            file.suffix.lower() in (".md", ".part") or "train" in file.relative_to(path).parts[:1]
+        ):
             continue  # the card and the state of training do not change a text
         size = file.stat().st_size
         digest.update(f"{file.name} {size}\n".encode())
         with file.open("rb") as content:
-            digest.update(content.read(1 << 20))
-            if size > 2 << 20:
-                content.seek(-(1 << 20), 2)
-                digest.update(content.read())
+            digest.update(content.read(HEAD))
+            content.seek(max(size - HEAD, HEAD))
+            digest.update(content.read())
     return digest.hexdigest()
 
 

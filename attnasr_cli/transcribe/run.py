@@ -14,7 +14,7 @@ from attnasr_cli.files import write_text
 from attnasr_cli.recognize.meter import Meter
 from attnasr_cli.transcribe.inputs import listed, printable
 from attnasr_cli.transcribe.journal import FolderError
-from attnasr_cli.transcribe.plan import Task, durations
+from attnasr_cli.transcribe.plan import ChangedError, Task, durations
 from attnasr_cli.transcribe.progress import Progress, clock
 from attnasr_cli.transcribe.sinks import Sink
 
@@ -36,6 +36,8 @@ class Outcome:
     failures: list[tuple[Task, AttnasrError]] = field(default_factory=list)
     audio_s: float = 0.0
     seconds: float = 0.0
+    told: bool = False
+    """failures were told when they happened"""
 
 
 class Run:
@@ -53,6 +55,7 @@ class Run:
         what is finished by then is kept, and ``outcome`` says what it is.
         """
         waiting: list[Task] = []
+        self.outcome.told = known is None
 
         def jobs() -> Iterator[Job | None]:
             for task in tasks:
@@ -81,6 +84,8 @@ class Run:
 
     def _take(self, task: Task, result: Result, progress: Progress) -> None:
         outcome = self.outcome
+        if outcome.told:  # a recording that has changed comes again: the last time counts
+            outcome.failures = [(t, p) for t, p in outcome.failures if t.name != task.name]
         if result.skipped:
             outcome.skipped += 1
             return
@@ -99,7 +104,17 @@ class Run:
             outcome.done += 1
             outcome.audio_s += result.duration_s
         else:
-            outcome.failures.append((task, problem))
+            self._fail(task, problem, progress)
+
+    def _fail(self, task: Task, problem: AttnasrError, progress: Progress) -> None:
+        outcome = self.outcome
+        if outcome.told and isinstance(problem, ChangedError):
+            console.note(f"{printable(problem.message)}: it is read again")
+            return
+        outcome.failures.append((task, problem))
+        if outcome.told:  # the table at the end may never come
+            with progress.paused():
+                console.error(printable(problem.message), problem.hint)
 
 
 def _remark(transcript: Transcript) -> None:
@@ -126,11 +141,11 @@ def report(outcome: Outcome, failures_file: str | None) -> int:
                 lines += [f"# {reason}\n", listed(path) + "\n"]
         write_text(Path(failures_file), "".join(lines))
     total = outcome.done + outcome.skipped + len(outcome.failures)
-    if total == 1 and outcome.failures:
+    if total == 1 and outcome.failures and not outcome.told:
         [(_, problem)] = outcome.failures
         console.error(printable(problem.message), problem.hint)
         return 1
-    if outcome.failures:
+    if outcome.failures and not outcome.told:
         _table(outcome)
     if total > 1:
         console.note(summary(outcome))
@@ -168,4 +183,4 @@ def _table(outcome: Outcome) -> None:
         for prefix in (f"{name}: ", f"{name} "):
             reason = reason.removeprefix(prefix)
         table.add_row(Text(name), Text(reason), Text(problem.hint))
-    console.err_console().print(table)
+    console.table(table)

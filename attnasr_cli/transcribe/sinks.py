@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Protocol
 
 from attnasr_cli import console
 from attnasr_cli.errors import UsageError
 from attnasr_cli.output.cues import CueConfig
-from attnasr_cli.output.formats import Format
+from attnasr_cli.output.formats import Format, to_json
 from attnasr_cli.recognize.transcript import Transcript
 from attnasr_cli.transcribe.inputs import printable
 from attnasr_cli.transcribe.journal import Journal
@@ -46,7 +45,7 @@ class ToStdout:
                 name += f":{transcript.channel}"
             console.result(f"{name}\t{' '.join(transcript.text.split())}")
         elif self.several and self.kind.name == "json":
-            table = json.dumps(transcript.to_json(), ensure_ascii=False, indent=2)
+            table = to_json(transcript.to_json(), indent=2)
             console.result(("[\n" if self.count == 1 else ",\n") + table)
         else:
             text = self.kind.render(transcript, self.cues)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import sleep
 
 from attnasr_cli.transcribe.inputs import Input, Patterns, find
 
@@ -20,11 +21,10 @@ class Watch:
         patterns: Patterns,
         output_dir: Path | None,
         settle_s: float,
-        sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.folders, self.patterns, self.output_dir = folders, patterns, output_dir
-        self.settle_s, self.sleep, self.now = settle_s, sleep, now
+        self.settle_s, self.now = settle_s, now
         self.changed: dict[Path, tuple[tuple[int, int], float]] = {}
         self.taken: dict[Path, tuple[int, int]] = {}
 
@@ -34,7 +34,7 @@ class Watch:
             ready = self.look()
             yield from ready
             yield None
-            self.sleep(POLL_S)
+            sleep(POLL_S)
 
     def look(self) -> list[Input]:
         """What has become complete since the last look. A file that changes later comes again."""

@@ -66,7 +66,7 @@ def write_bad(folder: Path) -> dict[str, str]:
         "one.wav": "only 0.1 ms",
         "nan.wav": "NaN",
         "cut.flac": "cut off",
-        "gone.wav": "no file",
+        "gone.wav": "a link to nothing",
         "pipe.wav": "not a regular file",
     }
 
@@ -121,6 +121,13 @@ def test_bad_recordings_among_good_ones(run: Run, sound: Path, tmp_path: Path) -
         (["{sound}", "--tokenizer", "x"], "cannot use --tokenizer"),
         (["-", "-"], "only once"),
         (["--from-file", "-", "-"], "stdin"),
+        ([""], "an empty name"),
+        (["{sound}", ""], "an empty name"),
+        (["{sound}", "-o", ""], "--output-dir is empty"),
+        (["{sound}", "-m", ""], "--model is empty"),
+        (["{sound}", "-f", ""], "--format is empty"),
+        (["{sound}", "--from-file", ""], "--from-file is empty"),
+        (["{sound}", "--failures", ""], "--failures is empty"),
     ],
 )
 def test_wrong_command_lines(
@@ -336,36 +343,6 @@ def test_kill_9_at_random_moments(
 
     assert tree(tmp_path / "out") == tree(tmp_path / "whole")
     assert len(tree(tmp_path / "out")) == 3 * files
-
-
-def test_watch_picks_up_finished_files_until_ctrl_c(
-    run: Run, tmp_path: Path, speech_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from attnasr_cli.transcribe import watch
-
-    folder, out = tmp_path / "in", tmp_path / "out"
-    speech_file(folder / "a.wav", 0.8, 1)
-    complete = speech_file(tmp_path / "b.wav", 0.8, 2).read_bytes()
-    looks = 0
-
-    def sleep(seconds: float) -> None:
-        """In place of time going by: what happens in the folder between two looks."""
-        nonlocal looks
-        looks += 1
-        if looks <= 4:  # a recording that is still being written
-            (folder / "b.wav").write_bytes(complete[: len(complete) * looks // 4])
-            assert not (out / "b.txt").exists()
-        if looks > 4 and (out / "a.txt").exists() and (out / "b.txt").exists():
-            raise KeyboardInterrupt
-        assert looks < 2_000
-        time.sleep(0.002)
-
-    monkeypatch.setattr(watch.Watch.__init__, "__defaults__", (sleep, time.monotonic))
-    ran = run("--watch", folder, "-o", out, "--settle", 0.05)
-    assert ran.code == 0
-    assert "watching" in ran.err
-    assert "2 transcribed" in ran.err
-    assert (out / "b.txt").read_text().strip()
 
 
 def test_memory_stays_flat_over_a_long_recording(

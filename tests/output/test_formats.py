@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -106,6 +107,35 @@ def test_ctm_has_six_fields() -> None:
     rows = [line.split(" ") for line in render("ctm", transcript(TWO)).splitlines()]
     assert rows[0] == ["a_b", "1", "0.500", "0.400", "Hello,", "0.900"]
     assert len(rows) == 3
+
+
+def test_ctm_has_no_white_space_in_a_word() -> None:
+    """Signs that a tokenizer gave a word of their own, or two words in one."""
+    odd = segment(0, 1.0, ("“ word", 0.4), ("New York", 0.8), ("\t", 0.1), ("go !", 0.2))
+    rows = [line.split(" ") for line in render("ctm", transcript([odd])).splitlines()]
+    assert [row[4] for row in rows] == ["“word", "New", "York", "go!"]
+    assert {len(row) for row in rows} == {6}
+    assert [row[2:4] for row in rows[1:3]] == [["1.400", "0.343"], ["1.743", "0.457"]]
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("-inf")])
+def test_no_number_that_is_none(bad: float) -> None:
+    doubtful = replace(
+        TWO[0],
+        avg_logprob=bad,
+        compression_ratio=bad,
+        words=[replace(w, probability=bad) for w in TWO[0].words],
+        extra={"alternatives": [{"text": "x", "score": bad}]},
+    )
+
+    def refuse(name: str) -> None:
+        raise AssertionError(name)
+
+    table = json.loads(render("json", transcript([doubtful])), parse_constant=refuse)
+    assert table["segments"][0]["avg_logprob"] is None
+    assert table["segments"][0]["alternatives"][0]["score"] is None
+    json.loads(render("jsonl", transcript([doubtful])), parse_constant=refuse)
+    assert "nan" not in render("ctm", transcript([doubtful]))
 
 
 def test_textgrid_is_read_by_praatio(tmp_path: Path) -> None:

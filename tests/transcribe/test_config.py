@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from attnasr_cli.errors import UsageError
 from attnasr_cli.families.native.decoder import JointOptions
 from attnasr_cli.output.cues import CueConfig
 from attnasr_cli.recognize.recognizer import Reading
-from attnasr_cli.transcribe.config import resolve, show, user_file
+from attnasr_cli.transcribe.config import PREFIX, resolve, show, user_file
 from attnasr_cli.transcribe.options import OPTIONS
 
 
@@ -66,18 +67,27 @@ def test_wrong_files(content: str, message: str, hint: str) -> None:
     assert hint in caught.value.hint
 
 
-def test_the_environment(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_environment() -> None:
     found = resolve(
         {}, environment={"ATTNASR_VAD": "off", "ATTNASR_INCLUDE": "*.a, *.b", "ATTNASR_BEEM": "1"}
     )
     assert found["vad"] is False
     assert found["include"] == ["*.a", "*.b"]
-    assert "ATTNASR_BEEM is no option; did you mean ATTNASR_BEAM?" in capsys.readouterr().err
-    resolve({}, environment={"ATTNASR_MODELS": "/x"})
-    assert "ATTNASR_MODELS" not in capsys.readouterr().err
+    assert found.warnings == ["ATTNASR_BEEM is no option; did you mean ATTNASR_BEAM?"]
     for variable, text in (("ATTNASR_BEAM", "x"), ("ATTNASR_VAD", "maybe")):
         with pytest.raises(UsageError, match=variable):
             resolve({}, environment={variable: text})
+
+
+def test_no_variable_that_is_documented_is_warned_about() -> None:
+    root = Path(__file__).parents[2]
+    texts = [p.read_text(encoding="utf-8") for p in (root / "README.md", *root.glob("docs/*.md"))]
+    texts += [p.read_text(encoding="utf-8") for p in root.glob("attnasr_cli/**/*.py")]
+    named = set(re.findall(r"(?<!_)\bATTNASR_[A-Z]+(?:_[A-Z]+)*\b", "\n".join(texts)))
+    assert {"ATTNASR_CACHE", "ATTNASR_MODELS"} <= named
+    kinds = {PREFIX + option.name.upper(): option.kind for option in OPTIONS}
+    environment = {name: "1" if kinds.get(name) is not bool else "true" for name in named}
+    assert resolve({}, environment=environment).warnings == []
 
 
 def test_every_option_of_a_decoder_is_on_the_command_line() -> None:

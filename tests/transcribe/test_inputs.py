@@ -82,6 +82,18 @@ def test_outputs_of_twins_keep_their_ending() -> None:
     assert stems("a.mp3", **earlier) == ["a.mp3"]
 
 
+def test_a_name_without_room_for_an_ending_is_cut() -> None:
+    long = ["x" * 251 + ".wav", "x" * 250 + "y.wav", "ü" * 125 + ".wav", "x" * 251 + ".mp3"]
+    found = [str(s) for s in assign([PurePath("d", name) for name in long]).values()]
+    assert len(set(found)) == 4
+    for stem in found:
+        assert stem.startswith("d/")
+        for ending in (".ch12.TextGrid", ".json"):
+            assert len(os.fsencode(PurePath(stem + ending).name)) <= 255
+    assert found == [str(s) for s in assign([PurePath("d", name) for name in long]).values()]
+    assert str(assign([PurePath("y" * 200 + ".wav")]).popitem()[1]) == "y" * 200
+
+
 @given(st.lists(st.sampled_from(["a", "a.wav", "A.WAV", "a.mp3", "a.wav.mp3", "b"]), unique=True))
 def test_outputs_are_always_different(given_names: list[str]) -> None:
     found = assign([PurePath(name) for name in given_names])

@@ -51,11 +51,22 @@ def test_what_is_not_ours_or_of_something_else_is_in_the_way(tmp_path: Path) -> 
     (tmp_path / "b.txt").write_text("mine")
     with Journal(tmp_path) as journal:
         journal.write("a.wav", "a", OLD)
+    with Journal(tmp_path) as journal:
         assert "not written by attnasr" in (journal.in_the_way("b.wav", {"b.txt": "k"}) or "")
         assert "not written by attnasr" in (journal.in_the_way("c.wav", {"a.txt": "k1"}) or "")
         assert "other audio" in (journal.in_the_way("a.wav", keys(NEW)) or "")
         assert journal.in_the_way("a.wav", keys(OLD)) is None
         assert journal.in_the_way("new.wav", {"new.txt": "k"}) is None
+
+
+def test_what_this_run_wrote_it_may_replace(tmp_path: Path) -> None:
+    with Journal(tmp_path) as journal:
+        journal.write("a.wav", "a", OLD)
+    with Journal(tmp_path) as journal:
+        assert journal.in_the_way("a.wav", keys(NEW))
+        journal.write("a.wav", "a", OLD)
+        assert journal.in_the_way("a.wav", keys(NEW)) is None
+        assert journal.in_the_way("b.wav", keys(NEW))
 
 
 class Killed(BaseException):

@@ -65,6 +65,8 @@ class Plan:
     sequential: bool
     condition: bool
     words: bool
+    prompt_text: str = ""
+    hotwords_text: str = ""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -76,6 +78,8 @@ class Plan:
             "temperature": list(self.guards.temperatures),
             "beam": self.task.beams,
             "best_of": self.task.best_of,
+            "prompt": self.prompt_text,
+            "hotwords": self.hotwords_text,
             "patience": self.task.patience,
             "length_penalty": self.task.length_penalty,
             "timestamps": self.task.timestamps,
@@ -131,14 +135,17 @@ def plan(options: WindowOptions, tokenizer: WhisperTokenizer, name: str) -> Plan
         patience=_or(options.patience, 1.0),
         length_penalty=options.length_penalty,
     )
+    prompt, hotwords = (options.prompt or "").strip(), (options.hotwords or "").strip()
     return Plan(
         task,
         guards,
-        tokenizer.encode(" " + options.prompt.strip()) if options.prompt else [],
-        tokenizer.encode(" " + options.hotwords.strip()) if options.hotwords else [],
+        tokenizer.encode(" " + prompt) if prompt else [],
+        tokenizer.encode(" " + hotwords) if hotwords else [],
         sequential,
         not options.no_condition_on_previous_text,
         options.word_timestamps,
+        prompt,
+        hotwords,
     )
 
 

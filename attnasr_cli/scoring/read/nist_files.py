@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from attnasr_cli.errors import DataError
 from attnasr_cli.scoring.types import (
@@ -15,6 +15,7 @@ from attnasr_cli.scoring.types import (
     TimedWord,
     Utterance,
 )
+from attnasr_cli.text.normalize import composed
 
 _TRN = re.compile(r"^(.*?)\(([^()]*)\)\s*$")
 _SPEAKER = re.compile(r"^([^-_]+)[-_]")
@@ -67,8 +68,9 @@ def read_stm(name: str, text: str) -> Texts:
         label = ""
         if rest.startswith("<") and ">" in rest.split()[0]:
             label, _, rest = rest.partition(" ")
+        file, channel, speaker = map(composed, parts[:3])
         out.segments.append(
-            StmSegment(parts[0], parts[1], parts[2], begin, end, label, rest.strip(), number)
+            StmSegment(file, channel, speaker, begin, end, label, rest.strip(), number)
         )
     return out
 
@@ -83,7 +85,7 @@ def read_ctm(name: str, text: str) -> Texts:
                 f"{name}:{number}: {len(parts)} fields: {line.strip()[:60]!r}",
                 "a line of a ctm file: file channel begin duration word [confidence]",
             )
-        key, word = (parts[0], parts[1]), parts[4]
+        key, word = (composed(parts[0]), composed(parts[1])), parts[4]
         words = out.channels.setdefault(key, [])
         frame = word.upper()
         if frame in (ALT_BEGIN, ALT, ALT_END):
@@ -120,11 +122,3 @@ def _seconds(item: str, name: str, line: int) -> float:
     if not 0 <= value < 1e7:
         raise DataError(f"{name}:{line}: {item} seconds: not a time", "like 12.34")
     return value
-
-
-READERS: dict[str, Callable[[str, str], Texts]] = {
-    "kaldi": read_kaldi,
-    "trn": read_trn,
-    "ctm": read_ctm,
-    "stm": read_stm,
-}

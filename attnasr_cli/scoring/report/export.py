@@ -37,7 +37,8 @@ def to_json(evaluation: Evaluation) -> str:
 
 
 def _source(origin: Origin) -> dict[str, str]:
-    return {"path": origin.path, "kind": origin.kind}
+    found = {"path": origin.path, "kind": origin.kind}
+    return found | ({"column": origin.column} if origin.column else {})
 
 
 def _score(score: Score, evaluation: Evaluation) -> dict[str, Any]:

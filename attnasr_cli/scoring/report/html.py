@@ -22,9 +22,9 @@ def to_html(evaluation: Evaluation, output: Path | None) -> str:
     page_folder = output.parent if output else Path()
     data = {
         "version": __version__,
-        "reference": [evaluation.reference.path, evaluation.reference.kind],
-        "hypothesis": [evaluation.hypothesis.path, evaluation.hypothesis.kind],
-        "against": [evaluation.against.path, evaluation.against.kind]
+        "reference": [evaluation.reference.path, evaluation.reference.what],
+        "hypothesis": [evaluation.hypothesis.path, evaluation.hypothesis.what],
+        "against": [evaluation.against.path, evaluation.against.what]
         if evaluation.against
         else None,
         "paired": evaluation.paired,

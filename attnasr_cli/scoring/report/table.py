@@ -47,7 +47,7 @@ def _sources(evaluation: Evaluation) -> str:
     ref, hyp = evaluation.reference, evaluation.hypothesis
     count = evaluation.scores[0].utterances
     return (
-        f"{hyp.path} ({hyp.kind}) against {ref.path} ({ref.kind}):"
+        f"{hyp.path} ({hyp.what}) against {ref.path} ({ref.what}):"
         f" {count:,} utterances, paired {evaluation.paired}"
     )
 

@@ -30,6 +30,17 @@ def transcribe(folders, *args, model="small"):
     return main(["transcribe", "-m", str(folders / model), str(folders / "a.wav"), *args])
 
 
+@pytest.mark.parametrize("option", ["--prompt", "--hotwords"])
+def test_another_prompt_is_not_done_before(folders, capsys, tmp_path, option):
+    args = [*QUICK, "-o", str(tmp_path / "out"), "-f", "json", option]
+    assert transcribe(folders, *args, "Attnasr and Whisper") == 0
+    table = json.loads((tmp_path / "out" / "a.json").read_text())
+    assert table["options"][option[2:]] == "Attnasr and Whisper"
+    assert transcribe(folders, *args, "Attnasr and Whisper") == 0
+    assert transcribe(folders, *args, "something else") == 1
+    assert "other options" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("mode", ["batched", "sequential"])
 def test_both_modes_write_json(folders, capsys, mode):
     thresholds = ["--logprob-threshold", "-99"]

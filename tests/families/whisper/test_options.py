@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pytest
 
 from attnasr_cli.errors import UsageError
@@ -59,7 +61,13 @@ CHANGES = [
 def test_each_option_changes_the_plan(vocabulary, options):
     before = {k: v for k, v in options.items() if k == "mode" and len(options) > 1}
     plain = plan(WindowOptions(**before), vocabulary[51865], "some")
-    assert plan(WindowOptions(**options), vocabulary[51865], "some") != plain
+    changed = plan(WindowOptions(**options), vocabulary[51865], "some")
+    assert changed != plain
+    assert changed.settings != plain.settings  # they decide whether an output is done
+
+
+def test_no_option_was_forgotten_above():
+    assert {f.name for f in fields(WindowOptions)} == {name for o in CHANGES for name in o}
 
 
 def test_defaults_are_the_reference_command_lines(vocabulary):

@@ -47,7 +47,9 @@ def _transcribe(result: Result, decoder: WindowDecoder, meter: Meter) -> None:
     if job.before is not None:
         job.before()
     recorder = MelRecorder(decoder.net.config.mels)
-    with Recording(job.path, job.start_s, job.end_s, job.channel, job.salvage) as recording:
+    with Recording(
+        job.path, job.start_s, job.end_s, job.channel, job.salvage, job.shown
+    ) as recording:
         for block in recording.blocks(BLOCK_S):
             recorder.push(block)
             seconds = block.shape[0] / SAMPLE_RATE_HZ
@@ -55,6 +57,8 @@ def _transcribe(result: Result, decoder: WindowDecoder, meter: Meter) -> None:
             meter.read(seconds)
             meter.found(seconds)
         result.warnings = list(recording.probe.warnings)
+    if job.after is not None:
+        job.after()
     recorder.finish()
     done_s = 0.0
     for start_s, decoded in transcribe(decoder, recorder):

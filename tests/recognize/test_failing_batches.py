@@ -1,0 +1,121 @@
+"""A batch that fails: tried again in halves where the memory was too small, and only there."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from attnasr_cli.audio.segment import SegmentConfig
+from attnasr_cli.errors import UsageError
+from attnasr_cli.families.base import Decoded, Piece
+from attnasr_cli.recognize import pipeline
+from attnasr_cli.recognize.reader import Job
+
+CUT = SegmentConfig(max_s=20, vad=False)
+
+
+class Decoder:
+    """Says how many samples a segment has; ``fail`` may raise before."""
+
+    max_segment_s = 20.0
+
+    def __init__(self, fail: Callable[[Sequence[Tensor]], None]) -> None:
+        self.fail = fail
+        self.batches: list[int] = []
+
+    def decode(self, segments: Sequence[Tensor]) -> list[Decoded]:
+        self.batches.append(len(segments))
+        self.fail(segments)
+        return [Decoded([Piece(0.0, 0.1, f"{s.shape[0]}", [], -0.5)], -0.5) for s in segments]
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, speech_file: Callable[..., Path]) -> list[Job]:
+    return [Job(speech_file(tmp_path / f"{i}.wav", 0.5 + 0.1 * i, i)) for i in range(4)]
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("DefaultCPUAllocator: not enough memory"),
+    ],
+)
+def test_halves_are_decoded_when_what_filled_the_memory_is_gone(
+    jobs: list[Job], problem: Exception
+) -> None:
+    held: list[weakref.ref[Tensor]] = []
+
+    def fail(segments: Sequence[Tensor]) -> None:
+        assert all(reference() is None for reference in held)
+        if len(segments) > 1:
+            memory = torch.zeros(10)
+            held.append(weakref.ref(memory))
+            raise problem
+
+    decoder = Decoder(fail)
+    results = list(pipeline.run(jobs, [decoder], CUT, 60.0, 2))
+    assert [r.error for r in results] == [None] * 4
+    assert decoder.batches == [4, 2, 1, 1, 2, 1, 1]
+
+
+def test_a_mistake_in_the_program_is_not_tried_again(jobs: list[Job]) -> None:
+    def fail(segments: Sequence[Tensor]) -> None:
+        raise TypeError("no such thing")
+
+    decoder = Decoder(fail)
+    results = list(pipeline.run(jobs, [decoder], CUT, 60.0, 2))
+    assert decoder.batches == [4]
+    assert all("no such thing" in str(r.error) for r in results)
+    assert all("--batch 1" in r.error.hint for r in results if r.error)
+
+
+def test_wrong_options_end_the_run(jobs: list[Job]) -> None:
+    def fail(segments: Sequence[Tensor]) -> None:
+        raise UsageError("--layer 99", "there are two")
+
+    decoder = Decoder(fail)
+    with pytest.raises(UsageError, match="--layer 99"):
+        list(pipeline.run(jobs, [decoder], CUT, 60.0, 2))
+    assert decoder.batches == [4]
+
+
+def test_after_ctrl_c_no_device_begins_another_batch(jobs: list[Job]) -> None:
+    """The batches in hand are the last ones, however many wait."""
+    started = threading.Barrier(2)
+    interrupted = threading.Event()
+
+    def hold(segments: Sequence[Tensor]) -> None:
+        if threading.current_thread() in workers_seen:
+            return
+        workers_seen.add(threading.current_thread())
+        started.wait(20)
+        interrupted.wait(20)
+
+    workers_seen: set[threading.Thread] = set()
+    decoders = [Decoder(hold), Decoder(hold)]
+    real = threading.Thread.join
+    calls = 0
+
+    def join(self: threading.Thread, timeout: float | None = None) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            while len(workers_seen) < 2:
+                pass
+            raise KeyboardInterrupt
+        interrupted.set()
+        real(self, timeout)
+
+    run = pipeline.run([*jobs, *jobs, *jobs], decoders, CUT, 1.0, 2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threading.Thread, "join", join)
+        with pytest.raises(KeyboardInterrupt):
+            list(run)
+    assert sum(len(decoder.batches) for decoder in decoders) == 2
