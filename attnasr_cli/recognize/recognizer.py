@@ -126,7 +126,7 @@ class Recognizer:
         if self.sequential:
             from attnasr_cli.families.whisper.decode import whole
 
-            return whole.run(jobs, self.decoders, meter)
+            return whole.run(jobs, self.decoders, self.cut, meter)
         threads = self.reading.jobs or device.cores()
         return pipeline.run(jobs, self.decoders, self.cut, self.batch_s, threads, meter)
 

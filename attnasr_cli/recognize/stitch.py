@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from attnasr_cli.families.base import Decoded, Word
 from attnasr_cli.families.words import spaced
-from attnasr_cli.recognize.transcript import Segment
+from attnasr_cli.recognize.transcript import NO_TEXT, Segment
 
 
 def stitch(parts: Sequence[tuple[float, Decoded]], offset_s: float = 0.0) -> list[Segment]:
@@ -57,7 +57,7 @@ def mark(segments: Sequence[Segment], uncovered: Sequence[tuple[float, float]]) 
         before = [i for i, segment in enumerate(marked) if segment.start <= start]
         i = before[-1] if before else 0
         where = "after" if before else "before"
-        reason = f"no text for the speech {where} it, {start:.1f} to {end:.1f} s"
+        reason = f"{NO_TEXT} {where} it, {start:.1f} to {end:.1f} s"
         known = marked[i].suspect
         marked[i] = replace(marked[i], suspect=f"{known}; {reason}" if known else reason)
     return marked

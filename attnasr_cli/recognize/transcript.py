@@ -7,6 +7,8 @@ from typing import Any
 
 from attnasr_cli.families.base import Word
 
+NO_TEXT = "no text for the speech"
+"""how the mark of a segment begins beside which speech was detected that has no text"""
 DIGITS = 3  # times to the millisecond, probabilities to a thousandth
 
 

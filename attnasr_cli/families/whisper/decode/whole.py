@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.audio.load import Recording
+from attnasr_cli.audio.segment import SegmentConfig, Segmenter, Speech
 from attnasr_cli.errors import AttnasrError, UsageError
 from attnasr_cli.families.base import SegmentDecoder
 from attnasr_cli.families.whisper.decode.batched import WindowDecoder
 from attnasr_cli.families.whisper.decode.sequential import transcribe
 from attnasr_cli.families.whisper.features import MelRecorder
+from attnasr_cli.recognize.coverage import Span, said, uncovered
 from attnasr_cli.recognize.meter import Meter
 from attnasr_cli.recognize.pipeline import Result
 from attnasr_cli.recognize.reader import BLOCK_S, Job, Skip
@@ -19,9 +21,13 @@ from attnasr_cli.recognize.reader import BLOCK_S, Job, Skip
 def run(
     jobs: Iterable[Job | None],
     decoders: Sequence[SegmentDecoder],
+    cut: SegmentConfig,
     meter: Meter | None = None,
 ) -> Iterator[Result]:
-    """As ``pipeline.run``, without cutting: each window is chosen by the text of the one before."""
+    """As ``pipeline.run``, without cutting: each window is chosen by the text of the one before.
+
+    ``cut``: how speech is detected, to say where there is some without text.
+    """
     if len(decoders) > 1:
         raise UsageError("--mode sequential works on one device", "name one, or use --mode batched")
     decoder = decoders[0]
@@ -30,7 +36,7 @@ def run(
     for number, job in enumerate(job for job in jobs if job is not None):
         result = Result(job, number)
         try:
-            _transcribe(result, decoder, meter)
+            _transcribe(result, decoder, cut, meter)
         except Skip:
             result.skipped = True
         except AttnasrError as problem:
@@ -42,16 +48,20 @@ def run(
         yield result
 
 
-def _transcribe(result: Result, decoder: WindowDecoder, meter: Meter) -> None:
+def _transcribe(result: Result, decoder: WindowDecoder, cut: SegmentConfig, meter: Meter) -> None:
     job = result.job
     if job.before is not None:
         job.before()
     recorder = MelRecorder(decoder.net.config.mels)
+    segmenter = Segmenter(cut) if cut.vad else None
+    spoken: list[Span] = []
     with Recording(
         job.path, job.start_s, job.end_s, job.channel, job.salvage, job.shown
     ) as recording:
         for block in recording.blocks(BLOCK_S):
             recorder.push(block)
+            if segmenter is not None:
+                spoken += _spoken(segmenter.push(block))
             seconds = block.shape[0] / SAMPLE_RATE_HZ
             result.duration_s += seconds
             meter.read(seconds)
@@ -60,6 +70,8 @@ def _transcribe(result: Result, decoder: WindowDecoder, meter: Meter) -> None:
     if job.after is not None:
         job.after()
     recorder.finish()
+    if segmenter is not None:
+        spoken += _spoken(segmenter.finish())
     done_s = 0.0
     for start_s, decoded in transcribe(decoder, recorder):
         result.parts.append((start_s, decoded))
@@ -67,3 +79,9 @@ def _transcribe(result: Result, decoder: WindowDecoder, meter: Meter) -> None:
         done_s = start_s
     result.speech_s = result.duration_s
     meter.decoded(result.duration_s - done_s)
+    text = [span for start_s, decoded in result.parts for span in said(start_s, decoded)]
+    result.uncovered = uncovered(spoken, text)
+
+
+def _spoken(found: Sequence[Speech]) -> list[Span]:
+    return [stretch for speech in found for stretch in speech.spoken]
