@@ -8,13 +8,13 @@ from where the text ended. What has no text even then is named in the transcript
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.audio.segment import Speech
-from attnasr_cli.families.base import Decoded
+from attnasr_cli.families.base import Decoded, Piece
 
 Span = tuple[float, float]
 """(start, end) in seconds of the recording"""
@@ -23,6 +23,10 @@ SLACK_S = 0.3
 """how far the times of words and of detected speech may be off"""
 LEAST_S = 0.6
 """less speech than this, beyond the slack, is a breath or the end of a word"""
+FRAGMENT_S = 4.0
+"""the beginning of a sentence that is no longer is decoded again with what was passed over"""
+SENTENCE_END = ".。!！?？…"
+CLOSING = "\"'”’)]» "
 ROUNDS = 8
 """a stretch is decoded again at most so often, each time from where its text ended"""
 FRAME = 320  # samples, 20 ms: the grid on which a quiet point is looked for
@@ -60,26 +64,62 @@ def _difference(spoken: Sequence[Span], covered: Sequence[Span]) -> Iterator[Spa
             yield begin, end
 
 
-def rests(speech: Speech, decoded: Decoded, pad_s: float) -> list[Speech]:
-    """The parts of a segment that are to be decoded again, each with ``pad_s`` around its speech
-    but nothing of the text beside it.
+@dataclass
+class Rest:
+    """A part of a segment that is to be decoded again."""
 
-    None where no text was found at all: the same would come again.
+    speech: Speech
+    instead: Decoded
+    """what the first decoding wrote there, kept where the second finds nothing better; its times
+    count from ``start_s``"""
+    start_s: float
+
+
+def rests(speech: Speech, decoded: Decoded, pad_s: float) -> tuple[Decoded, list[Rest]]:
+    """What of a segment's text is to be kept, and the parts that are to be decoded again, each
+    with ``pad_s`` around its speech.
+
+    Behind the first stretch that was passed over everything is decoded again: a decoder that has
+    jumped writes nonsense on both sides of the jump. Nothing is decoded again where there is no
+    text at all, as the same would come again.
     """
     text = said(speech.start_s, decoded)
-    if not text:
-        return []
-    found = []
-    for start, end in uncovered(speech.spoken, text):
-        before = max((b for _, b in text if b <= start), default=speech.start_s)
-        after = min((a for a, _ in text if a >= end), default=speech.start_s + speech.duration_s)
-        first, last = max(start - pad_s, before), min(end + pad_s, after)
-        if start - before <= SLACK_S + 1e-6:  # nobody paused: the word before may end a bit later
-            first = _quietest(speech, before - SLACK_S / 2, start)
-        if after - end <= SLACK_S + 1e-6:
-            last = _quietest(speech, end, after + SLACK_S / 2)
-        found.append(_part(speech, first, last))
-    return found
+    gaps = uncovered(speech.spoken, text) if text else []
+    kept, found = list(decoded.pieces), []
+    for start, end in gaps:
+        if end <= text[0][0]:  # the text begins late
+            last = text[0][0]
+            if last - end <= SLACK_S + 1e-6:
+                last = _quietest(speech, end, last + SLACK_S / 2)
+            part = _part(speech, start - pad_s, min(end + pad_s, last))
+            found.append(Rest(part, Decoded([], 0.0), speech.start_s))
+            continue
+        kept = [p for p in decoded.pieces if speech.start_s + p.start <= start]
+        if len(kept) < len(decoded.pieces) and len(kept) > 1 and _fragment(kept[-1]):
+            kept.pop()
+        dropped = replace(decoded, pieces=decoded.pieces[len(kept) :])
+        part = _from(speech, speech.start_s + kept[-1].end, pad_s)
+        found.append(Rest(part, dropped, speech.start_s))
+        break
+    return replace(decoded, pieces=kept), found
+
+
+def _fragment(piece: Piece) -> bool:
+    """Whether a sentence is broken off after a few words."""
+    ended = piece.text.rstrip(CLOSING)[-1:] in SENTENCE_END
+    return not ended and piece.end - piece.start <= FRAGMENT_S
+
+
+def _from(speech: Speech, text_end_s: float, pad_s: float) -> Speech:
+    """The part of a segment from where its text ended: the next speech, or, where nobody paused,
+    the quietest moment, as the last word may end a little sooner or later."""
+    after = [max(a, text_end_s) for a, b in speech.spoken if b > text_end_s]
+    first = after[0] if after else text_end_s
+    if first - text_end_s <= SLACK_S:
+        first = _quietest(speech, text_end_s - SLACK_S / 2, text_end_s + SLACK_S)
+    else:
+        first = max(first - pad_s, text_end_s)
+    return _part(speech, first, speech.start_s + speech.duration_s)
 
 
 def in_order(parts: list[tuple[float, Decoded]]) -> list[tuple[float, Decoded]]:

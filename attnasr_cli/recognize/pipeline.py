@@ -21,7 +21,7 @@ from attnasr_cli.audio.segment import SegmentConfig, Speech
 from attnasr_cli.errors import AttnasrError
 from attnasr_cli.families.base import Decoded, SegmentDecoder
 from attnasr_cli.families.batching import pack
-from attnasr_cli.recognize.coverage import ROUNDS, Span, in_order, rests, said, uncovered
+from attnasr_cli.recognize.coverage import ROUNDS, Rest, Span, in_order, rests, said, uncovered
 from attnasr_cli.recognize.meter import Meter
 from attnasr_cli.recognize.reader import End, Job, Reader
 
@@ -57,18 +57,28 @@ class _Piece:
     speech: Speech
     parts: list[tuple[float, Decoded]] = field(default_factory=list)
     """what was heard in the segment so far, and in its parts"""
-    decoded: Decoded | None = None
+    rest: Rest | None = None
+    """what this is, where it is a part that is decoded again"""
+    again: list[Rest] = field(default_factory=list)
+    """what is still to be decoded again"""
 
-    def take(self, decoded: Decoded) -> None:
-        self.decoded = decoded
-        self.parts.append((self.speech.start_s, decoded))
+    def take(self, decoded: Decoded, pad_s: float) -> None:
+        """The text has come: keep it, but for what is to be decoded again."""
+        before = self.rest.instead if self.rest else None
+        if before and before.pieces and (decoded.suspect or not decoded.pieces):
+            self.keep_first()
+            return
+        kept, self.again = rests(self.speech, decoded, pad_s)
+        self.parts.append((self.speech.start_s, kept))
 
-    def rests(self, pad_s: float) -> list[_Piece]:
-        """What is to be decoded again of what was just decoded."""
-        if self.decoded is None:
-            return []
-        found = rests(self.speech, self.decoded, pad_s)
-        return [_Piece(self.result, rest, self.parts) for rest in found]
+    def keep_first(self) -> None:
+        """What the first decoding wrote here counts."""
+        if self.rest:
+            self.parts.append((self.rest.start_s, self.rest.instead))
+
+    def next_round(self) -> list[_Piece]:
+        """The parts to decode again."""
+        return [_Piece(self.result, rest.speech, self.parts, rest) for rest in self.again]
 
     def settle(self) -> None:
         """The segment and all of its parts are decoded: hand them to the result."""
@@ -169,9 +179,11 @@ class _Run:
         pieces = pool
         for _ in range(1 + ROUNDS):
             self._decode_all(pieces)
-            pieces = [rest for piece in pieces for rest in piece.rests(self.pad_s)]
+            pieces = [rest for piece in pieces for rest in piece.next_round()]
             if not pieces:
                 break
+        for piece in pieces:
+            piece.keep_first()
         for piece in pool:
             piece.settle()
 
@@ -231,7 +243,7 @@ class _Run:
                 piece.result.error = piece.result.error or _as_error(failure, piece)
             return
         for piece, what in zip(pieces, decoded, strict=True):
-            piece.take(what)
+            piece.take(what, self.pad_s)
         self.reader.meter.decoded(sum(p.speech.duration_s for p in pieces))
 
 

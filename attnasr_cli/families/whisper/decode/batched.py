@@ -22,7 +22,7 @@ from attnasr_cli.families.threads import spread
 from attnasr_cli.families.whisper.decode.decoding import WindowResult, WindowTask, pick
 from attnasr_cli.families.whisper.decode.fallback import Attempt, climb
 from attnasr_cli.families.whisper.decode.segments import cut
-from attnasr_cli.families.whisper.decode.timing import Span, TimedWord, align
+from attnasr_cli.families.whisper.decode.timing import POSITION_S, Span, TimedWord, align
 from attnasr_cli.families.whisper.decode.word_timestamps import place_words, sentences
 from attnasr_cli.families.whisper.features import WhisperMel
 from attnasr_cli.families.whisper.net.fast import accelerate
@@ -130,6 +130,7 @@ class WindowDecoder:
             [frames[i] for i in to_align],
             [attempts[i].result.language for i in to_align],
             self.plan.task.task,
+            ask_end=not stamped,
         )
         for i, timed in zip(to_align, words, strict=True):
             if not stamped:
@@ -139,8 +140,9 @@ class WindowDecoder:
                     found[i][-1].end = max(timed[-1].end, found[i][-1].start)
                 continue
             place_words(found[i], timed, self.tokenizer.eot, 0.0, 0.0)
-            if not self.plan.words:
-                for span in found[i]:
+            for span in found[i]:
+                span.end = max(span.end, span.start + POSITION_S)  # without time it would be lost
+                if not self.plan.words:
                     span.words = []
         return found
 
