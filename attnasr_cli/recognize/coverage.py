@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import torch
 
@@ -85,23 +86,54 @@ def rests(speech: Speech, decoded: Decoded, pad_s: float) -> tuple[Decoded, list
     """
     text = said(speech.start_s, decoded)
     gaps = uncovered(speech.spoken, text) if text else []
-    kept, found = list(decoded.pieces), []
-    for start, end in gaps:
-        if end <= text[0][0]:  # the text begins late
-            last = text[0][0]
-            if last - end <= SLACK_S + 1e-6:
-                last = _quietest(speech, end, last + SLACK_S / 2)
-            part = _part(speech, start - pad_s, min(end + pad_s, last))
-            found.append(Rest(part, Decoded([], 0.0), speech.start_s))
-            continue
-        kept = [p for p in decoded.pieces if speech.start_s + p.start <= start]
-        if len(kept) < len(decoded.pieces) and len(kept) > 1 and _fragment(kept[-1]):
-            kept.pop()
-        dropped = replace(decoded, pieces=decoded.pieces[len(kept) :])
-        part = _from(speech, speech.start_s + kept[-1].end, pad_s)
-        found.append(Rest(part, dropped, speech.start_s))
-        break
+    if not gaps:
+        return decoded, []
+    found = []
+    if gaps[0][1] <= text[0][0]:  # the text begins late
+        start, end = gaps.pop(0)
+        last = text[0][0]
+        if last - end <= SLACK_S + 1e-6:
+            last = _quietest(speech, end, last + SLACK_S / 2)
+        part = _part(speech, start - pad_s, min(end + pad_s, last))
+        found.append(Rest(part, replace(decoded, pieces=[]), speech.start_s))
+    kept = decoded.pieces
+    if gaps:
+        kept, parts = _behind(speech, decoded, gaps[0][0] - speech.start_s, pad_s)
+        found += parts
     return replace(decoded, pieces=kept), found
+
+
+def _behind(
+    speech: Speech, decoded: Decoded, gap_s: float, pad_s: float
+) -> tuple[list[Piece], list[Rest]]:
+    """The pieces before a stretch without text that begins ``gap_s`` into a segment, and what is
+    to be decoded again from there on."""
+    pieces = decoded.pieces
+    count = sum(piece.start <= gap_s for piece in pieces)
+    broken = count < len(pieces) and _fragment(pieces[count - 1])
+    if broken and count > 1:
+        count -= 1
+        broken = False
+    at = speech.start_s + pieces[count - 1].end
+    kept, found = pieces[:count], []
+    if broken:  # the very first sentence: decode it by itself, if a pause ends it
+        pause = next((end for end, _ in _pauses(speech) if end >= at), None)
+        if pause is not None:
+            first = _part(speech, speech.start_s, pause + pad_s)
+            found.append(Rest(first, replace(decoded, pieces=kept), speech.start_s))
+            kept, at = [], pause
+    later = replace(decoded, pieces=pieces[count:])
+    return kept, [*found, Rest(_from(speech, at, pad_s), later, speech.start_s)]
+
+
+def _fragment(piece: Piece) -> bool:
+    """Whether a sentence is broken off after a few words."""
+    ended = piece.text.rstrip(CLOSING)[-1:] in SENTENCE_END
+    return not ended and piece.end - piece.start <= FRAGMENT_S
+
+
+def _pauses(speech: Speech) -> list[Span]:
+    return [(b, a) for (_, b), (a, _) in pairwise(speech.spoken)]
 
 
 def _fragment(piece: Piece) -> bool:
@@ -113,7 +145,7 @@ def _fragment(piece: Piece) -> bool:
 def _from(speech: Speech, text_end_s: float, pad_s: float) -> Speech:
     """The part of a segment from where its text ended: the next speech, or, where nobody paused,
     the quietest moment, as the last word may end a little sooner or later."""
-    after = [max(a, text_end_s) for a, b in speech.spoken if b > text_end_s]
+    after = [max(a, text_end_s) for a, b in speech.spoken if b > text_end_s + SLACK_S]
     first = after[0] if after else text_end_s
     if first - text_end_s <= SLACK_S:
         first = _quietest(speech, text_end_s - SLACK_S / 2, text_end_s + SLACK_S)
