@@ -15,6 +15,7 @@ import io
 import json
 import re
 import sys
+import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,7 +148,7 @@ def read_table(name: str, text: str, mark: str | None = None, known: Collection[
         strict=not unquoted,
     )
     fields = _numbered(name, reader, skipped)
-    names = [item.strip() for item in next(fields)[1]]
+    names = [unicodedata.normalize("NFC", item.strip()) for item in next(fields)[1]]
     twice = [item for item in dict.fromkeys(names) if item and names.count(item) > 1]
     if twice:
         raise DataError(

@@ -53,6 +53,12 @@ def score(
         str, typer.Option(help="levenshtein (jiwer's counts) or nist (sclite's).")
     ] = "levenshtein",
     unit: Annotated[str, typer.Option(help="word, or char for Chinese and Japanese.")] = "word",
+    compounds: Annotated[
+        bool,
+        typer.Option(
+            "--compounds", help='"tv set" for "tvset" is no error: such words are counted apart.'
+        ),
+    ] = False,
     by: Annotated[
         list[str] | None,
         typer.Option(help="Figures for each value of a column (speaker, file, …); repeatable."),
@@ -109,6 +115,8 @@ def score(
         "--against": against,
     }
     _check(form, given, names, fail_above, ref, hyp, model, against, hyp_column, against_column)
+    if compounds and unit == "char":
+        _refuse("--compounds does nothing with --unit char", "leave one of them out")
     from attnasr_cli.scoring import bootstrap, normalizers, summary, wer
     from attnasr_cli.scoring.compare import compare
     from attnasr_cli.scoring.hypotheses import transcribe
@@ -125,7 +133,10 @@ def score(
         hyps = load(hyp, Want(HYP, hyp_format, hyp_column))
         _check_apart((ref, refs), (hyp, hyps), "--hyp-column")
     paired = _paired(refs, hyps, allow_missing)
-    scores = [wer.score(paired.pairs, one, alignment=alignment, unit=unit) for one in how]
+    scores = [
+        wer.score_pairs(paired.pairs, one, alignment=alignment, unit=unit, compounds=compounds)
+        for one in how
+    ]
     out = summary.Evaluation(
         summary.Origin(refs.path, refs.kind, refs.column),
         summary.Origin(hyps.path, hyps.kind, hyps.column),
@@ -147,7 +158,9 @@ def score(
         other = _paired(refs, others, allow_missing)
         out.against = summary.Origin(others.path, others.kind, others.column)
         for one, first in zip(how, scores, strict=True):
-            second = wer.score(other.pairs, one, alignment=alignment, unit=unit)
+            second = wer.score_pairs(
+                other.pairs, one, alignment=alignment, unit=unit, compounds=compounds
+            )
             out.comparisons.append(compare(first, second, out.samples, out.seed))
     write(out, form, output)
     rate = scores[0].words.error_rate
@@ -209,7 +222,7 @@ def _check(
             "HYP is missing"
             if hyp is None
             else "--model makes the hypotheses; HYP is one too many",
-            "attnasr score REF HYP, or attnasr score REF --model NAME",
+            "attnasr score REF HYP (a table with both columns: twice), or score REF --model NAME",
         )
     if against_column is not None and against is None:
         _refuse("--against-column needs --against", "name the second system's file")

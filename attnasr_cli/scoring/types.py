@@ -204,6 +204,16 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class Compound:
+    """Words of the reference and of the hypothesis that differ in spaces and hyphens only."""
+
+    reference: str
+    hypothesis: str
+    at: int  # index of the first reference word
+    hypothesis_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One scored utterance. Texts are normalised: units with one space between them."""
 
@@ -215,6 +225,7 @@ class Row:
     columns: Mapping[str, str]
     missing: bool = False
     slots: tuple[int, ...] | None = None  # see network.Aligned; None: 0, 1, 2, …
+    compounds: tuple[Compound, ...] = ()  # which the hypothesis now has as the reference does
 
     @property
     def words(self) -> Counts:

@@ -21,10 +21,11 @@ import torch
 from torch import Tensor
 
 from attnasr_cli import console
-from attnasr_cli.audio.features import FeatureConfig, features_of
+from attnasr_cli.audio.features import FeatureConfig
 from attnasr_cli.audio.frames import FRAMES_PER_S, SAMPLE_RATE_HZ
 from attnasr_cli.checkpoint.tables import to_table
 from attnasr_cli.errors import AttnasrError, DataError
+from attnasr_cli.families.registry import family_of_style
 from attnasr_cli.files import write_text
 from attnasr_cli.training.manifest import Utterance, read_data
 
@@ -184,12 +185,14 @@ def _make(
     progress: Callable[[int, int], None],
     on_bad: Callable[[Utterance, AttnasrError], None],
 ) -> None:
+    extractor = family_of_style(features.style).features(features)
+
     def compute(utterance: Utterance) -> np.ndarray | AttnasrError:
         try:
             samples = loader(utterance.path)
         except AttnasrError as problem:
             return problem
-        return features_of(change_speed(samples, speed), features).half().numpy()
+        return extractor.extract(change_speed(samples, speed)).half().numpy()
 
     starts = [0]
     part = data.with_suffix(".part")

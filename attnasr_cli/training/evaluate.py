@@ -12,9 +12,8 @@ from attnasr_cli import console
 from attnasr_cli.audio.frames import FRAMES_PER_S, pad
 from attnasr_cli.errors import DataError
 from attnasr_cli.families.batching import pack
+from attnasr_cli.families.native.targets import greedy_reader
 from attnasr_cli.nets.protocol import Memory, Net
-from attnasr_cli.search.beam import SearchConfig, search
-from attnasr_cli.search.scorers import CtcPrefixScorer, Scorer
 from attnasr_cli.text.tokenizer import Tokenizer
 from attnasr_cli.training.corpus import Corpus
 
@@ -30,7 +29,7 @@ def texts_of(
     ctc_weight: float,
 ) -> list[str]:
     """Greedy texts of features (T, F) each, jointly with the CTC head where there is one."""
-    return read_all(net, joint_reader(net, tokenizer, ctc_weight), features, device, dtype)
+    return read_all(net, greedy_reader(net, tokenizer, ctc_weight), features, device, dtype)
 
 
 @torch.inference_mode()
@@ -70,23 +69,3 @@ def usable_dev(dev: Corpus, window: int | None) -> np.ndarray:
             raise DataError(f"all dev recordings are {longer}", "cut them")
         console.warn(f"left out {(frames > window).sum()} dev recordings, {longer}")
     return fits
-
-
-def joint_reader(
-    net: Net, tokenizer: Tokenizer, ctc_weight: float
-) -> Callable[[Memory], list[str]]:
-    """A greedy search with the decoder, and the CTC head where there is one."""
-
-    def read(memory: Memory) -> list[str]:
-        scorers: list[Scorer] = []
-        if net.has_ctc and ctc_weight > 0:
-            logits = net.ctc(memory)
-            scorers = [CtcPrefixScorer(logits, memory.lengths, tokenizer.eos, ctc_weight)]
-        device = memory.frames.device
-        prompt = torch.full((memory.frames.shape[0], 1), tokenizer.bos, device=device)
-        config = SearchConfig(net_weight=1 - ctc_weight if scorers else 1.0)
-        limits = memory.lengths + 1
-        found = search(net, memory, prompt, tokenizer.eos, limits, config, (), scorers)
-        return [tokenizer.decode(hypotheses[0].tokens) for hypotheses in found]
-
-    return read

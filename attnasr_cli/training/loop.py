@@ -19,8 +19,10 @@ from torch import Tensor
 from attnasr_cli import __version__, console
 from attnasr_cli.audio.frames import FRAMES_PER_S, pad
 from attnasr_cli.checkpoint.folder import find_lm, save_model
+from attnasr_cli.families.targets import Targets
 from attnasr_cli.nets.protocol import Net
-from attnasr_cli.scoring.wer import Score, score_pairs
+from attnasr_cli.scoring.api import score
+from attnasr_cli.scoring.wer import Score
 from attnasr_cli.text.tokenizer import Tokenizer
 from attnasr_cli.training.augment import spec_augment
 from attnasr_cli.training.corpus import Corpus
@@ -31,7 +33,6 @@ from attnasr_cli.training.optim import WeightAverage, rate_at, swapped
 from attnasr_cli.training.recipe import Recipe
 from attnasr_cli.training.resume import TrainState, load_state, save_state
 from attnasr_cli.training.sampler import Batch, padded_length, stream, usable
-from attnasr_cli.training.targets import Targets
 
 NOTE_EVERY_S = 15.0
 
@@ -201,7 +202,7 @@ class Loop:
         texts = [shares[i % self.world.size][i // self.world.size] for i in range(len(used))]
         references = {self.dev.utterances[i].id: self.dev.utterances[i].text for i in used}
         hypotheses = {self.dev.utterances[i].id: t for i, t in zip(used, texts, strict=True)}
-        return score_pairs(references, hypotheses, "lower")
+        return score(references, hypotheses, "lower")
 
     def _save_model(self, score: Score) -> None:
         if not self.world.is_main:

@@ -12,6 +12,7 @@ from attnasr_cli.audio.features import FeatureConfig
 from attnasr_cli.checkpoint.folder import DecodingConfig
 from attnasr_cli.checkpoint.tables import from_table
 from attnasr_cli.errors import UsageError
+from attnasr_cli.families.registry import family_of_net
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ class BatchConfig:
     """``[batch]``"""
 
     seconds: float = 120.0
-    """audio in a batch, padding included; for Whisper every utterance counts as 30 s"""
+    """audio in a batch, padding included; an utterance fills the window of a net that has one"""
     short_first: int = 500
     """updates during which only utterances under short_s are drawn: alignments are learnt first"""
     short_s: float = 6.0
@@ -178,7 +179,7 @@ class InitConfig:
     keep_tokenizer: bool = True
     """false: the tokenizer is made anew by [text], and what depends on it starts from nothing"""
     tokenizer: str = ""
-    """vocabulary file for a Whisper .pt, which has none, relative to the recipe"""
+    """vocabulary file for a checkpoint that has none, relative to the recipe"""
 
 
 @dataclass(frozen=True)
@@ -188,11 +189,11 @@ class Recipe:
     name: str
     """of the model"""
     net: str
-    """las, transformer, conformer, or one that a package registers; whisper, with [init]"""
+    """las, transformer, conformer, or one that a family or a package registers"""
     config: dict[str, Any] = field(default_factory=dict)
     """sizes of the net, except vocab and bins, which follow from [text] and [features]"""
     languages: tuple[str, ...] = ()
-    """codes of what the model writes; Whisper's weights learn all texts as the first of them"""
+    """codes of what the model writes; a multilingual model learns all texts as the first of them"""
     init: InitConfig | None = None
     text: TextConfig = field(default_factory=TextConfig)
     features: FeatureConfig = field(default_factory=FeatureConfig)
@@ -206,18 +207,6 @@ class Recipe:
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
     origin: dict[str, Any] = field(default_factory=dict)
     """copied into model.toml: data, licence"""
-
-
-DEFAULTS: dict[str, dict[str, dict[str, Any]]] = {
-    "whisper": {  # known already: how speech sounds, and how text is written with case and commas
-        "text": {"normalizer": "none"},
-        "data": {"max_s": 30.0, "speeds": [1.0, 0.9, 1.1]},
-        "loss": {"ctc": 0.0, "smoothing": 0.0},
-        "optim": {"rate": 1.0e-5, "warmup": 50, "clip": 1.0},
-        "batch": {"short_first": 0},
-    }
-}
-"""net → table → key → the default of a recipe for it, where it is another one than above"""
 
 
 def read_table(path: Path, changes: Sequence[str] = ()) -> dict[str, Any]:
@@ -263,8 +252,8 @@ def as_recipe(table: dict[str, Any], path: Path) -> Recipe:
 
 
 def _fill(table: dict[str, Any]) -> None:
-    """Put in the defaults of a net that has others, where the recipe says nothing."""
-    for name, values in DEFAULTS.get(str(table.get("net")), {}).items():
+    """Put in the defaults of a family that has others, where the recipe says nothing."""
+    for name, values in family_of_net(str(table.get("net"))).recipe_defaults.items():
         inner = table.setdefault(name, {})
         if isinstance(inner, dict):  # what is not is refused with its name right after
             table[name] = {**values, **inner}

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from attnasr_cli import console
-from attnasr_cli.checkpoint.folder import LM_FILE, DecodingConfig, Model, build_net
+from attnasr_cli.checkpoint.folder import LM_FILE, Model, build_net
 from attnasr_cli.errors import UsageError
-from attnasr_cli.families.registry import load_any
-from attnasr_cli.families.whisper import finetune as whisper
+from attnasr_cli.families import models
+from attnasr_cli.families.registry import family_of_net
 from attnasr_cli.files import write_bytes
 from attnasr_cli.nets import find_net
 from attnasr_cli.nets.protocol import Net
 from attnasr_cli.scoring.wer import Score
+from attnasr_cli.text.chars import CharTokenizer
+from attnasr_cli.text.load import load_tokenizer
 from attnasr_cli.text.phones import PhoneTokenizer
-from attnasr_cli.text.tokenizer import BpeTokenizer, CharTokenizer, Tokenizer, load_tokenizer
+from attnasr_cli.text.subwords import BpeTokenizer
+from attnasr_cli.text.tokenizer import Tokenizer
 from attnasr_cli.training.corpus import Corpus, open_corpus, read_corpora
 from attnasr_cli.training.distort import Distortion, read_noises
 from attnasr_cli.training.distributed import World
-from attnasr_cli.training.evaluate import joint_reader
 from attnasr_cli.training.loop import Loop
 from attnasr_cli.training.manifest import Utterance
 from attnasr_cli.training.recipe import Recipe
-from attnasr_cli.training.targets import Targets
 from attnasr_cli.training.waveforms import open_distorted_corpus
 
 
@@ -77,42 +77,19 @@ def train(
         _keep_language_model(start, out)
     if isinstance(tokenizer, PhoneTokenizer) and world.is_main:
         _warn_of_unknown(tokenizer, [u.text for u in corpus.utterances])
-    targets = _targets(recipe, net, tokenizer)
+    targets = family_of_net(recipe.net).targets(recipe, net, tokenizer)
     return Loop(recipe, out, net, tokenizer, targets, corpus, dev, device, dtype, world).run()
 
 
 def _started(recipe: Recipe) -> tuple[Recipe, Model | None]:
     """The recipe with what follows from the model of ``[init]``, and that model."""
-    if recipe.net == "whisper":
-        whisper.check_recipe(recipe)
+    family = family_of_net(recipe.net)
+    family.check_recipe(recipe)
     if recipe.init is None:
         return recipe, None
-    from attnasr_cli.checkpoint.registry import find
-
     extra = {"tokenizer": Path(recipe.init.tokenizer)} if recipe.init.tokenizer else {}
-    model = load_any(find(recipe.init.model), **extra)
-    if model.net.name != recipe.net:
-        raise UsageError(
-            f"[init] model {recipe.init.model!r} is a {model.net.name}, the recipe wants a "
-            f"{recipe.net}",
-            "change net, or start from another model",
-        )
-    if model.net.name == "whisper":
-        return whisper.fitted(recipe, model), model
-    recipe = replace(recipe, features=model.features)
-    if recipe.init and recipe.init.keep_tokenizer and recipe.decoding == DecodingConfig():
-        recipe = replace(recipe, decoding=model.decoding)
-    return recipe, model
-
-
-def _targets(recipe: Recipe, net: Net, tokenizer: Tokenizer) -> Targets:
-    """What the decoder is taught, by the style of its features."""
-    if recipe.features.style == "whisper":
-        return whisper.whisper_targets(recipe, net, tokenizer)
-    # A decoder that is not trained must not have a say.
-    ctc = 1.0 if recipe.loss.ctc == 1.0 else recipe.decoding.ctc_weight
-    read = joint_reader(net, tokenizer, ctc)
-    return Targets((tokenizer.bos,), tokenizer.eos, tokenizer.encode, read)
+    model = models.load(recipe.init.model, **extra)
+    return family.fit_recipe(recipe, model), model
 
 
 def _keep_language_model(start: Model, out: Path) -> None:

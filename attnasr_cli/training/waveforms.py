@@ -18,9 +18,10 @@ import torch
 from torch import Tensor
 
 from attnasr_cli import console
-from attnasr_cli.audio.features import FeatureConfig, features_of
+from attnasr_cli.audio.features import FeatureConfig
 from attnasr_cli.audio.frames import HOP, SAMPLE_RATE_HZ
 from attnasr_cli.errors import AttnasrError
+from attnasr_cli.families.registry import family_of_style
 from attnasr_cli.files import write_text
 from attnasr_cli.training.corpus import (
     Corpus,
@@ -68,7 +69,8 @@ class DistortedFeatures:
     def get(self, index: int, draw: np.random.Generator) -> Tensor:
         """(T, F) float32"""
         samples = change_speed(self.waveforms.get(index), self.speed)
-        return features_of(self.distortion(samples, draw), self.features)
+        extractor = family_of_style(self.features.style).features(self.features)
+        return extractor.extract(self.distortion(samples, draw))
 
 
 def open_distorted_corpus(

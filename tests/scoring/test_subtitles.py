@@ -142,6 +142,19 @@ def test_rolling_captions_are_read_once() -> None:
     assert spoken(ROLLING, "vtt") == "hello my world this is the the end the end"
 
 
+def test_captions_that_roll_on_after_a_pause() -> None:
+    later = """
+00:01:00.000 --> 00:01:02.000 align:start position:0%
+the end the end
+after<00:01:00.500><c> it</c>
+"""
+    text = spoken(ROLLING + later, "vtt")
+    assert text == "hello my world this is the the end the end after it"
+    # but a line of its own that says the same is said again
+    again = "\n00:01:00.000 --> 00:01:02.000\nthe<00:01:00.500><c> end the end</c>\n"
+    assert spoken(ROLLING + again, "vtt").endswith("the end the end the end the end")
+
+
 def test_rolling_captions_turned_into_srt() -> None:
     cues = [
         ("00:00:00,000 --> 00:00:02,000", "hello my world"),

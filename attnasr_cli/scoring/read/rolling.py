@@ -58,7 +58,8 @@ def _rolls(cues: Sequence[Cue]) -> bool:
 def _repeated(one: Cue, two: Cue) -> tuple[int, str]:
     """How many lines at the head of a cue stood at the foot of the cue before, and what was
     added to the last of these where it has grown."""
-    if two.begin > one.end + _GAP_S:
+    # after a pause the line before is still there if only the words below it have times
+    if two.begin > one.end + _GAP_S and not (two.inline and len(two.lines) > 1):
         return 0, ""
     for size in range(min(len(one.lines), len(two.lines)), 0, -1):
         foot, head = one.lines[-size:], two.lines[:size]

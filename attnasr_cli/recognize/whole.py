@@ -9,9 +9,6 @@ from attnasr_cli.audio.load import Recording
 from attnasr_cli.audio.segment import SegmentConfig, Segmenter, Speech
 from attnasr_cli.errors import AttnasrError, UsageError
 from attnasr_cli.families.base import SegmentDecoder
-from attnasr_cli.families.whisper.decode.batched import WindowDecoder
-from attnasr_cli.families.whisper.decode.sequential import transcribe
-from attnasr_cli.families.whisper.features import MelRecorder
 from attnasr_cli.recognize.coverage import Span, said, uncovered
 from attnasr_cli.recognize.meter import Meter
 from attnasr_cli.recognize.pipeline import Result
@@ -31,7 +28,6 @@ def run(
     if len(decoders) > 1:
         raise UsageError("--mode sequential works on one device", "name one, or use --mode batched")
     decoder = decoders[0]
-    assert isinstance(decoder, WindowDecoder)
     meter = meter or Meter()
     for number, job in enumerate(job for job in jobs if job is not None):
         result = Result(job, number)
@@ -48,18 +44,18 @@ def run(
         yield result
 
 
-def _transcribe(result: Result, decoder: WindowDecoder, cut: SegmentConfig, meter: Meter) -> None:
+def _transcribe(result: Result, decoder: SegmentDecoder, cut: SegmentConfig, meter: Meter) -> None:
     job = result.job
     if job.before is not None:
         job.before()
-    recorder = MelRecorder(decoder.net.config.mels)
+    whole = decoder.recording()
     segmenter = Segmenter(cut) if cut.vad else None
     spoken: list[Span] = []
     with Recording(
         job.path, job.start_s, job.end_s, job.channel, job.salvage, job.shown
     ) as recording:
         for block in recording.blocks(BLOCK_S):
-            recorder.push(block)
+            whole.push(block)
             if segmenter is not None:
                 spoken += _spoken(segmenter.push(block))
             seconds = block.shape[0] / SAMPLE_RATE_HZ
@@ -69,11 +65,10 @@ def _transcribe(result: Result, decoder: WindowDecoder, cut: SegmentConfig, mete
         result.warnings = list(recording.probe.warnings)
     if job.after is not None:
         job.after()
-    recorder.finish()
     if segmenter is not None:
         spoken += _spoken(segmenter.finish())
     done_s = 0.0
-    for start_s, decoded in transcribe(decoder, recorder):
+    for start_s, decoded in whole.segments():
         result.parts.append((start_s, decoded))
         meter.decoded(start_s - done_s)
         done_s = start_s
