@@ -136,12 +136,6 @@ def _pauses(speech: Speech) -> list[Span]:
     return [(b, a) for (_, b), (a, _) in pairwise(speech.spoken)]
 
 
-def _fragment(piece: Piece) -> bool:
-    """Whether a sentence is broken off after a few words."""
-    ended = piece.text.rstrip(CLOSING)[-1:] in SENTENCE_END
-    return not ended and piece.end - piece.start <= FRAGMENT_S
-
-
 def _from(speech: Speech, text_end_s: float, pad_s: float) -> Speech:
     """The part of a segment from where its text ended: the next speech, or, where nobody paused,
     the quietest moment, as the last word may end a little sooner or later."""

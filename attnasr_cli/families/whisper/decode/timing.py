@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attnasr_cli.families.whisper.net.model import Whisper
-from attnasr_cli.families.whisper.tokenizer import TIMESTAMP_S, WhisperTokenizer
+from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
+from attnasr_cli.families.whisper.vocabulary import TIMESTAMP_S
 from attnasr_cli.families.whisper.words import split_words
 from attnasr_cli.nets.protocol import Memory
 
