@@ -24,6 +24,8 @@ SLACK_S = 0.3
 """how far the times of words and of detected speech may be off"""
 LEAST_S = 0.6
 """less speech than this, beyond the slack, is a breath or the end of a word"""
+EDGE_S = 0.1
+"""kept of the silence around a text: speech is detected a little late"""
 FRAGMENT_S = 4.0
 """the beginning of a sentence that is no longer is decoded again with what was passed over"""
 SENTENCE_END = ".。!！?？…"
@@ -146,6 +148,25 @@ def _from(speech: Speech, text_end_s: float, pad_s: float) -> Speech:
     else:
         first = max(first - pad_s, text_end_s)
     return _part(speech, first, speech.start_s + speech.duration_s)
+
+
+def trimmed(start_s: float, decoded: Decoded, spoken: Sequence[Span]) -> Decoded:
+    """The text of a segment that begins at ``start_s``, with times that leave out the silence
+    before the first and after the last word of each piece: decoders count it in."""
+    pieces = []
+    for piece in decoded.pieces:
+        begin, end = start_s + piece.start, start_s + piece.end
+        inside = [(a, b) for a, b in spoken if a < end and b > begin]
+        if inside:
+            begin = max(begin, inside[0][0] - EDGE_S) - start_s
+            end = min(end, inside[-1][1] + EDGE_S) - start_s
+            words = [
+                replace(w, start=min(max(w.start, begin), end), end=max(min(w.end, end), begin))
+                for w in piece.words
+            ]
+            piece = replace(piece, start=begin, end=end, words=words)
+        pieces.append(piece)
+    return replace(decoded, pieces=pieces)
 
 
 def in_order(parts: list[tuple[float, Decoded]]) -> list[tuple[float, Decoded]]:

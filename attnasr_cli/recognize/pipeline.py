@@ -21,7 +21,16 @@ from attnasr_cli.audio.segment import SegmentConfig, Speech
 from attnasr_cli.errors import AttnasrError
 from attnasr_cli.families.base import Decoded, SegmentDecoder
 from attnasr_cli.families.batching import pack
-from attnasr_cli.recognize.coverage import ROUNDS, Rest, Span, in_order, rests, said, uncovered
+from attnasr_cli.recognize.coverage import (
+    ROUNDS,
+    Rest,
+    Span,
+    in_order,
+    rests,
+    said,
+    trimmed,
+    uncovered,
+)
 from attnasr_cli.recognize.meter import Meter
 from attnasr_cli.recognize.reader import End, Job, Reader
 
@@ -85,7 +94,8 @@ class _Piece:
         if self.speech.spoken:
             text = [span for start_s, decoded in self.parts for span in said(start_s, decoded)]
             self.result.uncovered += uncovered(self.speech.spoken, text)
-        self.result.parts += in_order(self.parts)
+        parts = [(start_s, trimmed(start_s, d, self.speech.spoken)) for start_s, d in self.parts]
+        self.result.parts += in_order(parts)
 
 
 def run(
