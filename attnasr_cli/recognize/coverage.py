@@ -16,9 +16,7 @@ import torch
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.audio.segment import Speech
 from attnasr_cli.families.base import Decoded, Piece
-
-Span = tuple[float, float]
-"""(start, end) in seconds of the recording"""
+from attnasr_cli.recognize.jobs import Heard, Span
 
 SLACK_S = 0.3
 """how far the times of words and of detected speech may be off"""
@@ -76,6 +74,41 @@ class Rest:
     """what the first decoding wrote there, kept where the second finds nothing better; its times
     count from ``start_s``"""
     start_s: float
+    round: int = 1
+    """how often that stretch has been decoded by then"""
+
+
+class Coverage:
+    """One segment, its text so far, and what of it is still to come."""
+
+    def __init__(self, speech: Speech, pad_s: float) -> None:
+        self.speech, self.pad_s = speech, pad_s
+        self.parts: list[tuple[float, Decoded]] = []
+        self.waiting = 1
+
+    def take(self, speech: Speech, decoded: Decoded, rest: Rest | None = None) -> list[Rest]:
+        """What was heard in the segment, or in a ``rest`` of it → what to decode again."""
+        self.waiting -= 1
+        before = rest.instead if rest else None
+        if rest and before and before.pieces and (decoded.suspect or not decoded.pieces):
+            self.parts.append((rest.start_s, before))
+            return []
+        if rest and rest.round >= ROUNDS:
+            self.parts.append((speech.start_s, decoded))
+            return []
+        kept, again = rests(speech, decoded, self.pad_s)
+        self.parts.append((speech.start_s, kept))
+        self.waiting += len(again)
+        return [replace(r, round=rest.round + 1) for r in again] if rest else again
+
+    def heard(self) -> Heard | None:
+        """Everything, when all is decoded."""
+        if self.waiting:
+            return None
+        spoken = self.speech.spoken
+        text = [span for start_s, decoded in self.parts for span in said(start_s, decoded)]
+        parts = [(start_s, trimmed(start_s, d, spoken)) for start_s, d in self.parts]
+        return Heard(in_order(parts), uncovered(spoken, text))
 
 
 def rests(speech: Speech, decoded: Decoded, pad_s: float) -> tuple[Decoded, list[Rest]]:

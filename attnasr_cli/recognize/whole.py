@@ -9,19 +9,19 @@ from attnasr_cli.audio.load import Recording
 from attnasr_cli.audio.segment import SegmentConfig, Segmenter, Speech
 from attnasr_cli.errors import AttnasrError, UsageError
 from attnasr_cli.families.base import SegmentDecoder
-from attnasr_cli.recognize.coverage import Span, said, uncovered
+from attnasr_cli.recognize.coverage import said, uncovered
+from attnasr_cli.recognize.jobs import Heard, Job, Part, Result, Skip, Span
 from attnasr_cli.recognize.meter import Meter
-from attnasr_cli.recognize.pipeline import Result
-from attnasr_cli.recognize.reader import BLOCK_S, Job, Skip
+from attnasr_cli.recognize.reader import BLOCK_S
 
 
-def run(
+def events(
     jobs: Iterable[Job | None],
     decoders: Sequence[SegmentDecoder],
     cut: SegmentConfig,
     meter: Meter | None = None,
-) -> Iterator[Result]:
-    """As ``pipeline.run``, without cutting: each window is chosen by the text of the one before.
+) -> Iterator[Part | Result]:
+    """As ``pipeline.events``, without cutting: the text of a window says where the next begins.
 
     ``cut``: how speech is detected, to say where there is some without text.
     """
@@ -32,7 +32,7 @@ def run(
     for number, job in enumerate(job for job in jobs if job is not None):
         result = Result(job, number)
         try:
-            _transcribe(result, decoder, cut, meter)
+            yield from _transcribe(result, decoder, cut, meter)
         except Skip:
             result.skipped = True
         except AttnasrError as problem:
@@ -44,7 +44,9 @@ def run(
         yield result
 
 
-def _transcribe(result: Result, decoder: SegmentDecoder, cut: SegmentConfig, meter: Meter) -> None:
+def _transcribe(
+    result: Result, decoder: SegmentDecoder, cut: SegmentConfig, meter: Meter
+) -> Iterator[Part]:
     job = result.job
     if job.before is not None:
         job.before()
@@ -69,10 +71,11 @@ def _transcribe(result: Result, decoder: SegmentDecoder, cut: SegmentConfig, met
         spoken += _spoken(segmenter.finish())
     done_s = 0.0
     for start_s, decoded in whole.segments():
-        result.parts.append((start_s, decoded))
+        heard = Heard([(start_s, decoded)])
+        result.add(heard)
         meter.decoded(start_s - done_s)
         done_s = start_s
-    result.speech_s = result.duration_s
+        yield Part(result, (round(start_s * SAMPLE_RATE_HZ), 0), heard)
     meter.decoded(result.duration_s - done_s)
     text = [span for start_s, decoded in result.parts for span in said(start_s, decoded)]
     result.uncovered = uncovered(spoken, text)
