@@ -107,15 +107,19 @@ class Recognizer:
         end: float | None = None,
         salvage: bool = False,
         on_error: Callable[[PathLike, AttnasrError], None] | None = None,
+        audio_track: int | str | None = None,
     ) -> Iterator[Transcript]:
         """Transcripts of recordings (``-`` is stdin), in order, each as soon as it is ready.
 
-        ``channel`` picks one, from 1; ``start`` and ``end`` are seconds. A recording that cannot be
+        ``channel`` picks one, from 1; ``start`` and ``end`` are seconds; ``audio_track`` chooses a
+        sound track of a film by its number from 1 or its language. A recording that cannot be
         transcribed raises its AttnasrError where its transcript would come, or is reported to
         ``on_error`` and left out.
         """
         listed = [paths] if isinstance(paths, str | os.PathLike) else paths
-        jobs = (Job(os.fspath(p), channel, start, end, salvage) for p in listed)
+        jobs = (
+            Job(os.fspath(p), channel, start, end, salvage, audio_track=audio_track) for p in listed
+        )
         for result in self.run(jobs):
             if result.error is None:
                 yield self.transcript(result)
@@ -180,6 +184,7 @@ class Recognizer:
             options=self.options(),
             version=__version__,
             channel=result.job.channel,
+            audio_track=result.job.audio_track,
             warnings=result.warnings,
             uncovered=uncovered,
         )

@@ -76,6 +76,8 @@ class Transcript:
     version: str
     channel: int | None = None
     """the channel, from 1, where one was picked"""
+    audio_track: int | str | None = None
+    """the sound track, by number or language, where one was chosen"""
     warnings: list[str] = field(default_factory=list)
     """what was wrong with the recording"""
     uncovered: list[tuple[float, float]] = field(default_factory=list)
@@ -106,6 +108,8 @@ class Transcript:
         }
         if self.channel is not None:
             table["channel"] = self.channel
+        if self.audio_track is not None:
+            table["audio_track"] = self.audio_track
         if self.warnings:
             table["warnings"] = self.warnings
         if self.uncovered:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
-from attnasr_cli.audio.load import Recording
 from attnasr_cli.audio.segment import SegmentConfig, Segmenter, Speech
 from attnasr_cli.errors import AttnasrError, UsageError
 from attnasr_cli.families.base import SegmentDecoder
@@ -53,9 +52,7 @@ def _transcribe(
     whole = decoder.recording()
     segmenter = Segmenter(cut) if cut.vad else None
     spoken: list[Span] = []
-    with Recording(
-        job.path, job.start_s, job.end_s, job.channel, job.salvage, job.shown
-    ) as recording:
+    with job.opened() as recording:
         for block in recording.blocks(BLOCK_S):
             whole.push(block)
             if segmenter is not None:
