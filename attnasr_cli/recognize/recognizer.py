@@ -23,7 +23,7 @@ from attnasr_cli.families.registry import family_of_style
 from attnasr_cli.recognize import pipeline
 from attnasr_cli.recognize.jobs import Job, Part, Result
 from attnasr_cli.recognize.meter import Meter
-from attnasr_cli.recognize.stitch import Stitcher, language_of, stitch
+from attnasr_cli.recognize.stitch import Stitcher, language_of, mark, shifted, stitch
 from attnasr_cli.recognize.transcript import Segment, Transcript
 
 PathLike = str | os.PathLike[str]
@@ -145,7 +145,8 @@ class Recognizer:
         stitcher = Stitcher(start or 0.0)
         for event in self.events([job]):
             if isinstance(event, Part):
-                yield from stitcher.push(event.heard.parts)
+                lacking = shifted(event.heard.uncovered, start or 0.0)
+                yield from mark(stitcher.push(event.heard.parts), lacking)
             elif event.error is not None:
                 raise event.error
 
@@ -163,7 +164,7 @@ class Recognizer:
         if self.sequential:
             from attnasr_cli.recognize import whole
 
-            return whole.events(jobs, self.decoders, meter)
+            return whole.events(jobs, self.decoders, self.cut, meter)
         threads = self.reading.jobs or device.cores()
         return pipeline.events(jobs, self.decoders, self.cut, self.batch_s, threads, meter, ordered)
 
@@ -171,10 +172,12 @@ class Recognizer:
         """The transcript of a result without an error."""
         languages = self.model.header.languages
         only = languages[0] if len(languages) == 1 else None
+        offset_s = result.job.start_s or 0.0
+        uncovered = shifted(result.uncovered, offset_s)
         return Transcript(
             file=result.job.shown,
             duration=result.duration_s,
-            segments=stitch(result.parts, result.job.start_s or 0.0),
+            segments=mark(stitch(result.parts, offset_s), uncovered),
             language=language_of(result.parts) or only,
             model=self.model.header.name,
             device=",".join(str(p.device) for p in self.placements),
@@ -184,6 +187,7 @@ class Recognizer:
             channel=result.job.channel,
             audio_track=result.job.audio_track,
             warnings=result.warnings,
+            uncovered=uncovered,
         )
 
     @property
