@@ -35,6 +35,8 @@ COUNTED = ("ape", "tak", "tta", "wv")
 """formats whose header has the number of samples; all other durations may be estimates"""
 STAMPED = ("asf", "avi", "flv", "matroska", "mov", "mpeg", "mpegts", "mxf", "nut", "ogg", "rm")
 """formats whose packets carry times; elsewhere FFmpeg makes them up from the first rate it sees"""
+CAPTURED = ("aac", "ac3", "amr", "dts", "eac3", "mp3", "mpeg", "mpegts")
+"""formats without a length, which captures begin and end in anywhere: in the middle of a frame"""
 PLAYLISTS = ("hls", "concat", "dash", "sdp", "rtsp")
 KNOWN = "wav, flac, mp3, ogg, opus, m4a, mp4, mkv, webm, mov, wma and amr are known"
 Samples = npt.NDArray[np.float32]
@@ -73,6 +75,7 @@ class FfmpegSource:
         name, streams = self.name, self.container.streams.audio
         kind = str(self.container.format.name)
         self.stamped = kind.partition(",")[0] in STAMPED
+        self.captured = kind in CAPTURED
         if kind in PLAYLISTS:
             raise AudioError(f"{name} is a list of recordings, not one", "name what is in it")
         if not streams:
@@ -108,7 +111,11 @@ class FfmpegSource:
         return 0
 
     def read(self) -> Iterator[Block]:
-        self.errors, self.elapsed_s, self.filled_s = 0, 0.0, 0.0
+        self.elapsed_s, self.filled_s = 0.0, 0.0
+        self.errors = 0
+        """packets that could not be decoded"""
+        self.edges = 0
+        """those of a capture before its first frame and after its last one"""
         pending: list[Samples] = []
         held, now = 0, (0, 0)  # samples pending, and their rate and channels
         for frame in self._frames():
@@ -141,18 +148,27 @@ class FfmpegSource:
         origin: float = (self.container.start_time or 0) / 1e6
         self.zero_s = origin
         packets = iter(self.container.demux(self.stream))
-        while True:
+        errors, begun = 0, False  # errors since the last frame
+        while errors < MOST_ERRORS:
             try:
                 packet = next(packets)
                 frames = packet.decode()
             except StopIteration:
-                return
+                break
             except av.FFmpegError:
-                self.errors += 1
-                if self.errors > MOST_ERRORS:
-                    return
+                errors += 1
                 continue
+            if frames:
+                if begun or not self.captured:
+                    self.errors += errors
+                else:
+                    self.edges += errors
+                errors, begun = 0, True
             yield from frames
+        if self.captured and begun:
+            self.edges += errors
+        else:
+            self.errors += errors
 
     def _gap(self, frame: Any, rate_hz: int) -> int:
         """Samples of silence that keep the times true where a stream starts late or has a hole."""
@@ -187,8 +203,8 @@ class FfmpegSource:
         elif short:
             text = f"its header promises {total:.1f} s, {read_s:.1f} s are there"
             self.probe.warnings.append(f"{self.name}: {text}")
-        elif self.part.cut:
-            text = "ends in the middle of a frame: something may be missing there"
+        elif self.part.cut or self.edges:
+            text = "begins or ends in the middle of a frame: something may be missing there"
             self.probe.warnings.append(f"{self.name} {text}")
 
     def close(self) -> None:
