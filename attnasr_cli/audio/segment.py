@@ -39,8 +39,8 @@ class SegmentConfig:
     """stretches further apart are not joined"""
     pad_s: float = 0.3
     """kept before and after: onsets and ends of words are quiet"""
-    whole_s: float = 0.0
-    """a recording that is no longer, and in which somebody speaks, is one segment"""
+    edge_s: float = 2.5
+    """kept before the first and after the last speech of a recording"""
 
     def __post_init__(self) -> None:
         if self.max_s < 1.0:
@@ -71,6 +71,7 @@ class Segmenter:
         self.config = config = config or SegmentConfig()
         self.detector = VoiceDetector() if config.vad else None
         self.pad = _samples(config.pad_s) if config.vad else 0
+        self.edge = _samples(config.edge_s) if config.vad else 0
         self.longest = max(_samples(config.max_s) - 2 * self.pad, WINDOW)
         self.target = min(max(_samples(config.target_s) - 2 * self.pad, WINDOW), self.longest)
         self.buffer = torch.zeros(0)
@@ -82,8 +83,6 @@ class Segmenter:
         self.quiet_since: int | None = None  # where its end may have been
         self.group: list[tuple[int, int]] = []  # stretches that will be one segment
         self.last_end = 0  # end of the last segment given out
-        self.whole = min(_samples(config.whole_s), _samples(config.max_s))
-        self.held: list[Speech] = []  # found while the recording may yet be short enough
 
     def push(self, samples: Tensor) -> list[Speech]:
         """samples (N,) → the segments that are complete by now, in order."""
@@ -93,11 +92,7 @@ class Segmenter:
             probabilities = torch.ones((self.total - self.seen) // WINDOW)
         else:
             probabilities = self.detector.push(samples)
-        self.held += self._walk(probabilities)
-        if self.total <= self.whole:
-            return []
-        found, self.held = self.held, []
-        return found
+        return self._walk(probabilities)
 
     def finish(self) -> list[Speech]:
         """The rest, after the last sample."""
@@ -110,18 +105,15 @@ class Segmenter:
             end = self.total if self.quiet_since is None else self.quiet_since
             self._close(min(end, self.total), found)
         if self.group:
-            self._give(None, found)
-        found = self.held + found
-        if found and self.total <= self.whole:
-            spoken = tuple(stretch for speech in found for stretch in speech.spoken)
-            return [Speech(0.0, self.buffer[: self.total], spoken)]
+            self._give(None, found, self.edge)
         return found
 
     def _walk(self, probabilities: Tensor) -> list[Speech]:
         """Judge the next windows, one probability each."""
         found: list[Speech] = []
         self._measure(probabilities.shape[0])
-        gap, silence = _samples(self.config.max_gap_s), _samples(self.config.min_silence_s)
+        silence = _samples(self.config.min_silence_s)
+        gap = max(_samples(self.config.max_gap_s), self.edge)
         for p in probabilities.tolist():
             start, end = self.seen, self.seen + WINDOW
             self.seen = end
@@ -156,11 +148,20 @@ class Segmenter:
                 self._give(start, found)
         self.group.append((start, end))
 
-    def _give(self, following: int | None, found: list[Speech]) -> None:
-        """Give the group out, with its padding but nothing of its neighbours."""
+    def _give(self, following: int | None, found: list[Speech], behind: int = 0) -> None:
+        """Give the group out, with its padding but nothing of its neighbours.
+
+        behind: samples kept after it, if they are more than the padding.
+        """
         group, self.group = self.group, []
-        start = max(group[0][0] - self.pad, self.last_end)
-        end = group[-1][1] + self.pad
+        most = _samples(self.config.max_s)
+        end = group[-1][1] + max(
+            self.pad, min(behind, most - (group[-1][1] - group[0][0]) - self.pad)
+        )
+        before = (
+            self.pad if self.last_end else max(self.pad, min(self.edge, most - (end - group[0][0])))
+        )
+        start = max(group[0][0] - before, self.last_end)
         if following is not None:
             end = min(end, (group[-1][1] + following) // 2)
         end = min(end, self.total)
@@ -188,14 +189,13 @@ class Segmenter:
 
     def _forget(self) -> None:
         """Drop what no segment can need any more, in whole windows."""
-        if self.total <= self.whole:
-            return
         needed = self.seen
         if self.open is not None:
             needed = min(needed, self.open)
         if self.group:
             needed = min(needed, self.group[0][0])
-        drop = max(needed - self.pad - self.origin, 0) // WINDOW
+        kept = self.pad if self.last_end else max(self.pad, self.edge)
+        drop = max(needed - kept - self.origin, 0) // WINDOW
         if drop:
             self.buffer = self.buffer[drop * WINDOW :].clone()
             self.energy = self.energy[drop:]
