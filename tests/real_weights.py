@@ -22,8 +22,8 @@ import platformdirs
 import pytest
 from filelock import FileLock
 
-CACHE = "ATTNASR_TEST_CACHE"
-"""environment variable: the folder to keep them in"""
+CACHE = Path(os.environ.get("TEST_CACHE_DIR") or platformdirs.user_cache_path("attnasr-tests"))
+"""where they are kept"""
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,9 @@ SMALL_FILES = ("config.json", "tokenizer.json", "vocabulary.txt")
 @lru_cache
 def real_whisper(name: str) -> Path:
     """The CTranslate2 folder of ``tiny.en`` or ``base``; skips the test where it cannot be had."""
-    cache = Path(os.environ.get(CACHE) or platformdirs.user_cache_path("attnasr-tests"))
-    folder = cache / f"whisper-{name}"
-    cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache / f"{name}.lock"):
+    folder = CACHE / f"whisper-{name}"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with FileLock(CACHE / f"{name}.lock"):
         if not folder.is_dir():
             _fetch(SOURCES[name], folder)
     return folder

@@ -37,7 +37,7 @@ class SegmentConfig:
     """a pause this long ends a stretch of speech"""
     max_gap_s: float = 1.5
     """stretches further apart are not joined"""
-    pad_s: float = 0.3
+    pad_s: float = 0.5
     """kept before and after: onsets and ends of words are quiet"""
     edge_s: float = 2.5
     """kept before the first and after the last speech of a recording"""
@@ -154,13 +154,11 @@ class Segmenter:
         behind: samples kept after it, if they are more than the padding.
         """
         group, self.group = self.group, []
-        most = _samples(self.config.max_s)
-        end = group[-1][1] + max(
-            self.pad, min(behind, most - (group[-1][1] - group[0][0]) - self.pad)
-        )
-        before = (
-            self.pad if self.last_end else max(self.pad, min(self.edge, most - (end - group[0][0])))
-        )
+        length, most = group[-1][1] - group[0][0], int(self.config.max_s * SAMPLE_RATE_HZ)
+        end = group[-1][1] + max(self.pad, min(behind, most - length - self.pad))
+        before = self.pad
+        if not self.last_end:
+            before = max(self.pad, min(self.edge, most - (end - group[0][0])))
         start = max(group[0][0] - before, self.last_end)
         if following is not None:
             end = min(end, (group[-1][1] + following) // 2)
