@@ -12,9 +12,9 @@ from torch import Tensor
 
 from attnasr_cli.audio.features import LogMel
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
-from attnasr_cli.checkpoint.folder import Model
+from attnasr_cli.checkpoint.folder import Model, checked_lm
 from attnasr_cli.device import Placement
-from attnasr_cli.errors import ModelError, UsageError
+from attnasr_cli.errors import UsageError
 from attnasr_cli.families.base import (
     Decoded,
     Piece,
@@ -223,14 +223,13 @@ def _resolve(model: Model, options: NativeOptions) -> dict[str, Any]:
 
 
 def _language_model(model: Model, weight: float) -> NgramScorer | None:
-    if not weight or model.lm_path is None:
+    file = checked_lm(model) if weight else None
+    if file is None:
         return None
     from attnasr_cli.lm.scorer import NgramScorer
 
-    if not model.lm_path.is_file():
-        raise ModelError(f"no language model {model.lm_path}", "the model folder is incomplete")
     return NgramScorer(
-        model.lm_path,
+        file,
         model.tokenizer.pieces,
         model.tokenizer.encode,
         model.tokenizer.eos,
