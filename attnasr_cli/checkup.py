@@ -60,7 +60,7 @@ def _versions() -> Section:
 def _machine() -> Section:
     import torch
 
-    from attnasr_cli.recognize.recognizer import free_memory
+    from attnasr_cli.device import free_memory
 
     flags = [flag for flag in SPEED_FLAGS if flag in device.cpu_flags()]
     return Section(
@@ -190,7 +190,7 @@ def _test(model: str | None) -> Section:
         recognizer.texts([noise])
         seconds = time.perf_counter() - started
         section.facts["5 s of audio"] = f"{seconds:.2f} s ({TEST_S / seconds:.0f}x real time)"
-        samples = sorted(recognizer.model.path.glob("sample.*")) if recognizer.model.path else []
+        samples = sorted(recognizer.path.glob("sample.*")) if recognizer.path else []
         recordings = [path for path in samples if path.suffix != ".txt"]
         if recordings:
             [transcript] = recognizer.transcribe(recordings[0])

@@ -21,7 +21,6 @@ from attnasr_cli.families.whisper.net.memory import PackedMemory
 from attnasr_cli.families.whisper.net.model import Whisper, WhisperConfig
 from attnasr_cli.families.whisper.net.packed import Packed, can_pack
 from attnasr_cli.nets.protocol import Memory, Tree, reorder, select
-from attnasr_cli.recognize import recognizer
 from attnasr_cli.recognize.recognizer import Recognizer
 from tests.families.whisper.conftest import SMALL
 
@@ -180,9 +179,9 @@ def test_the_user_is_told_of_the_output_layer(pair) -> None:
 
 def test_eight_windows_make_a_batch(pair, monkeypatch) -> None:
     _, model = pair(SMALL)
-    monkeypatch.setattr(recognizer, "free_memory", lambda: 10**12)
+    monkeypatch.setattr("attnasr_cli.device.free_memory", lambda: 10**12)
     assert Recognizer.from_model(model, "cpu", "float32").batch_s == 8 * 30
-    monkeypatch.setattr(recognizer, "free_memory", lambda: 10**9)
+    monkeypatch.setattr("attnasr_cli.device.free_memory", lambda: 10**9)
     assert Recognizer.from_model(model, "cpu", "float32").batch_s == 30
 
 
