@@ -25,7 +25,7 @@ from attnasr_cli.recognize.inputs import Inputs, Recording, each
 from attnasr_cli.recognize.jobs import Job, Part, Result
 from attnasr_cli.recognize.meter import Meter
 from attnasr_cli.recognize.reading import Reading, batch_seconds, refuse_cutting, split
-from attnasr_cli.recognize.stitch import Stitcher, language_of, stitch
+from attnasr_cli.recognize.stitch import Stitcher, language_of, mark, shifted, stitch
 from attnasr_cli.recognize.transcript import Segment, Transcript
 
 PathLike = str | os.PathLike[str]
@@ -123,12 +123,14 @@ class Recognizer:
         end: float | None = None,
         salvage: bool = False,
         on_error: Callable[[Recording, AttnasrError], None] | None = None,
+        audio_track: int | str | None = None,
         **options: Any,
     ) -> Iterator[Transcript]:
         """Transcripts of recordings, in order, each as soon as it is ready.
 
         A recording is a path (``-`` is stdin), a file opened in binary mode, or an array of samples
         at ``sample_rate`` Hz. ``channel`` picks one, from 1; ``start`` and ``end`` are seconds;
+        ``audio_track`` chooses a sound track of a film by its number from 1 or its language;
         ``options`` are those of ``load`` for this call, such as ``language`` or ``beam``. A
         recording that cannot be transcribed raises its AttnasrError where its transcript would
         come, or is reported to ``on_error`` and left out.
@@ -140,7 +142,7 @@ class Recognizer:
             for recording in each(recordings):
                 sources.append(recording if isinstance(recording, str | os.PathLike) else "")
                 path, name = inputs.path(recording)
-                yield Job(path, channel, start, end, salvage, name)
+                yield Job(path, channel, start, end, salvage, name, audio_track=audio_track)
 
         with Inputs(sample_rate) as inputs:
             for result in recognizer.run(jobs(inputs)):
@@ -159,6 +161,7 @@ class Recognizer:
         start: float | None = None,
         end: float | None = None,
         salvage: bool = False,
+        audio_track: int | str | None = None,
         **options: Any,
     ) -> Iterator[Segment]:
         """The segments of a recording, each as soon as it is decoded. See ``transcribe``.
@@ -169,9 +172,11 @@ class Recognizer:
         stitcher = Stitcher(start or 0.0)
         with Inputs(sample_rate) as inputs:
             path, name = inputs.path(recording)
-            for event in recognizer.events([Job(path, channel, start, end, salvage, name)]):
+            job = Job(path, channel, start, end, salvage, name, audio_track=audio_track)
+            for event in recognizer.events([job]):
                 if isinstance(event, Part):
-                    yield from stitcher.push(event.heard.parts)
+                    lacking = shifted(event.heard.uncovered, start or 0.0)
+                    yield from mark(stitcher.push(event.heard.parts), lacking)
                 elif event.error is not None:
                     raise event.error
 
@@ -189,7 +194,7 @@ class Recognizer:
         if self.sequential:
             from attnasr_cli.recognize import whole
 
-            return whole.events(jobs, self.decoders, meter)
+            return whole.events(jobs, self.decoders, self.cut, meter)
         threads = self.reading.jobs or device.cores()
         return pipeline.events(jobs, self.decoders, self.cut, self.batch_s, threads, meter, ordered)
 
@@ -197,10 +202,12 @@ class Recognizer:
         """The transcript of a result without an error."""
         languages = self.header.languages
         only = languages[0] if len(languages) == 1 else None
+        offset_s = result.job.start_s or 0.0
+        uncovered = shifted(result.uncovered, offset_s)
         return Transcript(
             file=result.job.shown,
             duration=result.duration_s,
-            segments=stitch(result.parts, result.job.start_s or 0.0),
+            segments=mark(stitch(result.parts, offset_s), uncovered),
             language=language_of(result.parts) or only,
             model=self.header.name,
             device=",".join(str(p.device) for p in self.placements),
@@ -208,7 +215,9 @@ class Recognizer:
             options=self.options(),
             version=__version__,
             channel=result.job.channel,
+            audio_track=result.job.audio_track,
             warnings=result.warnings,
+            uncovered=uncovered,
         )
 
     @property
