@@ -64,12 +64,40 @@ class Speech:
         return self.samples.shape[0] / SAMPLE_RATE_HZ
 
 
+class _Stretches:
+    """Where there is speech, while nothing is cut by it. Positions are samples."""
+
+    def __init__(self, config: SegmentConfig) -> None:
+        self.config, self.seen = config, 0
+        self.found: list[tuple[int, int]] = []
+
+    def push(self, probabilities: Tensor) -> None:
+        """The next windows' probabilities of speech (n,)."""
+        config = self.config
+        pause = _samples(config.min_silence_s)
+        for p in probabilities.tolist():
+            start, self.seen = self.seen, self.seen + WINDOW
+            goes_on = bool(self.found) and start - self.found[-1][1] < pause
+            if p >= config.threshold and not goes_on:
+                self.found.append((start, self.seen))
+            elif goes_on and p >= config.release:
+                self.found[-1] = (self.found[-1][0], self.seen)
+
+    def between(self, start: int, end: int) -> list[tuple[int, int]]:
+        """The stretches in a part of the recording; what lies before it is forgotten."""
+        least = _samples(self.config.min_speech_s)
+        parts = [(max(a, start), min(b, end)) for a, b in self.found]
+        self.found = [(a, b) for a, b in self.found if b > end]
+        return [(a, b) for a, b in parts if b - a >= least]
+
+
 class Segmenter:
     """One recording's way from blocks to segments. Positions are samples from its first one."""
 
     def __init__(self, config: SegmentConfig | None = None) -> None:
         self.config = config = config or SegmentConfig()
-        self.detector = VoiceDetector() if config.vad else None
+        self.detector = VoiceDetector()
+        self.noted = None if config.vad else _Stretches(config)
         self.pad = _samples(config.pad_s) if config.vad else 0
         self.edge = _samples(config.edge_s) if config.vad else 0
         self.longest = max(_samples(config.max_s) - 2 * self.pad, WINDOW)
@@ -88,25 +116,25 @@ class Segmenter:
         """samples (N,) → the segments that are complete by now, in order."""
         self.buffer = torch.cat([self.buffer, samples])
         self.total += samples.shape[0]
-        if self.detector is None:
-            probabilities = torch.ones((self.total - self.seen) // WINDOW)
-        else:
-            probabilities = self.detector.push(samples)
-        return self._walk(probabilities)
+        return self._walk(self._judged(self.detector.push(samples)))
 
     def finish(self) -> list[Speech]:
         """The rest, after the last sample."""
-        if self.detector is None:
-            rest = torch.ones(1 if self.total > self.seen else 0)
-        else:
-            rest = self.detector.finish()
-        found = self._walk(rest)
+        found = self._walk(self._judged(self.detector.finish()))
         if self.open is not None:
             end = self.total if self.quiet_since is None else self.quiet_since
             self._close(min(end, self.total), found)
         if self.group:
             self._give(None, found, self.edge)
         return found
+
+    def _judged(self, probabilities: Tensor) -> Tensor:
+        """What the next windows count as: without voice detection all are speech, and where there
+        really is some is only noted."""
+        if self.noted is None:
+            return probabilities
+        self.noted.push(probabilities)
+        return torch.ones_like(probabilities)
 
     def _walk(self, probabilities: Tensor) -> list[Speech]:
         """Judge the next windows, one probability each."""
@@ -164,8 +192,9 @@ class Segmenter:
             end = min(end, (group[-1][1] + following) // 2)
         end = min(end, self.total)
         samples = self.buffer[start - self.origin : end - self.origin].clone()
-        spoken = tuple((a / SAMPLE_RATE_HZ, min(b, end) / SAMPLE_RATE_HZ) for a, b in group)
-        found.append(Speech(start / SAMPLE_RATE_HZ, samples, spoken if self.detector else ()))
+        stretches = group if self.noted is None else self.noted.between(start, end)
+        spoken = tuple((a / SAMPLE_RATE_HZ, min(b, end) / SAMPLE_RATE_HZ) for a, b in stretches)
+        found.append(Speech(start / SAMPLE_RATE_HZ, samples, spoken))
         self.last_end = end
 
     def _measure(self, windows: int) -> None:

@@ -183,7 +183,18 @@ def test_the_stretches_of_speech_in_a_segment_are_known() -> None:
     [first, second] = cut(30, (1, 3), (4, 6), (9, 10), config=SegmentConfig(max_s=20))
     assert [(round(a, 1), round(b, 1)) for a, b in first.spoken] == [(1, 3), (4, 6)]
     assert [(round(a, 1), round(b, 1)) for a, b in second.spoken] == [(9, 10)]
-    assert all(s.spoken == () for s in Segmenter(SegmentConfig(vad=False)).finish())
+
+
+@pytest.mark.parametrize("block", [700, 16_000, 160_000])
+def test_without_vad_nothing_is_cut_by_speech_but_it_is_noted(block: int) -> None:
+    config = SegmentConfig(max_s=10, vad=False)
+    found = cut(23, (1, 3), (3.1, 4), (9.5, 21), config=config, block=block)
+    assert sum(speech.duration_s for speech in found) == pytest.approx(23)
+    noted = [stretch for speech in found for stretch in speech.spoken]
+    edges = sorted({round(t, 1) for stretch in noted for t in stretch})
+    assert {1.0, 4.0, 9.5, 21.0} <= set(edges)
+    assert not {3.0, 3.1} & set(edges)  # no pause worth the name
+    assert sum(b - a for a, b in noted) == pytest.approx(3 + 11.5, abs=0.2)
 
 
 @pytest.mark.parametrize("block", [700, 16_000, 160_000])
