@@ -7,6 +7,8 @@ from typing import Any
 
 from attnasr_cli.families.base import Word
 
+NO_TEXT = "no text for the speech"
+"""how the mark of a segment begins beside which speech was detected that has no text"""
 DIGITS = 3  # times to the millisecond, probabilities to a thousandth
 
 
@@ -78,6 +80,8 @@ class Transcript:
     """the sound track, by number or language, where one was chosen"""
     warnings: list[str] = field(default_factory=list)
     """what was wrong with the recording"""
+    uncovered: list[tuple[float, float]] = field(default_factory=list)
+    """(start, end) in seconds of speech that was detected and of which no text came"""
 
     @property
     def text(self) -> str:
@@ -108,6 +112,11 @@ class Transcript:
             table["audio_track"] = self.audio_track
         if self.warnings:
             table["warnings"] = self.warnings
+        if self.uncovered:
+            table["uncovered"] = [
+                {"start": round(start, DIGITS), "end": round(end, DIGITS)}
+                for start, end in self.uncovered
+            ]
         return table
 
 
