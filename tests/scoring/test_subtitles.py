@@ -44,6 +44,8 @@ def spoken(text: str, kind: str = "srt", detected: bool = True) -> str:
         "2\n00:00:02,000 --> 00:00:04,000\nsecond cue\n",
         f'1\n{T[0]}\n<i>hello</i> <font color="#fff">world</font>\n\n'
         f"2\n{T[1]}\n{{\\an8}}second\\Ncue{{\\i0}}\n",
+        f"1\n{T[0]}\nhello world\n\n2\n{T[1]}\nsecond cue\n\n3\n",  # cut off
+        f"1\n{T[0]}\nhello world\n\n2\n{T[1]}\nsecond cue\n\n3",
         f"1\n{T[0]}\nhello&nbsp;world\n\n2\n{T[1]}\n<b>second\ncue</b>\n",
     ],
 )
@@ -57,6 +59,7 @@ def test_srt_of_the_wild(text: str) -> None:
     [
         (f"1\n{T[0]}\n42\n\n2\n{T[1]}\nis it\n", "42 is it"),
         (f"{T[0]}\n42\n{T[1]}\nis it\n", "42 is it"),
+        (f"1\n{T[0]}\nis it\n\n42\n", "is it 42"),
         (f"1\n{T[0]}\nuse a --> b\n", "use a --> b"),
         (f"1\n{T[0]}\nI <3 it & AT&T, 1 < 2 > 0\n", "I <3 it & AT&T, 1 < 2 > 0"),
         (f"1\n{T[0]}\nat 10:30 -> go\n", "at 10:30 -> go"),
@@ -140,6 +143,19 @@ the<00:00:04.500><c> end</c><00:00:05.000><c> the</c><00:00:05.500><c> end</c>
 
 def test_rolling_captions_are_read_once() -> None:
     assert spoken(ROLLING, "vtt") == "hello my world this is the the end the end"
+
+
+def test_captions_that_roll_on_after_a_pause() -> None:
+    later = """
+00:01:00.000 --> 00:01:02.000 align:start position:0%
+the end the end
+after<00:01:00.500><c> it</c>
+"""
+    text = spoken(ROLLING + later, "vtt")
+    assert text == "hello my world this is the the end the end after it"
+    # but a line of its own that says the same is said again
+    again = "\n00:01:00.000 --> 00:01:02.000\nthe<00:01:00.500><c> end the end</c>\n"
+    assert spoken(ROLLING + again, "vtt").endswith("the end the end the end the end")
 
 
 def test_rolling_captions_turned_into_srt() -> None:

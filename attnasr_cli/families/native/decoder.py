@@ -27,11 +27,11 @@ from attnasr_cli.families.native.attention import attention
 from attnasr_cli.families.native.detokenize import written_text, written_words
 from attnasr_cli.families.native.joint_search import JointSearch
 from attnasr_cli.families.native.options import NativeOptions
-from attnasr_cli.families.whisper.decode.fallback import compression_ratio
 from attnasr_cli.families.words import spaced, words_of
 from attnasr_cli.nets.protocol import Memory, map_tree, select
 from attnasr_cli.search.alignment import Spans, attention_align, ctc_align
 from attnasr_cli.search.beam import Hypothesis
+from attnasr_cli.text.repetition import compression_ratio
 
 if TYPE_CHECKING:
     from attnasr_cli.lm.scorer import NgramScorer

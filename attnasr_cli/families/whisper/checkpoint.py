@@ -25,10 +25,8 @@ from attnasr_cli.errors import ModelError
 from attnasr_cli.families.whisper.net.model import Whisper, WhisperConfig
 from attnasr_cli.families.whisper.published import PUBLISHED, VOCABULARIES
 from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
-from attnasr_cli.families.whisper.vocabulary import (
-    find_ranks,
-    read_vocabulary,
-)
+from attnasr_cli.families.whisper.tokenizer_file import read_vocabulary
+from attnasr_cli.families.whisper.vocabulary import find_ranks
 from attnasr_cli.families.whisper.weight_names import (
     HF_TIED,
     config_from_hf,

@@ -82,9 +82,9 @@ class WhisperFamily:
     def decoder(
         self, model: Model, placement: Placement, options: Any, batch_s: float
     ) -> SegmentDecoder:
-        from attnasr_cli.families.whisper.decode.batched import WindowDecoder
+        from attnasr_cli.families.whisper.decode.decoder import WhisperDecoder
 
-        return WindowDecoder(model, placement, options, batch_s)
+        return WhisperDecoder(model, placement, options, batch_s)
 
     def check_recipe(self, recipe: Recipe) -> None:
         from attnasr_cli.families.whisper.finetune import check_recipe

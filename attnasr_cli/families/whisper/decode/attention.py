@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from attnasr_cli.families.attend import attend
 from attnasr_cli.families.base import Decoded, SegmentAttention
+from attnasr_cli.families.whisper.decode.batched import WindowDecoder
 from attnasr_cli.families.whisper.words import split_words
-
-if TYPE_CHECKING:
-    from attnasr_cli.families.whisper.decode.batched import WindowDecoder
 
 
 def attention(decoder: WindowDecoder, samples: Tensor, decoded: Decoded) -> SegmentAttention:

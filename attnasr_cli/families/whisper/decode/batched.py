@@ -18,16 +18,14 @@ from attnasr_cli.device import Placement, cpu_has_bfloat16
 from attnasr_cli.families.base import (
     Decoded,
     Piece,
-    RecordingDecoder,
-    SegmentAttention,
     Word,
 )
 from attnasr_cli.families.batching import pack
 from attnasr_cli.families.threads import spread
 from attnasr_cli.families.whisper.checkpoint import parts_of
-from attnasr_cli.families.whisper.decode.attention import attention
 from attnasr_cli.families.whisper.decode.decoding import WindowResult, WindowTask, pick
 from attnasr_cli.families.whisper.decode.fallback import Attempt, climb
+from attnasr_cli.families.whisper.decode.plan import Plan, plan
 from attnasr_cli.families.whisper.decode.segments import cut
 from attnasr_cli.families.whisper.decode.timing import Span, TimedWord, align
 from attnasr_cli.families.whisper.decode.word_timestamps import place_words
@@ -36,7 +34,6 @@ from attnasr_cli.families.whisper.net.fast import accelerate
 from attnasr_cli.families.whisper.net.int8 import Quantized
 from attnasr_cli.families.whisper.net.model import Whisper
 from attnasr_cli.families.whisper.options import WhisperOptions
-from attnasr_cli.families.whisper.plan import Plan, plan
 from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
 from attnasr_cli.nets.protocol import Memory
 
@@ -62,20 +59,6 @@ class WindowDecoder:
         self.task = WindowTask(self.net, self.tokenizer, self.plan.task)
         self.features = WhisperMel(model.features.bins)
         self.max_segment_s: float = self.net.config.window / FRAMES_PER_S
-
-    @property
-    def sequential(self) -> bool:
-        """Whether recordings are to be given whole, to ``recording``."""
-        return self.plan.sequential
-
-    def recording(self) -> RecordingDecoder:
-        from attnasr_cli.families.whisper.decode.sequential import WhisperRecording
-
-        return WhisperRecording(self)
-
-    def attention(self, samples: Tensor, decoded: Decoded) -> SegmentAttention:
-        """Teacher-force the tokens of a decoded window (N,) and return the attention."""
-        return attention(self, samples, decoded)
 
     def decode(self, segments: Sequence[Tensor]) -> list[Decoded]:
         """segments: mono float32 samples (N,) at 16 kHz, each no longer than a window."""
@@ -112,7 +95,7 @@ class WindowDecoder:
             for attempt, found, count in zip(attempts, spans, frames, strict=True)
         ]
 
-    def _spans(self, attempt: Attempt[WindowResult], frames: int) -> list[Span]:
+    def _spans(self, attempt: Attempt, frames: int) -> list[Span]:
         if self.plan.guards.silent(attempt.result):
             return []
         begin = self.tokenizer.timestamp_begin
@@ -121,7 +104,7 @@ class WindowDecoder:
     def _time(
         self,
         memory: Memory,
-        attempts: Sequence[Attempt[WindowResult]],
+        attempts: Sequence[Attempt],
         spans: Sequence[list[Span]],
         frames: Sequence[int],
     ) -> None:
@@ -147,7 +130,7 @@ def text_tokens(spans: Sequence[Span], tokenizer: WhisperTokenizer) -> list[int]
 
 
 def decoded(
-    attempt: Attempt[WindowResult],
+    attempt: Attempt,
     spans: Sequence[Span],
     length_s: float,
     tokenizer: WhisperTokenizer,

@@ -116,7 +116,7 @@ class _Recording:
         before = self.written[self.trusted_from :]
         return [*hotwords, *(before[-room:] if hotwords and room > 0 else before)]
 
-    def _decode(self, memory: Memory) -> Attempt[WindowResult]:
+    def _decode(self, memory: Memory) -> Attempt:
         previous = self._previous()
         openings: list[Opening] = self.task.openings(memory, previous)
 
