@@ -178,10 +178,10 @@ def _check(config: Config, formats: list[Format], wanted: list[str]) -> None:
     for name in ("words", *CUE_OPTIONS):
         if chosen(name) and not subtitles:
             flag = "--" + name.replace("_", "-")
-            raise UsageError(f"{flag} with format {names}", "it is for --format srt, vtt, ass or lrc")
+            raise UsageError(f"{flag} with format {names}", "it is for subtitles, like srt")
     timed = [kind for kind in formats if kind.word_times]
     if chosen("word_timestamps") and not timed:
-        raise UsageError(f"--word-timestamps with format {names}", "choose json, srt, vtt, ass, lrc or ctm")
+        raise UsageError(f"--word-timestamps with format {names}", "choose json, ctm or subtitles")
     if config["word_timestamps"] is False and (chosen_words(formats) or config["words"]):
         raise UsageError(f"--no-word-timestamps with format {names}", "it needs times of words")
     if config["channel"] is not None and config["split_channels"]:

@@ -1,8 +1,7 @@
-"""Subtitles from words: parted where the text allows it, even lines, shown long enough to be read."""
+"""Subtitles from words: parted where the text allows it, in even lines, long enough to be read."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -198,9 +197,7 @@ class _Stretch:
         return total
 
 
-def _timed(
-    found: list[list[list[Word]]], config: CueConfig, language: str | None
-) -> list[Cue]:
+def _timed(found: list[list[list[Word]]], config: CueConfig, language: str | None) -> list[Cue]:
     """Times of cues: long enough to be read, never into the next one, a gap between."""
     cps, shortest = config.cps(language), min(SHORTEST_S, config.max_cue_duration)
     result: list[Cue] = []
@@ -214,9 +211,9 @@ def _timed(
         if i + 1 < len(found):
             following = found[i + 1][0][0].start
             end = min(end, max(following - config.cue_gap, (start + following) / 2))
-        if end - start < wanted:
-            earliest = before + (config.cue_gap if result else 0.0)
-            start = max(min(start, end - wanted), min(start, max(spoken - LEAD_S, earliest)))
+        if end - start < config.min_cue_duration:
+            earliest = max(spoken - LEAD_S, before + (config.cue_gap if result else 0.0))
+            start = min(start, max(end - config.min_cue_duration, earliest))
         end = max(min(end, start + config.max_cue_duration), start + shortest)
         result.append(Cue(start, end, lines))
         before = end

@@ -32,13 +32,11 @@ Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 
 
 def ass(transcript: Transcript, config: CueConfig) -> str:
-    """One dialogue line a cue; with ``config.words`` each word is filled as it is said (``\\kf``)."""
+    """One dialogue line a cue; with ``config.words`` each word fills as it is said."""
     lines = [HEAD]
     for cue in cues(transcript, config):
         text = _karaoke(cue) if config.words else r"\N".join(map(_plain, cue.text.split("\n")))
-        lines.append(
-            f"Dialogue: 0,{_stamp(cue.start)},{_stamp(cue.end)},Default,,0,0,0,,{text}\n"
-        )
+        lines.append(f"Dialogue: 0,{_stamp(cue.start)},{_stamp(cue.end)},Default,,0,0,0,,{text}\n")
     return "".join(lines)
 
 
@@ -102,5 +100,3 @@ def _clock(seconds: float) -> str:
     """mm:ss and hundredths; more than 99 minutes make the first number longer."""
     total = max(round(seconds * 100), 0)
     return f"{total // 6000:02d}:{total % 6000 // 100:02d}.{total % 100:02d}"
-
-

@@ -50,7 +50,7 @@ class Measure:
         ideal = self.width(start, end) / count
         # (cost, ends) of the words up to an end in so many lines
         best: dict[int, tuple[float, list[int]]] = {start: (0.0, [])}
-        for line in range(count):
+        for _ in range(count):
             following: dict[int, tuple[float, list[int]]] = {}
             for first, (cost, ends) in best.items():
                 for last in range(first + 1, end + 1):
