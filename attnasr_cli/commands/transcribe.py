@@ -92,9 +92,9 @@ def _run(
         sink = ToStdout(formats[0], cues, several)
     recognizer = _load(config, formats)
     model = ""
-    if journal is not None and recognizer.model.path is not None:
+    if journal is not None and recognizer.path is not None:
         vocabulary = [Path(config["tokenizer"])] if config["tokenizer"] else []
-        model = model_key(recognizer.model.path, *vocabulary)
+        model = model_key(recognizer.path, *vocabulary)
     facts = KeyFacts(model, recognizer.options(), vars(cues))
     planner = Planner(config, formats, journal, facts)
     run = Run(recognizer, sink)
@@ -120,8 +120,10 @@ def _run(
 
 def _load(config: Config, formats: list[Format]) -> Recognizer:
     """The model, with the options that somebody chose, said in one line."""
+    from attnasr_cli.device import keep_freed_memory
     from attnasr_cli.recognize.recognizer import load
 
+    keep_freed_memory()
     options = {o.name: config[o.name] for o in OPTIONS if o.decoder}
     if options["word_timestamps"] is None:
         options["word_timestamps"] = any(kind.word_times for kind in formats) or None
@@ -136,7 +138,7 @@ def _load(config: Config, formats: list[Format]) -> Recognizer:
     reasons = "; ".join(p.reason for p in recognizer.placements)
     beam = recognizer.options().get("beam")
     searched = f"; beam {beam}" if beam else ""
-    name = recognizer.model.header.name
+    name = recognizer.header.name
     console.note(f"model {name} on {reasons}{searched}; batches of {recognizer.batch_s:.0f} s")
     return recognizer
 

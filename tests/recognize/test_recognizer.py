@@ -123,7 +123,7 @@ def test_a_bad_file_raises_or_is_reported(recognizer: Recognizer, recordings: li
     failed: list[object] = []
     good = list(recognizer.transcribe(paths, on_error=lambda path, problem: failed.append(path)))
     assert len(good) == 2
-    assert failed == ["nowhere.wav"]
+    assert failed == [Path("nowhere.wav")]
 
 
 def test_channels_and_parts(recognizer: Recognizer, tmp_path: Path, recordings: list[Path]) -> None:

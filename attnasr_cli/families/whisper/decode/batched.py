@@ -47,8 +47,8 @@ class WindowDecoder:
         self, model: Model, placement: Placement, options: WhisperOptions, batch_s: float = 240.0
     ) -> None:
         net, self.tokenizer = parts_of(model)
-        self.plan: Plan = plan(options, self.tokenizer, model.header.name)
-        self.settings = self.plan.settings
+        self.name = model.header.name
+        self.plan: Plan = plan(options, self.tokenizer, self.name)
         self.net: Whisper = accelerate(
             net, placement.device, placement.dtype, low_encoder=cpu_has_bfloat16()
         )
