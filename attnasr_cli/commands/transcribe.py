@@ -33,6 +33,7 @@ CUE_OPTIONS = (
     "max_cue_duration",
     "min_cue_duration",
     "cue_gap",
+    "max_cps",
 )
 
 MAY_BE_EMPTY = ("prompt", "hotwords")
@@ -175,14 +176,14 @@ def _check(config: Config, formats: list[Format], wanted: list[str]) -> None:
         raise UsageError(f"formats {names} need files", "add --output-dir DIR, or choose one")
     if not to_folder and chosen("overwrite"):
         raise UsageError("--overwrite without --output-dir", "add --output-dir DIR")
-    subtitles = [kind for kind in formats if kind.name in ("srt", "vtt")]
+    subtitles = [kind for kind in formats if kind.cues]
     for name in ("words", *CUE_OPTIONS):
         if chosen(name) and not subtitles:
             flag = "--" + name.replace("_", "-")
-            raise UsageError(f"{flag} with format {names}", "it is for --format srt or vtt")
+            raise UsageError(f"{flag} with format {names}", "it is for subtitles, like srt")
     timed = [kind for kind in formats if kind.word_times]
     if chosen("word_timestamps") and not timed:
-        raise UsageError(f"--word-timestamps with format {names}", "choose json, srt, vtt or ctm")
+        raise UsageError(f"--word-timestamps with format {names}", "choose json, ctm or subtitles")
     if config["word_timestamps"] is False and (chosen_words(formats) or config["words"]):
         raise UsageError(f"--no-word-timestamps with format {names}", "it needs times of words")
     if config["channel"] is not None and config["split_channels"]:
