@@ -58,3 +58,12 @@ def test_silence_is_finite() -> None:
 def test_unknown_settings_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ModelError):
         FeatureConfig(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("bins", [20, 80, 128])
+def test_filters_are_those_of_torchaudio_in_more_digits(bins: int) -> None:
+    from attnasr_cli.audio._torchaudio import torchaudio
+    from attnasr_cli.audio.mel import mel_filters
+
+    theirs = torchaudio.functional.melscale_fbanks(201, 0.0, 8e3, bins, 16_000, "slaney", "slaney")
+    torch.testing.assert_close(mel_filters(400, bins), theirs, rtol=0, atol=1e-6)
