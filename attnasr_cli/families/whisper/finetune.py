@@ -1,6 +1,6 @@
 """Fine-tuning of Whisper's weights: what a recipe may ask for, and what the decoder is taught.
 
-It learns to write without timestamps, behind the prompt that ``transcribe --no-timestamps`` gives:
+It learns to write without timestamps, behind the prompt that ``transcribe`` gives in batched mode:
 start, language, task, no timestamps; then the text and the end.
 """
 
