@@ -45,7 +45,7 @@ def log_mel(samples: Tensor, config: FeatureConfig) -> Tensor:
     spectrum = torchaudio.functional.spectrogram(
         samples, 0, torch.hann_window(WINDOW), FFT, HOP, WINDOW, 2.0, False
     )  # (FFT/2 + 1, T)
-    mel = spectrum.T @ mel_filters(FFT, config.bins)  # (T, F)
+    mel = spectrum.T @ mel_filters(FFT, config.bins, torch.float32)  # (T, F)
     features = (mel + LOG_FLOOR).log()
     return normalize(features) if config.normalize == "utterance" else features
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import torch
@@ -9,23 +10,27 @@ from torch import Tensor
 
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 
+KNEE_HZ, KNEE_MEL = 1000.0, 15.0
+"""where the mel scale stops being linear"""
+LOG_STEP = math.log(6.4) / 27
+"""natural logarithm of the ratio of two frequencies one mel apart, above the knee"""
 
-@lru_cache(maxsize=4)
-def mel_filters(fft: int, bins: int) -> Tensor:
+
+@lru_cache(maxsize=8)
+def mel_filters(fft: int, bins: int, dtype: torch.dtype = torch.double) -> Tensor:
     """(fft/2 + 1, bins) triangular filters from 0 to 8 kHz, each of unit area, float32.
 
     The mel scale is that of Slaney's Auditory Toolbox (1998): linear to 1 kHz with 3 mel for
-    200 Hz, above it 27 mel for a factor of 6.4. fft: points of the transform. Made in double
-    precision: torchaudio's, in single, are off by 2e-5 in the logarithms of 128 bins, and published
-    weights were trained on exact ones.
+    200 Hz, above it 27 mel for a factor of 6.4. fft: points of the transform. dtype: what is
+    computed in; in single precision, as torchaudio does, logarithms of features are off by 2e-5,
+    and weights want what they were trained on.
     """
-    knee_hz, knee, log_step = 1000.0, 15.0, torch.log(torch.tensor(6.4, dtype=torch.double)) / 27
-    top = (
-        knee + torch.log(torch.tensor(SAMPLE_RATE_HZ / 2 / knee_hz, dtype=torch.double)) / log_step
-    )
-    mel = torch.linspace(0.0, top, bins + 2, dtype=torch.double)
-    edges = torch.where(mel < knee, mel * 200 / 3, knee_hz * torch.exp((mel - knee) * log_step))
-    hz = torch.linspace(0.0, SAMPLE_RATE_HZ / 2, fft // 2 + 1, dtype=torch.double)[:, None]
+    top = KNEE_MEL + math.log(SAMPLE_RATE_HZ / 2 / KNEE_HZ) / LOG_STEP
+    mel = torch.linspace(0.0, top, bins + 2, dtype=dtype)
+    edges = mel * (KNEE_HZ / KNEE_MEL)  # Hz
+    above = mel >= KNEE_MEL
+    edges[above] = KNEE_HZ * torch.exp(LOG_STEP * (mel[above] - KNEE_MEL))
+    hz = torch.linspace(0.0, SAMPLE_RATE_HZ / 2, fft // 2 + 1, dtype=dtype)[:, None]
     rising = (hz - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - hz) / (edges[2:] - edges[1:-1])
     area = 2.0 / (edges[2:] - edges[:-2])
