@@ -42,7 +42,7 @@ IMPROBABLE = -1.0  # mean log probability of a token
 MAX_SEGMENT_S = 20.0
 
 
-class JointDecoder:
+class NativeDecoder:
     """One model with fixed options. Batches of segments in, texts out, in the same order."""
 
     def __init__(
@@ -77,7 +77,7 @@ class JointDecoder:
             scorers=() if self.lm is None else (self.lm,),
         )
 
-    def changed(self, options: NativeOptions) -> JointDecoder:
+    def changed(self, options: NativeOptions) -> NativeDecoder:
         """A decoder with other options that shares the weights and the language model."""
         other = copy.copy(self)
         other._choose(options)

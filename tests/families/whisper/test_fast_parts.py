@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from attnasr_cli.families.whisper.net.attention import _blocked
-from attnasr_cli.families.whisper.net.blocks import Projected, look
+from attnasr_cli.families.whisper.net.blocks import Projected, cross_attention
 from attnasr_cli.families.whisper.net.fast import accelerate
 from attnasr_cli.families.whisper.net.int8 import (
     DynamicallyQuantized,
@@ -124,14 +124,16 @@ def test_packed_memory_is_attention(heads: int, dtype: torch.dtype) -> None:
         return x.view(3, 90, heads, 16).transpose(1, 2)
 
     packed = PackedMemory.of(frames, lambda x: x @ key, lambda x: x @ value, heads, dtype)
-    wanted, weights = look(queries, Projected(split(frames @ key), split(frames @ value)))
-    found, found_weights = packed.look(queries, True)
+    wanted, weights = cross_attention(
+        queries, Projected(split(frames @ key), split(frames @ value))
+    )
+    found, found_weights = packed.cross_attention(queries, True)
     assert found_weights is not None
     near = 1e-5 if dtype == torch.float32 else 0.02
     assert (found.float() - wanted).abs().mean() < near
     assert (found_weights.float() - weights).abs().mean() < near / 20
-    assert packed.look(queries, False)[1] is None
-    last = packed.index_select(0, torch.tensor([2])).look(queries[2:], False)[0]
+    assert packed.cross_attention(queries, False)[1] is None
+    last = packed.index_select(0, torch.tensor([2])).cross_attention(queries[2:], False)[0]
     torch.testing.assert_close(last, found[2:], rtol=0, atol=0)
 
 

@@ -10,14 +10,14 @@ from torch import Tensor
 
 from attnasr_cli.families.base import Decoded, RecordingDecoder, SegmentAttention
 from attnasr_cli.families.whisper.decode.attention import attention
-from attnasr_cli.families.whisper.decode.batched import WindowDecoder
-from attnasr_cli.families.whisper.decode.decoding import WindowTask
+from attnasr_cli.families.whisper.decode.batched import BatchedDecoder
+from attnasr_cli.families.whisper.decode.decoding import DecodingTask
 from attnasr_cli.families.whisper.decode.plan import plan
 from attnasr_cli.families.whisper.decode.sequential import WhisperRecording
 from attnasr_cli.families.whisper.options import WhisperOptions
 
 
-class WhisperDecoder(WindowDecoder):
+class WhisperDecoder(BatchedDecoder):
     """A ``families.base.SegmentDecoder``."""
 
     @property
@@ -29,7 +29,7 @@ class WhisperDecoder(WindowDecoder):
         """A decoder with other options that shares the net."""
         other = copy.copy(self)
         other.plan = plan(options, self.tokenizer, self.name)
-        other.task = WindowTask(self.net, self.tokenizer, other.plan.task)
+        other.task = DecodingTask(self.net, self.tokenizer, other.plan.task)
         return other
 
     @property
