@@ -37,7 +37,9 @@ def test_no_folder_is_fuller_than_a_glance() -> None:
         if file.name != "__init__.py":
             name = str(file.parent.relative_to(ROOT))
             folders[name] = folders.get(name, 0) + 1
-    assert not {name: count for name, count in folders.items() if count > FULLER.get(name, MOST_FILES)}
+    assert not {
+        name: count for name, count in folders.items() if count > FULLER.get(name, MOST_FILES)
+    }
 
 
 FAMILIES = sorted(
