@@ -89,7 +89,7 @@ def known_heads(stem: str, layers: int, heads: int) -> tuple[tuple[int, int], ..
 
 def config_from_hf(config: dict[str, Any], generation: dict[str, Any]) -> WhisperConfig:
     """``config.json`` and ``generation_config.json`` of transformers. Raises ModelError where the
-    architecture is another one."""
+    architecture is a different one."""
     if config.get("model_type") != "whisper":
         raise ModelError(
             f"this is a {config.get('model_type', 'nameless')!r} model, not Whisper",
