@@ -191,7 +191,7 @@ def _test(model: str | None) -> Section:
         recognizer.texts([noise])
         seconds = time.perf_counter() - started
         section.facts["5 s of audio"] = f"{seconds:.2f} s ({TEST_S / seconds:.0f}x real time)"
-        samples = sorted(recognizer.model.path.glob("sample.*")) if recognizer.model.path else []
+        samples = sorted(recognizer.path.glob("sample.*")) if recognizer.path else []
         recordings = [path for path in samples if path.suffix != ".txt"]
         if recordings:
             [transcript] = recognizer.transcribe(recordings[0])

@@ -52,7 +52,7 @@ def _few_threads() -> None:
 @pytest.fixture(scope="session")
 def openai() -> ModuleType:
     """The reference library, or a skip that says how to install it."""
-    return pytest.importorskip("whisper", reason="needs openai-whisper: the extra `parity`")
+    return pytest.importorskip("whisper", reason="needs openai-whisper: the extra `dev`")
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +60,7 @@ def transformers() -> ModuleType:
     """The other reference library. It imports torchaudio, which may need our stand-in first."""
     import attnasr_cli.audio._torchaudio  # noqa: F401
 
-    return pytest.importorskip("transformers", reason="needs transformers: the extra `parity`")
+    return pytest.importorskip("transformers", reason="needs transformers: the extra `dev`")
 
 
 def random_reference(openai: ModuleType, dims: dict[str, int], seed: int = 0) -> Any:
