@@ -132,7 +132,9 @@ def _load(config: Config, formats: list[Format]) -> Recognizer:
     options = {o.name: config[o.name] for o in OPTIONS if o.decoder}
     if options["word_timestamps"] is None:
         options["word_timestamps"] = any(kind.word_times for kind in formats) or None
-    reading = ("batch", "jobs", "vad", "vad_threshold", "max_segment")
+    reading = ["batch", "jobs", "vad", "vad_threshold", "max_segment"]
+    if options["word_timestamps"]:
+        reading.append("align")
     recognizer = load(
         config["model"],
         config["device"],
@@ -191,6 +193,10 @@ def _check(config: Config, formats: list[Format], wanted: list[str]) -> None:
     timed = [kind for kind in formats if kind.word_times]
     if chosen("word_timestamps") and not timed:
         raise UsageError(f"--word-timestamps with format {names}", "choose json, ctm or subtitles")
+    if chosen("align") and not timed:
+        raise UsageError(f"--align with format {names}", "choose json, ctm or subtitles")
+    if chosen("align") and config["word_timestamps"] is False:
+        raise UsageError("--align and --no-word-timestamps", "choose one of them")
     if config["word_timestamps"] is False and (chosen_words(formats) or config["words"]):
         raise UsageError(f"--no-word-timestamps with format {names}", "it needs times of words")
     if config["channel"] is not None and config["split_channels"]:

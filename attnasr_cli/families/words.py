@@ -75,7 +75,6 @@ def words_of(
     """
     groups = group(tokens, tokenizer.pieces)
     pieces = tokenizer.pieces
-    found: list[Word] = []
     edges: list[tuple[float, float, str, float]] = []
     for n, indices in enumerate(groups):
         text = texts[n] if texts is not None else tokenizer.decode([tokens[i] for i in indices])
@@ -86,12 +85,25 @@ def words_of(
         end = float(spans.last[spoken[-1]] + 1) * step_s + tail_s
         probability = sum(math.exp(token_log_probs[i]) for i in indices) / len(indices)
         edges.append((start, end, text, probability))
+    times = in_sequence([edge[:2] for edge in edges], duration_s)
+    return [
+        Word(spaced(text), start, end, probability)
+        for (start, end), (_, _, text, probability) in zip(times, edges, strict=True)
+    ]
+
+
+def in_sequence(
+    edges: Sequence[tuple[float, float]], duration_s: float
+) -> list[tuple[float, float]]:
+    """(start, end) of words in order, cut so that none begins before the one before it ends and
+    all lie inside ``duration_s``."""
+    found: list[tuple[float, float]] = []
     previous = 0.0
-    for i, (start, end, text, probability) in enumerate(edges):
+    for i, (start, end) in enumerate(edges):
         start = min(max(start, previous), duration_s)
         if i + 1 < len(edges):
             end = min(end, max(edges[i + 1][0], start))
         end = min(max(end, start), duration_s)
-        found.append(Word(spaced(text), start, end, probability))
+        found.append((start, end))
         previous = end
     return found

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from attnasr_cli.audio.segment import SegmentConfig, Speech
 from attnasr_cli.families.base import SegmentDecoder
 from attnasr_cli.families.batching import pack
+from attnasr_cli.recognize.align import Aligner
 from attnasr_cli.recognize.coverage import Coverage, Rest
 from attnasr_cli.recognize.devices import Devices
 from attnasr_cli.recognize.jobs import Heard, Job, Part, Result
@@ -51,18 +52,20 @@ def events(
     threads: int,
     meter: Meter | None = None,
     ordered: bool = True,
+    aligner: Aligner | None = None,
 ) -> Iterator[Part | Result]:
     """Transcribe jobs: every segment as soon as it is decoded, and after its last one the result.
 
     ``ordered``: jobs come in their order, and segments in the order of time; else each as soon as
     it is there. None among the jobs means that no more are there yet: what waits is decoded at
-    once. ``meter`` counts the seconds that were read and decoded. An AttnasrError of a decoder is
-    of the model or its options, and ends the run; any other error fails the recordings of a batch.
+    once. ``meter`` counts the seconds that were read and decoded; ``aligner`` times the words of
+    what is done. An AttnasrError of a decoder is of the model or its options, and ends the run; any
+    other error fails the recordings of a batch.
     """
     reader = Reader(cut, threads, batch_s * BATCHES_AT_ONCE * len(decoders), meter)
     devices: Devices[Piece] = Devices(decoders)
     try:
-        yield from _Run(reader, devices, batch_s, cut.pad_s, ordered).events(iter(jobs))
+        yield from _Run(reader, devices, batch_s, cut.pad_s, ordered, aligner).events(iter(jobs))
     finally:
         devices.close()
         reader.close()
@@ -110,9 +113,10 @@ class _Run:
         batch_s: float,
         pad_s: float,
         ordered: bool,
+        aligner: Aligner | None = None,
     ) -> None:
         self.reader, self.devices, self.pad_s = reader, devices, pad_s
-        self.batch_s, self.ordered = batch_s, ordered
+        self.batch_s, self.ordered, self.aligner = batch_s, ordered, aligner
         self.ramp = deque(RAMP if ordered else RAMP[-1:])
         self.pool: list[Piece] = []
         self.pooled_s = 0.0
@@ -200,11 +204,20 @@ class _Run:
                 rests = coverage.take(piece.speech, decoded, piece.rest)
                 again += [Piece(piece.segment, r.speech, coverage, r) for r in rests]
                 piece.segment.heard = coverage.heard()
+            self._align([piece for piece in batch if piece.segment.heard is not None])
             self.reader.meter.decoded(sum(p.speech.duration_s for p in batch if not p.rest))
             yield from self._ready()
         again.sort(key=lambda piece: (piece.result.number, piece.speech.start_s))
         self.pool = again + self.pool
         self.pooled_s = sum(piece.speech.duration_s for piece in self.pool)
+
+    def _align(self, done: Sequence[Piece]) -> None:
+        """Time the words of segments whose text is settled."""
+        if self.aligner is None:
+            return
+        found = [(p.coverage.speech, p.segment.heard) for p in done if p.segment.heard]
+        for piece, heard in zip(done, self.aligner.align(found), strict=True):
+            piece.segment.heard = heard
 
     def _ready(self) -> Iterator[Part | Result]:
         """What is done and not given back yet."""

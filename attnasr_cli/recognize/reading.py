@@ -1,4 +1,4 @@
-"""Options about how recordings are read, cut and batched, whatever the model."""
+"""Options about how recordings are read, cut, batched and timed, whatever the model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MEGABYTES_PER_S = 12.0  # what a second of audio in a batch may cost, with beams
 
 @dataclass(frozen=True)
 class Reading:
-    """How recordings are read and cut; the rest is the decoder's options."""
+    """How recordings are read and cut, and words timed; the rest is the decoder's options."""
 
     vad: bool = option(True, "Cut at pauses and leave out what is not speech.")
     vad_threshold: float = option(0.5, "Probability from which it is speech.")
@@ -24,6 +24,10 @@ class Reading:
     )
     batch: float | None = option(None, "Seconds of audio in a batch; by default from free memory.")
     jobs: int | None = option(None, "Recordings read at once; by default one for each core.")
+    align: str = option(
+        "auto",
+        "Who times words: auto, attention (the model itself), or a model with a CTC head.",
+    )
 
 
 def split(options: dict[str, Any]) -> tuple[Reading, dict[str, Any]]:

@@ -21,6 +21,7 @@ from attnasr_cli.families.base import SegmentDecoder
 from attnasr_cli.families.options import options_of
 from attnasr_cli.families.registry import family_of_style
 from attnasr_cli.recognize import pipeline
+from attnasr_cli.recognize.align import choose_aligner
 from attnasr_cli.recognize.inputs import Inputs, Recording, each
 from attnasr_cli.recognize.jobs import Job, Part, Result
 from attnasr_cli.recognize.meter import Meter
@@ -42,13 +43,14 @@ class Recognizer:
         reading: Reading,
         batch_s: float,
         given: Mapping[str, Any],
+        has_ctc: bool = False,
     ) -> None:
         """header, path: of the model, whose weights only the decoders hold; given: the options of
-        the decoders as somebody chose them."""
+        the decoders as somebody chose them; has_ctc: whether a CTC head times its words."""
         self.header, self.path, self.decoders = header, path, list(decoders)
         self.placements = [decoder.placement for decoder in decoders]
         self.given = dict(given)
-        self.reading, self.batch_s = reading, batch_s
+        self.reading, self.batch_s, self.has_ctc = reading, batch_s, has_ctc
         if self.sequential:
             refuse_cutting(reading)
         longest = self.decoders[0].max_segment_s
@@ -60,6 +62,9 @@ class Recognizer:
         length = reading.max_segment or longest
         self.cut = SegmentConfig(
             max_s=length, target_s=length, vad=reading.vad, threshold=reading.vad_threshold
+        )
+        self.aligner = choose_aligner(
+            reading.align, header, has_ctc, self.decoders[0].settings, self.placements[0].device
         )
 
     @staticmethod
@@ -84,7 +89,8 @@ class Recognizer:
         decoders = [
             family.decoder(m, p, chosen, batch_s) for m, p in zip(replicas, placements, strict=True)
         ]
-        return Recognizer(model.header, model.path, decoders, reading, batch_s, rest)
+        has_ctc = model.net.has_ctc
+        return Recognizer(model.header, model.path, decoders, reading, batch_s, rest, has_ctc)
 
     def wrapped(self, wrap: Callable[[SegmentDecoder], SegmentDecoder]) -> Recognizer:
         """The same recogniser with something around each of its decoders."""
@@ -112,7 +118,8 @@ class Recognizer:
     def _with(
         self, decoders: Sequence[SegmentDecoder], reading: Reading, given: Mapping[str, Any]
     ) -> Recognizer:
-        return Recognizer(self.header, self.path, decoders, reading, self.batch_s, given)
+        batch_s = self.batch_s
+        return Recognizer(self.header, self.path, decoders, reading, batch_s, given, self.has_ctc)
 
     def transcribe(
         self,
@@ -194,9 +201,11 @@ class Recognizer:
         if self.sequential:
             from attnasr_cli.recognize import whole
 
-            return whole.events(jobs, self.decoders, self.cut, meter)
+            return whole.events(jobs, self.decoders, self.cut, meter, self.aligner)
         threads = self.reading.jobs or device.cores()
-        return pipeline.events(jobs, self.decoders, self.cut, self.batch_s, threads, meter, ordered)
+        return pipeline.events(
+            jobs, self.decoders, self.cut, self.batch_s, threads, meter, ordered, self.aligner
+        )
 
     def transcript(self, result: Result) -> Transcript:
         """The transcript of a result without an error."""
@@ -227,11 +236,16 @@ class Recognizer:
 
     def options(self) -> dict[str, Any]:
         """Everything that decides about the text, as it was chosen in the end."""
-        return dict(self.decoders[0].settings) | {
-            "vad": self.reading.vad and not self.sequential,
-            "vad_threshold": self.reading.vad_threshold,
-            "max_segment": self.cut.max_s,
-        }
+        times = {} if self.aligner is None else {"align": self.aligner.identity}
+        return (
+            dict(self.decoders[0].settings)
+            | times
+            | {
+                "vad": self.reading.vad and not self.sequential,
+                "vad_threshold": self.reading.vad_threshold,
+                "max_segment": self.cut.max_s,
+            }
+        )
 
     def texts(self, samples: Sequence[Tensor]) -> list[str]:
         """The text of each segment (N,) of 16 kHz samples, without cutting any.

@@ -8,10 +8,15 @@ from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.audio.segment import SegmentConfig, Segmenter, Speech
 from attnasr_cli.errors import AttnasrError, UsageError
 from attnasr_cli.families.base import SegmentDecoder
+from attnasr_cli.recognize.align import Aligner
 from attnasr_cli.recognize.coverage import said, uncovered
 from attnasr_cli.recognize.jobs import Heard, Job, Part, Result, Skip, Span
 from attnasr_cli.recognize.meter import Meter
 from attnasr_cli.recognize.reader import BLOCK_S
+from attnasr_cli.recognize.tape import Tape
+
+MARGIN_S = 0.5
+"""of the recording behind the last word of a window, in which that may go on"""
 
 
 def events(
@@ -19,10 +24,12 @@ def events(
     decoders: Sequence[SegmentDecoder],
     cut: SegmentConfig,
     meter: Meter | None = None,
+    aligner: Aligner | None = None,
 ) -> Iterator[Part | Result]:
     """As ``pipeline.events``, without cutting: the text of a window says where the next begins.
 
-    ``cut``: how speech is detected, to say where there is some without text.
+    ``cut``: how speech is detected, to say where there is some without text; ``aligner``: times
+    the words of what is done.
     """
     if len(decoders) > 1:
         raise UsageError("--mode sequential works on one device", "name one, or use --mode batched")
@@ -31,7 +38,7 @@ def events(
     for number, job in enumerate(job for job in jobs if job is not None):
         result = Result(job, number)
         try:
-            yield from _transcribe(result, decoder, cut, meter)
+            yield from _transcribe(result, decoder, cut, meter, aligner)
         except Skip:
             result.skipped = True
         except AttnasrError as problem:
@@ -44,7 +51,11 @@ def events(
 
 
 def _transcribe(
-    result: Result, decoder: SegmentDecoder, cut: SegmentConfig, meter: Meter
+    result: Result,
+    decoder: SegmentDecoder,
+    cut: SegmentConfig,
+    meter: Meter,
+    aligner: Aligner | None = None,
 ) -> Iterator[Part]:
     job = result.job
     if job.before is not None:
@@ -52,9 +63,12 @@ def _transcribe(
     whole = decoder.recording()
     segmenter = Segmenter(cut)
     spoken: list[Span] = []
+    tape = Tape() if aligner is not None else None
     with job.opened() as recording:
         for block in recording.blocks(BLOCK_S):
             whole.push(block)
+            if tape is not None:
+                tape.push(block)
             spoken += _spoken(segmenter.push(block))
             seconds = block.shape[0] / SAMPLE_RATE_HZ
             result.duration_s += seconds
@@ -67,6 +81,9 @@ def _transcribe(
     done_s = 0.0
     for start_s, decoded in whole.segments():
         heard = Heard([(start_s, decoded)])
+        if aligner is not None and tape is not None:
+            end_s = start_s + max((p.end for p in decoded.pieces), default=0.0) + MARGIN_S
+            [heard] = aligner.align([(tape.part(start_s, end_s), heard)])
         result.add(heard)
         meter.decoded(start_s - done_s)
         done_s = start_s

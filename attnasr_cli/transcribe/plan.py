@@ -53,6 +53,7 @@ class KeyFacts:
         options = dict(self.options)
         if not kind.word_times:
             options.pop("word_timestamps", None)
+            options.pop("align", None)
         facts: dict[str, Any] = {"model": self.model, "options": options, "part": part}
         if kind.cues:
             facts["cues"] = self.cues
