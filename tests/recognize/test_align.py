@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,8 +19,9 @@ from attnasr_cli.checkpoint.folder import read_header
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families import models
 from attnasr_cli.families.base import Decoded, Piece, Word
+from attnasr_cli.families.word_timer import WordTimer
 from attnasr_cli.families.words import LEAD_S, TAIL_S
-from attnasr_cli.recognize.align import Aligner, WordTimer, choose_aligner
+from attnasr_cli.recognize.align import Aligner, choose_aligner
 from attnasr_cli.recognize.jobs import Heard
 from attnasr_cli.recognize.recognizer import load
 from attnasr_cli.recognize.tape import Tape
@@ -196,7 +196,7 @@ def german(model: Path, folder: Path) -> Path:
     made = folder / "german"
     shutil.copytree(model, made)
     table = (made / "model.toml").read_text(encoding="utf-8")
-    (made / "model.toml").write_text(re.sub(r'\["en"\]', '["de"]', table), encoding="utf-8")
+    (made / "model.toml").write_text(table.replace('"en",', '"de",'), encoding="utf-8")
     return made
 
 
