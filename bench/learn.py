@@ -18,7 +18,7 @@ from attnasr_cli.audio.features import FeatureConfig, log_mel
 from attnasr_cli.audio.frames import pad
 from attnasr_cli.audio.load import load
 from attnasr_cli.nets import find_net
-from attnasr_cli.scoring.wer import score_pairs
+from attnasr_cli.scoring.api import score
 from attnasr_cli.text.chars import CharTokenizer
 from attnasr_cli.training.evaluate import texts_of
 from attnasr_cli.training.loss import losses
@@ -68,17 +68,17 @@ def main() -> None:
                 net, tokenizer, features, torch.device("cpu"), torch.bfloat16, ctc_weight=0.3
             )
             net.train()
-            score = score_pairs(
+            found = score(
                 {u.id: u.text for u in utterances},
                 {u.id: t for u, t in zip(utterances, texts, strict=True)},
             )
             minutes = (time.perf_counter() - began) / 60
             print(
                 f"{args.net} update {update}, {minutes:.1f} min: loss {float(loss.total):.3f}, "
-                f"WER {score.wer:.1%}",
+                f"WER {found.wer:.1%}",
                 flush=True,
             )
-            if score.wer == 0:
+            if found.wer == 0:
                 return
 
 

@@ -23,7 +23,7 @@ from attnasr_cli.families.native.decoder import in_float32
 from attnasr_cli.families.native.detokenize import written_text
 from attnasr_cli.families.native.joint_search import JointSearch
 from attnasr_cli.lm.scorer import AHEAD_WORDS, NgramScorer
-from attnasr_cli.scoring.wer import score_pairs
+from attnasr_cli.scoring.api import score
 from attnasr_cli.training.manifest import read_data
 
 
@@ -84,10 +84,10 @@ def main() -> None:
                     tokenizer, lm if weight else None, best[0].tokens
                 )
         took = time.perf_counter() - began
-        score = score_pairs(references, hypotheses, "lower")
+        found = score(references, hypotheses, "lower")
         print(
             f"beams {beams} ctc {ctc} lm {weight} bonus {bonus} unknown {unknown}: "
-            f"WER {score.wer:.2%} CER {score.cer:.2%}, search {audio_s / took:.0f} x real time",
+            f"WER {found.wer:.2%} CER {found.cer:.2%}, search {audio_s / took:.0f} x real time",
             flush=True,
         )
 

@@ -37,8 +37,10 @@ class SegmentConfig:
     """a pause this long ends a stretch of speech"""
     max_gap_s: float = 1.5
     """stretches further apart are not joined"""
-    pad_s: float = 0.3
+    pad_s: float = 0.5
     """kept before and after: onsets and ends of words are quiet"""
+    edge_s: float = 2.5
+    """kept before the first and after the last speech of a recording"""
 
     def __post_init__(self) -> None:
         if self.max_s < 1.0:
@@ -53,10 +55,40 @@ class Speech:
 
     start_s: float
     samples: Tensor
+    spoken: tuple[tuple[float, float], ...] = ()
+    """(start, end) of the stretches in it where somebody speaks, in seconds of the recording;
+    empty where speech was not detected"""
 
     @property
     def duration_s(self) -> float:
         return self.samples.shape[0] / SAMPLE_RATE_HZ
+
+
+class _Stretches:
+    """Where there is speech, while nothing is cut by it. Positions are samples."""
+
+    def __init__(self, config: SegmentConfig) -> None:
+        self.config, self.seen = config, 0
+        self.found: list[tuple[int, int]] = []
+
+    def push(self, probabilities: Tensor) -> None:
+        """The next windows' probabilities of speech (n,)."""
+        config = self.config
+        pause = _samples(config.min_silence_s)
+        for p in probabilities.tolist():
+            start, self.seen = self.seen, self.seen + WINDOW
+            goes_on = bool(self.found) and start - self.found[-1][1] < pause
+            if p >= config.threshold and not goes_on:
+                self.found.append((start, self.seen))
+            elif goes_on and p >= config.release:
+                self.found[-1] = (self.found[-1][0], self.seen)
+
+    def between(self, start: int, end: int) -> list[tuple[int, int]]:
+        """The stretches in a part of the recording; what lies before it is forgotten."""
+        least = _samples(self.config.min_speech_s)
+        parts = [(max(a, start), min(b, end)) for a, b in self.found]
+        self.found = [(a, b) for a, b in self.found if b > end]
+        return [(a, b) for a, b in parts if b - a >= least]
 
 
 class Segmenter:
@@ -64,8 +96,10 @@ class Segmenter:
 
     def __init__(self, config: SegmentConfig | None = None) -> None:
         self.config = config = config or SegmentConfig()
-        self.detector = VoiceDetector() if config.vad else None
+        self.detector = VoiceDetector()
+        self.noted = None if config.vad else _Stretches(config)
         self.pad = _samples(config.pad_s) if config.vad else 0
+        self.edge = _samples(config.edge_s) if config.vad else 0
         self.longest = max(_samples(config.max_s) - 2 * self.pad, WINDOW)
         self.target = min(max(_samples(config.target_s) - 2 * self.pad, WINDOW), self.longest)
         self.buffer = torch.zeros(0)
@@ -75,48 +109,47 @@ class Segmenter:
         self.seen = 0  # samples in windows that were judged
         self.open: int | None = None  # where the speech that is going on began
         self.quiet_since: int | None = None  # where its end may have been
-        self.group: tuple[int, int] | None = None  # joined stretches that wait for more
+        self.group: list[tuple[int, int]] = []  # stretches that will be one segment
         self.last_end = 0  # end of the last segment given out
 
     def push(self, samples: Tensor) -> list[Speech]:
         """samples (N,) → the segments that are complete by now, in order."""
         self.buffer = torch.cat([self.buffer, samples])
         self.total += samples.shape[0]
-        if self.detector is None:
-            probabilities = torch.ones((self.total - self.seen) // WINDOW)
-        else:
-            probabilities = self.detector.push(samples)
-        return self._walk(probabilities)
+        return self._walk(self._judged(self.detector.push(samples)))
 
     def finish(self) -> list[Speech]:
         """The rest, after the last sample."""
-        if self.detector is None:
-            rest = torch.ones(1 if self.total > self.seen else 0)
-        else:
-            rest = self.detector.finish()
-        found = self._walk(rest)
+        found = self._walk(self._judged(self.detector.finish()))
         if self.open is not None:
             end = self.total if self.quiet_since is None else self.quiet_since
             self._close(min(end, self.total), found)
-        if self.group is not None:
-            self._give(self.group, None, found)
-            self.group = None
+        if self.group:
+            self._give(None, found, self.edge)
         return found
+
+    def _judged(self, probabilities: Tensor) -> Tensor:
+        """What the next windows count as: without voice detection all are speech, and where there
+        really is some is only noted."""
+        if self.noted is None:
+            return probabilities
+        self.noted.push(probabilities)
+        return torch.ones_like(probabilities)
 
     def _walk(self, probabilities: Tensor) -> list[Speech]:
         """Judge the next windows, one probability each."""
         found: list[Speech] = []
         self._measure(probabilities.shape[0])
-        gap, silence = _samples(self.config.max_gap_s), _samples(self.config.min_silence_s)
+        silence = _samples(self.config.min_silence_s)
+        gap = max(_samples(self.config.max_gap_s), self.edge)
         for p in probabilities.tolist():
             start, end = self.seen, self.seen + WINDOW
             self.seen = end
             if self.open is None:
                 if p >= self.config.threshold:
                     self.open, self.quiet_since = start, None
-                elif self.group is not None and end - self.group[1] > gap:
-                    self._give(self.group, None, found)
-                    self.group = None
+                elif self.group and end - self.group[-1][1] > gap:
+                    self._give(None, found)
                 continue
             if p >= self.config.threshold:
                 self.quiet_since = None
@@ -137,23 +170,31 @@ class Segmenter:
         start, self.open, self.quiet_since = self.open, None, None
         if end - start < _samples(self.config.min_speech_s):
             return
-        if self.group is not None:
-            near = start - self.group[1] <= _samples(self.config.max_gap_s)
-            if near and end - self.group[0] <= self.target:
-                self.group = (self.group[0], end)
-                return
-            self._give(self.group, start, found)
-        self.group = (start, end)
+        if self.group:
+            near = start - self.group[-1][1] <= _samples(self.config.max_gap_s)
+            if not near or end - self.group[0][0] > self.target:
+                self._give(start, found)
+        self.group.append((start, end))
 
-    def _give(self, group: tuple[int, int], following: int | None, found: list[Speech]) -> None:
-        """Give a group out, with its padding but nothing of its neighbours."""
-        start = max(group[0] - self.pad, self.last_end)
-        end = group[1] + self.pad
+    def _give(self, following: int | None, found: list[Speech], behind: int = 0) -> None:
+        """Give the group out, with its padding but nothing of its neighbours.
+
+        behind: samples kept after it, if they are more than the padding.
+        """
+        group, self.group = self.group, []
+        length, most = group[-1][1] - group[0][0], int(self.config.max_s * SAMPLE_RATE_HZ)
+        end = group[-1][1] + max(self.pad, min(behind, most - length - self.pad))
+        before = self.pad
+        if not self.last_end:
+            before = max(self.pad, min(self.edge, most - (end - group[0][0])))
+        start = max(group[0][0] - before, self.last_end)
         if following is not None:
-            end = min(end, (group[1] + following) // 2)
+            end = min(end, (group[-1][1] + following) // 2)
         end = min(end, self.total)
         samples = self.buffer[start - self.origin : end - self.origin].clone()
-        found.append(Speech(start / SAMPLE_RATE_HZ, samples))
+        stretches = group if self.noted is None else self.noted.between(start, end)
+        spoken = tuple((a / SAMPLE_RATE_HZ, min(b, end) / SAMPLE_RATE_HZ) for a, b in stretches)
+        found.append(Speech(start / SAMPLE_RATE_HZ, samples, spoken))
         self.last_end = end
 
     def _measure(self, windows: int) -> None:
@@ -178,9 +219,10 @@ class Segmenter:
         needed = self.seen
         if self.open is not None:
             needed = min(needed, self.open)
-        if self.group is not None:
-            needed = min(needed, self.group[0])
-        drop = max(needed - self.pad - self.origin, 0) // WINDOW
+        if self.group:
+            needed = min(needed, self.group[0][0])
+        kept = self.pad if self.last_end else max(self.pad, self.edge)
+        drop = max(needed - kept - self.origin, 0) // WINDOW
         if drop:
             self.buffer = self.buffer[drop * WINDOW :].clone()
             self.energy = self.energy[drop:]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 FORMATS = ("table", "json", "csv", "html", "pra", "sgml")  # as report.write has them
-# what a form has no place for, so that no option is taken and ignored
+# options that a format cannot show: they are refused, never ignored
 UNUSED = {
     "table": (),
     "json": ("--worst",),
@@ -31,14 +31,25 @@ UNUSED = {
 }
 EXIT_ABOVE = 3
 
-KIND = "tsv, csv, jsonl, json, txt, kaldi, trn, ctm, stm, srt or vtt"
+KIND = "tsv, csv, jsonl, json, txt, kaldi, trn, ctm, stm, srt, vtt, ass, lrc or textgrid"
+
+
+def _path(name: str) -> Path:
+    """A path as it is given; an empty one would be the current folder, which nobody means."""
+    if not name:
+        raise UsageError("an empty name", "is a variable unset? name a file, a folder or -")
+    return Path(name)
 
 
 @app.command()
 def score(
-    ref: Annotated[Path, typer.Argument(metavar="REF", help="References: a file, a folder or -.")],
+    ref: Annotated[
+        Path,
+        typer.Argument(metavar="REF", parser=_path, help="References: a file, a folder or -."),
+    ],
     hyp: Annotated[
-        Path | None, typer.Argument(metavar="HYP", help="Hypotheses: a file, a folder or -.")
+        Path | None,
+        typer.Argument(metavar="HYP", parser=_path, help="Hypotheses: a file, a folder or -."),
     ] = None,
     normalizer: Annotated[
         str,
@@ -53,12 +64,19 @@ def score(
         str, typer.Option(help="levenshtein (jiwer's counts) or nist (sclite's).")
     ] = "levenshtein",
     unit: Annotated[str, typer.Option(help="word, or char for Chinese and Japanese.")] = "word",
+    compounds: Annotated[
+        bool,
+        typer.Option(
+            "--compounds", help='"tv set" for "tvset" is no error: such words are counted apart.'
+        ),
+    ] = False,
     by: Annotated[
         list[str] | None,
         typer.Option(help="Figures for each value of a column (speaker, file, …); repeatable."),
     ] = None,
     against: Annotated[
-        Path | None, typer.Option(metavar="OTHER", help="A second system, compared with HYP.")
+        Path | None,
+        typer.Option(metavar="OTHER", parser=_path, help="A second system, compared with HYP."),
     ] = None,
     model: Annotated[
         str | None, typer.Option(help="Transcribe the recordings of REF instead of HYP.")
@@ -71,7 +89,8 @@ def score(
         typer.Option(help="table, json, csv, html, pra or sgml; else by the ending of --output."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", parser=_path, help="Write to a file."),
     ] = None,
     only_errors: Annotated[
         bool, typer.Option("--only-errors", help="Show only the utterances with errors.")
@@ -109,6 +128,8 @@ def score(
         "--against": against,
     }
     _check(form, given, names, fail_above, ref, hyp, model, against, hyp_column, against_column)
+    if compounds and unit == "char":
+        _refuse("--compounds does nothing with --unit char", "leave one of them out")
     from attnasr_cli.scoring import bootstrap, normalizers, summary, wer
     from attnasr_cli.scoring.compare import compare
     from attnasr_cli.scoring.hypotheses import transcribe
@@ -125,7 +146,10 @@ def score(
         hyps = load(hyp, Want(HYP, hyp_format, hyp_column))
         _check_apart((ref, refs), (hyp, hyps), "--hyp-column")
     paired = _paired(refs, hyps, allow_missing)
-    scores = [wer.score(paired.pairs, one, alignment=alignment, unit=unit) for one in how]
+    scores = [
+        wer.score_pairs(paired.pairs, one, alignment=alignment, unit=unit, compounds=compounds)
+        for one in how
+    ]
     out = summary.Evaluation(
         summary.Origin(refs.path, refs.kind, refs.column),
         summary.Origin(hyps.path, hyps.kind, hyps.column),
@@ -147,7 +171,9 @@ def score(
         other = _paired(refs, others, allow_missing)
         out.against = summary.Origin(others.path, others.kind, others.column)
         for one, first in zip(how, scores, strict=True):
-            second = wer.score(other.pairs, one, alignment=alignment, unit=unit)
+            second = wer.score_pairs(
+                other.pairs, one, alignment=alignment, unit=unit, compounds=compounds
+            )
             out.comparisons.append(compare(first, second, out.samples, out.seed))
     write(out, form, output)
     rate = scores[0].words.error_rate
@@ -204,12 +230,14 @@ def _check(
             _refuse("--fail-above needs one normalizer", "name one")
         if not 0 <= fail_above <= 1 or math.isnan(fail_above):
             _refuse(f"--fail-above {fail_above:g} is not a rate", "15 % is 0.15")
+    if model == "":
+        _refuse("an empty name of a model", "attnasr models list shows which there are")
     if (hyp is None) == (model is None):
         _refuse(
             "HYP is missing"
             if hyp is None
             else "--model makes the hypotheses; HYP is one too many",
-            "attnasr score REF HYP, or attnasr score REF --model NAME",
+            "attnasr score REF HYP (a table with both columns: twice), or score REF --model NAME",
         )
     if against_column is not None and against is None:
         _refuse("--against-column needs --against", "name the second system's file")

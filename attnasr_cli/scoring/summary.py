@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from attnasr_cli.scoring import bootstrap
+from attnasr_cli.scoring import bootstrap, runs
 from attnasr_cli.scoring.compare import Comparison
 from attnasr_cli.scoring.types import Counts, Row
 from attnasr_cli.scoring.units import CHAR
@@ -84,7 +84,26 @@ def summary(score: Score, evaluation: Evaluation) -> dict[str, Any]:
         "cer": score.cer,
     }
     figures["cer" if score.unit == CHAR else "wer"] = words.error_rate
+    if score.compounds:
+        figures["compounds"] = score.merged
     return figures
+
+
+def longest_runs(score: Score, top: int) -> dict[str, Any]:
+    """Words deleted or inserted in a row: the number of long runs, and where the longest are."""
+    found: dict[str, Any] = {"least": runs.LEAST}
+    for name, every in (("deleted", score.deletion_runs), ("inserted", score.insertion_runs)):
+        long = [run for run in every if run.long]
+        found[name] = {
+            "runs": len(long),
+            "words": sum(len(run.words) for run in long),
+            "longest": [
+                {"id": run.id, "first": run.first, "words": len(run.words), "text": run.text}
+                for run in every[: max(top, 1)]
+                if run.notable
+            ],
+        }
+    return found
 
 
 def numbers(counts: Counts) -> dict[str, int]:
@@ -103,7 +122,7 @@ def numbers(counts: Counts) -> dict[str, int]:
     return found
 
 
-def shown(score: Score, evaluation: Evaluation) -> list[Row]:
+def worst_first(score: Score, evaluation: Evaluation) -> list[Row]:
     """The utterances of a report, worst first: most errors, then the highest rate."""
     rows = [row for row in score.rows if row.words.errors or not evaluation.only_errors]
     keys = {row.id: (-row.words.errors, -row.words.error_rate) for row in rows}
@@ -112,18 +131,22 @@ def shown(score: Score, evaluation: Evaluation) -> list[Row]:
 
 @dataclass(frozen=True, slots=True)
 class Confusions:
-    """What goes wrong most: pairs of words, words added, words lost, each with its count."""
+    """The most frequent errors: words substituted, inserted and deleted, each with its count."""
 
     substituted: list[tuple[tuple[str, str], int]]
     inserted: list[tuple[str, int]]
     deleted: list[tuple[str, int]]
+    compounds: list[tuple[tuple[str, str], int]]  # with --compounds; no errors
 
 
 def confusions(score: Score, top: int) -> Confusions:
+    """The most frequent errors of a score, and the compounds that were none; ``top`` of each."""
     changed: Counter[tuple[str, str]] = Counter()
     added: Counter[str] = Counter()
     lost: Counter[str] = Counter()
+    joined: Counter[tuple[str, str]] = Counter()
     for row in score.rows:
+        joined.update((one.reference, one.hypothesis) for one in row.compounds)
         if not row.words.errors:
             continue
         for op, ref, hyp in row.aligned():
@@ -133,11 +156,11 @@ def confusions(score: Score, top: int) -> Confusions:
                 added[hyp] += 1
             elif op == "D":
                 lost[ref] += 1
-    return Confusions(_top(changed, top), _top(added, top), _top(lost, top))
+    return Confusions(_top(changed, top), _top(added, top), _top(lost, top), _top(joined, top))
 
 
 def _top(counter: Counter[K], top: int) -> list[tuple[K, int]]:
-    """The most frequent; equals in the order of their words, so that runs agree."""
+    """The most frequent ones; ties in the order of their words, as in every run."""
     return sorted(counter.items(), key=lambda item: (-item[1], str(item[0])))[:top]
 
 

@@ -19,9 +19,19 @@ KINDS = {
     "stm": "NIST stm: file channel speaker begin end [<label>] text",
     "srt": "SubRip subtitles, one recording",
     "vtt": "WebVTT subtitles, one recording",
+    "ass": "Advanced SubStation Alpha subtitles, one recording",
+    "lrc": "lyrics with times, one recording",
+    "textgrid": "Praat's TextGrid, one recording: a tier of segments or words",
 }
 MARKED = ("trn", "ctm", "stm")  # texts in which (uh) and { a / b } mean something
-ONE = ("txt", "srt", "vtt")  # a file is one recording, and its name the id
+ONE = (
+    "txt",
+    "srt",
+    "vtt",
+    "ass",
+    "lrc",
+    "textgrid",
+)  # a file is one recording, and its name the id
 ALT_BEGIN, ALT, ALT_END = "<ALT_BEGIN>", "<ALT>", "<ALT_END>"  # frames of alternatives in a ctm
 
 
@@ -96,9 +106,10 @@ class Texts:
     channels: Channels = field(default_factory=dict)  # words with times: ctm, json
     segments: list[StmSegment] = field(default_factory=list)  # stm
     folder: bool = False
+    recording: bool = False  # its rows are the segments of one recording
     empty: bool = False  # nothing is in the file, so its kind is not known
-    column: str = ""  # that the texts are from, in tables and JSON
-    note: str = ""  # what was resolved that could be meant otherwise
+    column: str = ""  # of the texts, in tables and JSON
+    note: str = ""  # what was decided that the user may have meant differently
 
     @property
     def marked(self) -> bool:
@@ -107,7 +118,8 @@ class Texts:
     @property
     def one(self) -> bool:
         """One recording whose name is only that of the file."""
-        return self.kind in ONE and not self.folder and len(self.utterances) == 1
+        kind = self.kind in ONE or self.recording
+        return kind and not self.folder and len(self.utterances) == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +146,7 @@ class Pairing:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How the columns of an alignment fall out. Rates follow jiwer's definitions exactly."""
+    """Counts of the columns of an alignment, and the rates that jiwer defines on them."""
 
     correct: int = 0
     substituted: int = 0
@@ -204,6 +216,16 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class Compound:
+    """Words of the reference and of the hypothesis that differ in spaces and hyphens only."""
+
+    reference: str
+    hypothesis: str
+    at: int  # index of the first reference word
+    hypothesis_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One scored utterance. Texts are normalised: units with one space between them."""
 
@@ -215,6 +237,7 @@ class Row:
     columns: Mapping[str, str]
     missing: bool = False
     slots: tuple[int, ...] | None = None  # see network.Aligned; None: 0, 1, 2, …
+    compounds: tuple[Compound, ...] = ()  # now spelled as in the reference
 
     @property
     def words(self) -> Counts:

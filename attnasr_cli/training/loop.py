@@ -21,7 +21,8 @@ from attnasr_cli.audio.frames import FRAMES_PER_S, pad
 from attnasr_cli.checkpoint.folder import find_lm, save_model
 from attnasr_cli.families.targets import Targets
 from attnasr_cli.nets.protocol import Net
-from attnasr_cli.scoring.wer import Score, score_pairs
+from attnasr_cli.scoring.api import score
+from attnasr_cli.scoring.wer import Score
 from attnasr_cli.text.tokenizer import Tokenizer
 from attnasr_cli.training.augment import spec_augment
 from attnasr_cli.training.corpus import Corpus
@@ -201,7 +202,7 @@ class Loop:
         texts = [shares[i % self.world.size][i // self.world.size] for i in range(len(used))]
         references = {self.dev.utterances[i].id: self.dev.utterances[i].text for i in used}
         hypotheses = {self.dev.utterances[i].id: t for i, t in zip(used, texts, strict=True)}
-        return score_pairs(references, hypotheses, "lower")
+        return score(references, hypotheses, "lower")
 
     def _save_model(self, score: Score) -> None:
         if not self.world.is_main:

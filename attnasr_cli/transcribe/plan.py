@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any
 
+from attnasr_cli import __version__
 from attnasr_cli.audio.load import probe
 from attnasr_cli.errors import AttnasrError, AudioError, OutputError
 from attnasr_cli.output.formats import Format
-from attnasr_cli.recognize.reader import Job, Skip
+from attnasr_cli.recognize.jobs import Job, Known, Skip
 from attnasr_cli.transcribe.config import Config
 from attnasr_cli.transcribe.inputs import Input
 from attnasr_cli.transcribe.journal import Journal, content_key, key_of
@@ -35,6 +36,8 @@ class Task:
     """of the outputs, without the format's ending"""
     keys: dict[str, str] = field(default_factory=dict)
     """output path → what it will be made of; known once the recording has been looked at"""
+    parts_key: str = ""
+    """what the texts of its segments depend on; known as late"""
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,14 @@ class KeyFacts:
         if not kind.word_times:
             options.pop("word_timestamps", None)
         facts: dict[str, Any] = {"model": self.model, "options": options, "part": part}
-        if kind.name in ("srt", "vtt"):
+        if kind.cues:
             facts["cues"] = self.cues
         return key_of(content, facts)
+
+    def parts_key(self, content: str, part: Mapping[str, Any]) -> str:
+        """The key of segments, of whatever format they will be."""
+        facts = {"version": __version__, "model": self.model, "options": self.options}
+        return key_of(content, facts | {"part": part})
 
 
 class Planner:
@@ -68,6 +76,9 @@ class Planner:
     ) -> None:
         self.config, self.formats, self.journal, self.facts = config, formats, journal, facts
         self.part = {key: config[key] for key in ("start", "end", "salvage")}
+        self.track = track_of(config["audio_track"])
+        if self.track is not None:  # without it keys are those of runs before there was a choice
+            self.part["audio_track"] = self.track
         self.stems: dict[PurePath, PurePath] = {}
 
     def plan(self, inputs: Iterable[Input]) -> list[Task]:
@@ -102,6 +113,7 @@ class Planner:
                     self.config["end"],
                     self.config["salvage"],
                     item.shown,
+                    audio_track=self.track,
                 ),
                 str(item.name) + ending,
                 str(stem.with_name(stem.name + ending)),
@@ -114,7 +126,7 @@ class Planner:
         if not self.config["split_channels"]:
             return [self.config["channel"]]
         try:
-            return range(1, probe(path).channels + 1)
+            return range(1, probe(path, self.track).channels + 1)
         except AttnasrError:
             return [None]  # reading it will say what is wrong
 
@@ -126,24 +138,27 @@ class Planner:
         path = Path(job.path)
         seen: list[tuple[int, ...]] = []
 
-        def before() -> None:
+        def before() -> Known:
             try:
                 if not path.is_file():  # reading a pipe would never end
-                    return
+                    return {}
                 seen.append(_state(path))
                 content = content_key(path)
             except OSError:
-                return  # reading it will say what is wrong
+                return {}  # reading it will say what is wrong
+            task.parts_key = self.facts.parts_key(content, part)
             for kind in self.formats:
                 output = f"{task.stem}.{kind.ending}"
                 task.keys[output] = self.facts.key(content, kind, part)
             if overwrite:
-                return
+                journal.parts.drop(task.parts_key)
+                return {}
             if journal.is_done(task.name, task.keys):
                 raise Skip
             obstacle = journal.in_the_way(task.name, task.keys)
             if obstacle:
                 raise OutputError(obstacle, "--overwrite replaces it")
+            return journal.parts.read(task.parts_key)
 
         def after() -> None:
             with contextlib.suppress(FileNotFoundError):  # removed, but read to its end
@@ -154,6 +169,13 @@ class Planner:
                     )
 
         return replace(job, before=before, after=after)
+
+
+def track_of(text: str | None) -> int | str | None:
+    """What ``--audio-track`` means: a number from 1, or a language."""
+    if text is None:
+        return None
+    return int(text) if text.isdecimal() else text
 
 
 def _state(path: Path) -> tuple[int, ...]:
@@ -189,12 +211,12 @@ def durations(tasks: Sequence[Task]) -> Callable[[Path], float | None]:
 
     def duration(path: Path) -> float | None:
         try:
-            total = probe(path).duration_s
+            job = parts[path]
+            total = probe(path, job.audio_track).duration_s
         except AttnasrError:
             return None
         if total is None:
             return None
-        job = parts[path]
         end = min(total, job.end_s) if job.end_s is not None else total
         return max(end - (job.start_s or 0.0), 0.0)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +13,9 @@ from typing import TYPE_CHECKING
 from attnasr_cli import console
 from attnasr_cli.errors import AttnasrError, OutputError
 from attnasr_cli.files import write_text
+from attnasr_cli.recognize.jobs import Part
 from attnasr_cli.recognize.meter import Meter
+from attnasr_cli.recognize.transcript import NO_TEXT
 from attnasr_cli.transcribe.inputs import listed, printable
 from attnasr_cli.transcribe.journal import FolderError
 from attnasr_cli.transcribe.plan import ChangedError, Task, durations
@@ -19,8 +23,7 @@ from attnasr_cli.transcribe.progress import Progress, clock
 from attnasr_cli.transcribe.sinks import Sink
 
 if TYPE_CHECKING:
-    from attnasr_cli.recognize.pipeline import Result
-    from attnasr_cli.recognize.reader import Job
+    from attnasr_cli.recognize.jobs import Job, Result
     from attnasr_cli.recognize.recognizer import Recognizer
     from attnasr_cli.recognize.transcript import Transcript
 
@@ -54,29 +57,34 @@ class Run:
         Raises FolderError where nothing more can be written, and KeyboardInterrupt on Ctrl-C;
         what is finished by then is kept, and ``outcome`` says what it is.
         """
-        waiting: list[Task] = []
+        waiting: dict[int, Task] = {}  # by number of the job
         self.outcome.told = known is None
 
         def jobs() -> Iterator[Job | None]:
+            number = itertools.count()
             for task in tasks:
                 if task is not None:
-                    waiting.append(task)
+                    waiting[next(number)] = task
                 yield None if task is None else task.job
 
         started = time.monotonic()
-        results = self.recognizer.run(jobs(), self.meter)
+        events = self.recognizer.events(jobs(), self.meter, self.sink.ordered)
         with Progress(self.meter, len(known) if known is not None else None) as progress:
             if known is not None:
                 paths = list(dict.fromkeys(Path(w.job.path) for w in known))
                 progress.measure(paths, durations(known))
             try:
-                for result in results:
-                    task = waiting.pop(0)
-                    progress.current = waiting[0].job.shown if waiting else ""
-                    self._take(task, result, progress)
+                for event in events:
+                    if isinstance(event, Part):
+                        with progress.paused() if self.sink.ordered else nullcontext():
+                            self.sink.part(waiting[event.result.number], event)
+                        continue
+                    task = waiting.pop(event.number)
+                    progress.current = next(iter(waiting.values())).job.shown if waiting else ""
+                    self._take(task, event, progress)
                     progress.done += 1
             finally:
-                close = getattr(results, "close", None)
+                close = getattr(events, "close", None)
                 if close is not None:
                     close()
                 self.outcome.seconds = time.monotonic() - started
@@ -122,12 +130,20 @@ def _remark(transcript: Transcript) -> None:
     name = printable(transcript.file)
     for warning in transcript.warnings:
         console.warn(printable(warning))
-    doubtful = [s for s in transcript.segments if s.suspect]
+    if transcript.uncovered:
+        console.warn(f"{name}: speech without text at {_times(transcript.uncovered)}")
+    doubtful = [s for s in transcript.segments if s.suspect and not s.suspect.startswith(NO_TEXT)]
     for segment in doubtful[:SUSPECTS_SHOWN]:
         times = f"{clock(segment.start)} to {clock(segment.end)}"
         console.note(f"{name}, {times}: may be wrong, {segment.suspect}")
     if len(doubtful) > SUSPECTS_SHOWN:
         console.note(f"{name}: {len(doubtful) - SUSPECTS_SHOWN} more parts that may be wrong")
+
+
+def _times(spans: Sequence[tuple[float, float]]) -> str:
+    shown = [f"{clock(start)} to {clock(end)}" for start, end in spans[:SUSPECTS_SHOWN]]
+    more = len(spans) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
 def report(outcome: Outcome, failures_file: str | None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -18,32 +19,17 @@ from hypothesis import strategies as st
 from attnasr_cli.audio import load as audio
 from attnasr_cli.audio.resample import StreamResampler, resample
 from attnasr_cli.errors import AudioError
+from tests.recordings import Sound, film, join, pitch_hz, tone
 
 
-def tone(seconds: float = 2.0, rate: int = 16_000) -> np.ndarray:
-    """A 440 Hz tone of amplitude 0.3 with a little noise, float32 (N,)."""
-    t = np.arange(int(seconds * rate)) / rate
-    noise = np.random.default_rng(0).standard_normal(t.size)
-    return (0.3 * np.sin(2 * np.pi * 440 * t) + 0.003 * noise).astype(np.float32)
-
-
-def encode(path: Path, codec: str, rate: int, seconds: float = 2.0, **options: object) -> Path:
+def encode(path: Path, codec: str, rate: int, seconds: float = 2.0, bit_rate: int = 0) -> Path:
     """Write a tone with one of FFmpeg's encoders."""
-    samples = tone(seconds, rate)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=rate, layout="mono", **options)
-        frame = av.AudioFrame.from_ndarray(samples[None], format="flt", layout="mono")
-        frame.sample_rate, frame.pts = rate, 0
-        resampler = av.AudioResampler(stream.codec_context.format, "mono", rate)
-        for part in resampler.resample(frame):
-            container.mux(stream.encode(part))
-        container.mux(stream.encode(None))
-    return path
+    return film(path, [Sound(codec, seconds, rate, bit_rate=bit_rate)])
 
 
-def pitch_hz(samples: torch.Tensor) -> float:
-    spectrum = torch.fft.rfft(samples).abs()
-    return float(spectrum.argmax()) * 16_000 / samples.shape[0]
+def blocks(path: Path, block_s: float = 30.0, end_s: float | None = None) -> list[torch.Tensor]:
+    with audio.Recording(path, end_s=end_s) as recording:
+        return list(recording.blocks(block_s))
 
 
 @pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 22_050, 44_100, 48_000, 96_000, 44_101])
@@ -82,8 +68,8 @@ def test_libsndfile_formats(tmp_path: Path, name: str) -> None:
     ],
 )
 def test_formats_of_ffmpeg(tmp_path: Path, name: str, codec: str, rate: int) -> None:
-    options = {"bit_rate": 128_000} if codec == "wmav2" else {}
-    loaded = audio.load(encode(tmp_path / name, codec, rate, **options))
+    bit_rate = 128_000 if codec == "wmav2" else 0
+    loaded = audio.load(encode(tmp_path / name, codec, rate, bit_rate=bit_rate))
     assert abs(loaded.shape[0] - 32_000) <= 3_200
     assert pitch_hz(loaded) == pytest.approx(440, abs=2)
     probe = audio.probe(tmp_path / name)
@@ -117,7 +103,7 @@ def test_resampling_in_blocks_equals_resampling_the_whole(rate: int, sizes: list
 def test_blocks_and_cuts_equal_the_whole(tmp_path: Path, rate: int) -> None:
     soundfile.write(tmp_path / "a.flac", tone(5.0, rate), rate)
     whole = audio.load(tmp_path / "a.flac")
-    parts = list(audio.blocks(tmp_path / "a.flac", block_s=0.37))
+    parts = blocks(tmp_path / "a.flac", block_s=0.37)
     assert {part.shape[0] for part in parts[:-1]} == {round(0.37 * 16_000)}
     assert torch.allclose(torch.cat(parts), whole, atol=1e-6)
     cut = audio.load(tmp_path / "a.flac", start_s=1.234, end_s=3.5)
@@ -221,18 +207,72 @@ def test_damage_is_an_error_that_salvage_overcomes(tmp_path: Path, name: str, da
     assert audio.load(tmp_path / name, salvage=True).shape[0] > 32_000
 
 
-def test_memory_is_flat(tmp_path: Path) -> None:
-    """Half an hour of stereo at 44.1 kHz passes in blocks without ever being held."""
-    import resource
+def grown_mb(path: Path) -> tuple[float, int]:
+    """Memory that reading a recording takes beside what its first seconds took, in a process of its
+    own, whose high-water mark nothing else has raised; and the samples."""
+    program = (
+        "import resource, sys; from attnasr_cli.audio.load import Recording\n"
+        "def read(end_s=None):\n"
+        "    with Recording(sys.argv[1], end_s=end_s) as recording:\n"
+        "        return sum(block.shape[0] for block in recording.blocks())\n"
+        "def most(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "read(60); before = most(); total = read(); print(most() - before, total)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program, path], capture_output=True, text=True, check=True
+    )
+    kilobytes, total = map(int, ran.stdout.split())
+    return kilobytes / 1024, total
 
-    path = tmp_path / "long.flac"
+
+@pytest.mark.parametrize("name", ["long.flac", "long.mp3"])
+def test_memory_is_flat(tmp_path: Path, name: str) -> None:
+    """Twenty minutes of stereo at 44.1 kHz pass in blocks without ever being held."""
     second = np.repeat(tone(1.0, 44_100)[:, None], 2, 1)
-    with soundfile.SoundFile(path, "w", 44_100, 2) as file:
-        for _ in range(1_800):
+    minutes = 20 if name == "long.flac" else 1  # to encode MP3 takes its time
+    with soundfile.SoundFile(tmp_path / name, "w", 44_100, 2) as file:
+        for _ in range(60 * minutes):
             file.write(second)
-    list(audio.blocks(path, end_s=60))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    total = sum(block.shape[0] for block in audio.blocks(path))
-    grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    assert total == pytest.approx(1_800 * 16_000, abs=2)
-    assert grown_mb < 60  # the samples are 110 MB, the file's 600 MB
+    join(tmp_path / name, *[tmp_path / name] * (20 // minutes))
+    grown, total = grown_mb(tmp_path / name)
+    assert total == pytest.approx(1_200 * 16_000, abs=32_000)
+    assert grown < 40  # the samples are 73 MB, the file's 400 MB
+
+
+def test_a_long_silence_is_never_held(tmp_path: Path) -> None:
+    """Fifty minutes without packets, as where a camera was paused."""
+    parts = [Sound("pcm_s16le", 61.0, 16_000), Sound("pcm_s16le", 1.0, 16_000, start_s=3_000.0)]
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=16_000, layout="mono")
+        for sound in parts:
+            samples = (tone(sound.seconds) * 32_767).astype(np.int16)
+            frame = av.AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
+            frame.sample_rate, frame.pts = 16_000, int(sound.start_s * 16_000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    grown, total = grown_mb(path)
+    assert total == pytest.approx(3_001 * 16_000, abs=1_000)
+    assert grown < 40  # the samples are 183 MB
+
+
+def test_a_probe_reads_headers_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch of large files is measured in the background: that must not read them all."""
+    read_bytes = 0
+    pread = os.pread
+
+    def counted(file: int, count: int, offset: int) -> bytes:
+        nonlocal read_bytes
+        found = pread(file, count, offset)
+        read_bytes += len(found)
+        return found
+
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 60 * 16_000)
+    for name in ("a.flac", "a.mp3", "a.ogg", "a.wav"):
+        with soundfile.SoundFile(tmp_path / name, "w", 16_000, 1) as file:
+            for start in range(0, noise.size, 4_096):
+                file.write(noise[start : start + 4_096])
+        monkeypatch.setattr(os, "pread", counted)
+        assert audio.probe(tmp_path / name).duration_s == pytest.approx(60.0, abs=0.1)
+        monkeypatch.setattr(os, "pread", pread)
+    assert read_bytes < 300_000  # of 3.5 MB

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from attnasr_cli.scoring import compare, wer
 from attnasr_cli.scoring.report import export, html, nist, table
-from attnasr_cli.scoring.summary import Evaluation, Origin, confusions, shown, summary
+from attnasr_cli.scoring.summary import Evaluation, Origin, confusions, summary, worst_first
 from attnasr_cli.scoring.types import Pair
 from attnasr_cli.text import normalize
 
@@ -31,7 +31,7 @@ BETTER = [Pair(p.id, p.reference, p.reference, p.columns) for p in PAIRS]
 
 def result(only_errors: bool = False, names: tuple[str, ...] = ("lower",)) -> Evaluation:
     how = [normalize.get(name) for name in names]
-    scores = [wer.score(PAIRS, one) for one in how]
+    scores = [wer.score_pairs(PAIRS, one) for one in how]
     return Evaluation(
         Origin("ref.tsv", "tsv"),
         Origin("hyp.tsv", "tsv"),
@@ -41,7 +41,7 @@ def result(only_errors: bool = False, names: tuple[str, ...] = ("lower",)) -> Ev
         only_errors=only_errors,
         against=Origin("other.tsv", "tsv"),
         comparisons=[
-            compare.compare(first, wer.score(BETTER, one))
+            compare.compare(first, wer.score_pairs(BETTER, one))
             for first, one in zip(scores, how, strict=True)
         ],
     )
@@ -59,9 +59,11 @@ def test_json_has_everything_and_adds_up() -> None:
     first = found["scores"][0]
     assert (first["alignment"], first["unit"], found["paired"]) == ("levenshtein", "word", "by id")
     for name in ("correct", "substituted", "deleted", "inserted", "errors", "reference"):
-        total = sum(row[name] for row in first["utterances_by_error"])
+        total = sum(row["units"][name] for row in first["utterances_by_error"])
         assert first["units"][name] == total
         assert sum(part["units"][name] for part in first["by"]["speaker"].values()) == total
+    odd = next(row for row in first["utterances_by_error"] if row["id"] == "s1-b")
+    assert (odd["reference"], odd["hypothesis"]) == ("a dog ran", "a dig ran off")
     assert first["wer"] == first["units"]["errors"] / first["units"]["reference"]
     assert first["empty_references"] == {"utterances": 1, "inserted": 3}
     assert first["missing"] == 1
@@ -84,9 +86,9 @@ def test_csv_adds_up() -> None:
 
 def test_worst_first_and_only_errors() -> None:
     every, wrong = result(), result(only_errors=True)
-    names = [row.id for row in shown(every.scores[0], every)]
+    names = [row.id for row in worst_first(every.scores[0], every)]
     assert names == ["s2-b", "s1-b", "s2-c", "s2-a", "s1-a"]
-    assert [row.id for row in shown(wrong.scores[0], wrong)] == names[:-1]
+    assert [row.id for row in worst_first(wrong.scores[0], wrong)] == names[:-1]
     assert "s1-a" not in nist.to_pra(wrong)
     assert "s1-a" in nist.to_pra(every)
     assert len(json.loads(export.to_json(wrong))["scores"][0]["utterances_by_error"]) == 4
@@ -117,7 +119,7 @@ def test_table() -> None:
 
 def test_a_group_without_reference_has_no_rate() -> None:
     silence = [Pair("a", "", "thanks", {"speaker": "x"}), Pair("b", "", "", {"speaker": "x"})]
-    scores = [wer.score(silence, normalize.get("lower"))]
+    scores = [wer.score_pairs(silence, normalize.get("lower"))]
     found = Evaluation(Origin("r", "tsv"), Origin("h", "tsv"), "by id", scores, by=("speaker",))
     text = printed(found)
     assert re.search(r"WER +–", text)
@@ -127,11 +129,13 @@ def test_a_group_without_reference_has_no_rate() -> None:
 
 def test_alignments_fold_to_the_width() -> None:
     words = " ".join(f"word{k}" for k in range(60))
-    row = wer.score([Pair("a", words, words.replace("7", "x"))], normalize.get("none")).rows[0]
+    row = wer.score_pairs([Pair("a", words, words.replace("7", "x"))], normalize.get("none")).rows[
+        0
+    ]
     text = table.aligned(row, 60).plain
     assert max(map(len, text.split("\n"))) <= 60
     assert text.count("REF: ") > 5
-    wide = wer.score([Pair("a", "今天 好", "天 好 吗")], normalize.get("none")).rows[0]
+    wide = wer.score_pairs([Pair("a", "今天 好", "天 好 吗")], normalize.get("none")).rows[0]
     assert table.aligned(wide, 60).plain.split("\n")[:2] == ["REF: 今天 好 **", "HYP: 天   好 吗"]
 
 
@@ -184,7 +188,7 @@ def test_html_finds_recordings(tmp_path: Path) -> None:
         Origin(str(tmp_path / "data" / "ref.tsv"), "tsv"),
         Origin("hyp.tsv", "tsv"),
         "by id",
-        [wer.score(pairs, normalize.get("none"))],
+        [wer.score_pairs(pairs, normalize.get("none"))],
     )
     page = data_of(html.to_html(found, tmp_path / "out" / "report.html"))
     audio = {row[0]: row[4] for row in page["scores"][0]["rows"]}  # type: ignore[index]

@@ -44,6 +44,8 @@ def spoken(text: str, kind: str = "srt", detected: bool = True) -> str:
         "2\n00:00:02,000 --> 00:00:04,000\nsecond cue\n",
         f'1\n{T[0]}\n<i>hello</i> <font color="#fff">world</font>\n\n'
         f"2\n{T[1]}\n{{\\an8}}second\\Ncue{{\\i0}}\n",
+        f"1\n{T[0]}\nhello world\n\n2\n{T[1]}\nsecond cue\n\n3\n",  # cut off
+        f"1\n{T[0]}\nhello world\n\n2\n{T[1]}\nsecond cue\n\n3",
         f"1\n{T[0]}\nhello&nbsp;world\n\n2\n{T[1]}\n<b>second\ncue</b>\n",
     ],
 )
@@ -57,6 +59,7 @@ def test_srt_of_the_wild(text: str) -> None:
     [
         (f"1\n{T[0]}\n42\n\n2\n{T[1]}\nis it\n", "42 is it"),
         (f"{T[0]}\n42\n{T[1]}\nis it\n", "42 is it"),
+        (f"1\n{T[0]}\nis it\n\n42\n", "is it 42"),
         (f"1\n{T[0]}\nuse a --> b\n", "use a --> b"),
         (f"1\n{T[0]}\nI <3 it & AT&T, 1 < 2 > 0\n", "I <3 it & AT&T, 1 < 2 > 0"),
         (f"1\n{T[0]}\nat 10:30 -> go\n", "at 10:30 -> go"),
@@ -142,6 +145,19 @@ def test_rolling_captions_are_read_once() -> None:
     assert spoken(ROLLING, "vtt") == "hello my world this is the the end the end"
 
 
+def test_captions_that_roll_on_after_a_pause() -> None:
+    later = """
+00:01:00.000 --> 00:01:02.000 align:start position:0%
+the end the end
+after<00:01:00.500><c> it</c>
+"""
+    text = spoken(ROLLING + later, "vtt")
+    assert text == "hello my world this is the the end the end after it"
+    # but a line of its own that says the same is said again
+    again = "\n00:01:00.000 --> 00:01:02.000\nthe<00:01:00.500><c> end the end</c>\n"
+    assert spoken(ROLLING + again, "vtt").endswith("the end the end the end the end")
+
+
 def test_rolling_captions_turned_into_srt() -> None:
     cues = [
         ("00:00:00,000 --> 00:00:02,000", "hello my world"),
@@ -152,6 +168,17 @@ def test_rolling_captions_turned_into_srt() -> None:
     ]
     text = "".join(f"{k}\n{times}\n{words}\n\n" for k, (times, words) in enumerate(cues, 1))
     assert spoken(text) == "hello my world this is the the end the end"
+
+
+def test_highlighted_words_are_read_once() -> None:
+    shown = ["<u>so</u> it goes", "so <u>it</u> goes", "so it goes", "so it <u>goes</u>"]
+    text = "".join(f"{k + 1}\n{T[k]}\n{words}\n\n" for k, words in enumerate([*shown, "no", "no"]))
+    assert spoken(text) == "so it goes no no"
+    shown = ["<font color='red'>so</font> it\ngoes", "so <font color='red'>it</font>\ngoes"]
+    text = "".join(f"{k + 1}\n{T[k]}\n{words}\n\n" for k, words in enumerate(shown))
+    assert spoken(text) == "so it goes"
+    later = text + "9\n00:01:00,000 --> 00:01:01,000\n<i>so</i> it\ngoes\n"
+    assert spoken(later) == "so it goes so it goes"
 
 
 def test_three_lines_that_roll_and_lines_that_grow() -> None:

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from attnasr_cli.errors import DataError
 from attnasr_cli.scoring.types import HYP, REF
+from attnasr_cli.text.normalize import composed
 
 ID = ("id", "utt_id", "utterance_id", "utt")
 PATH = ("path", "file", "audio", "audio_filepath", "wav")
@@ -19,12 +20,13 @@ NEUTRAL = ("text", "sentence", "transcript", "transcription")
 OWN = {
     REF: (
         *("reference", "ref", "reference_text", "ref_text", "text_ref", "reference_transcript"),
-        *("ground_truth", "groundtruth", "gt", "gold"),
+        *("references", "ground_truth", "groundtruth", "gt", "gold"),
     ),
     HYP: (
-        *("hypothesis", "hyp", "hypothesis_text", "hyp_text", "text_hyp", "asr", "asr_text"),
+        *("hypothesis", "hypotheses", "hyp", "hypothesis_text", "hyp_text", "text_hyp", "asr"),
         *("pred_text", "text_pred", "pred", "prediction", "prediction_text"),
-        *("predicted", "predicted_text", "recognized", "recognized_text"),
+        *("predicted", "predicted_text", "predictions", "asr_text"),
+        *("recognized", "recognized_text"),
     ),
 }
 TEXT = frozenset({*NEUTRAL, *OWN[REF], *OWN[HYP]})
@@ -35,7 +37,7 @@ OPTION = {REF: "--ref-column", HYP: "--hyp-column"}
 @lru_cache(maxsize=1000)
 def folded(name: str) -> str:
     """A column's name as it is compared: ``Pred Text`` is pred_text."""
-    return name.strip().lower().replace(" ", "_").replace("-", "_")
+    return composed(name).strip().lower().replace(" ", "_").replace("-", "_")
 
 
 def choose(names: Iterable[str], side: str, column: str | None, where: str) -> tuple[str, str]:

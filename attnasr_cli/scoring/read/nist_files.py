@@ -1,4 +1,8 @@
-"""Kaldi's and NIST's files of texts: kaldi, trn, ctm, stm. Lines with ;; first are comments."""
+"""Kaldi's and NIST's files of texts: kaldi, trn, ctm, stm.
+
+Each reader takes the name of the file (for messages) and its text, and raises DataError with the
+line that is wrong. In NIST's files a line that begins with ;; is a comment. Times are in seconds.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +32,7 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def read_kaldi(name: str, text: str) -> Texts:
+    """An utterance a line: its id, then its words. Ids given twice are found when pairing."""
     out = Texts(name, "kaldi")
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
@@ -37,6 +42,8 @@ def read_kaldi(name: str, text: str) -> Texts:
 
 
 def read_trn(name: str, text: str) -> Texts:
+    """An utterance a line: its words, then (id); what stands before the first - or _ is the
+    speaker. Raises DataError for a line without an id."""
     out = Texts(name, "trn")
     for number, line in _lines(text):
         match = _TRN.match(line)
@@ -53,6 +60,10 @@ def read_trn(name: str, text: str) -> Texts:
 
 
 def read_stm(name: str, text: str) -> Texts:
+    """A segment a line: file, channel, speaker, begin, end, maybe <label>, words.
+
+    Raises DataError for too few fields, and for times that are none or run backwards.
+    """
     out = Texts(name, "stm")
     for number, line in _lines(text):
         parts = line.split(maxsplit=5)
@@ -76,6 +87,11 @@ def read_stm(name: str, text: str) -> Texts:
 
 
 def read_ctm(name: str, text: str) -> Texts:
+    """A word a line: file, channel, begin, duration, word, maybe confidence; sorted by time.
+
+    Alternatives stand between <ALT_BEGIN>, <ALT> and <ALT_END>. Raises DataError for too few
+    fields, times that are none, and alternatives that do not end.
+    """
     out = Texts(name, "ctm")
     inside: dict[tuple[str, str], bool] = {}
     for number, line in _lines(text):

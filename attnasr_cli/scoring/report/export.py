@@ -13,9 +13,10 @@ from attnasr_cli.scoring.summary import (
     Origin,
     comparison,
     confusions,
+    longest_runs,
     numbers,
-    shown,
     summary,
+    worst_first,
 )
 from attnasr_cli.scoring.types import Row
 from attnasr_cli.scoring.wer import Score
@@ -45,6 +46,7 @@ def _score(score: Score, evaluation: Evaluation) -> dict[str, Any]:
     found = confusions(score, evaluation.top)
     return {
         **summary(score, evaluation),
+        "longest_runs": longest_runs(score, evaluation.top),
         "by": {
             column: {value: summary(part, evaluation) for value, part in score.by(column).items()}
             for column in evaluation.by
@@ -56,22 +58,38 @@ def _score(score: Score, evaluation: Evaluation) -> dict[str, Any]:
             ],
             "inserted": [{"word": word, "count": count} for word, count in found.inserted],
             "deleted": [{"word": word, "count": count} for word, count in found.deleted],
+            **(
+                {
+                    "compounds": [
+                        {"reference": ref, "hypothesis": hyp, "count": count}
+                        for (ref, hyp), count in found.compounds
+                    ]
+                }
+                if score.compounds
+                else {}
+            ),
         },
-        "utterances_by_error": [_row(row) for row in shown(score, evaluation)],
+        "utterances_by_error": [_row(row) for row in worst_first(score, evaluation)],
     }
 
 
 def _row(row: Row) -> dict[str, Any]:
-    return {
+    found: dict[str, Any] = {
         "id": row.id,
         "reference": row.reference,
         "hypothesis": row.hypothesis,
         "ops": row.ops,
-        **numbers(row.words),
+        "units": numbers(row.words),
         "error_rate": row.words.error_rate,
         "missing": row.missing,
         "columns": dict(row.columns),
     }
+    if row.compounds:
+        found["compounds"] = [
+            {"reference": one.reference, "hypothesis": one.hypothesis, "at": one.at}
+            for one in row.compounds
+        ]
+    return found
 
 
 def to_csv(evaluation: Evaluation) -> str:
@@ -83,12 +101,14 @@ def to_csv(evaluation: Evaluation) -> str:
     own = ["system", "normalizer", "alignment", "unit", "id", "missing", "reference_length"]
     own += ["hypothesis_length", "correct", "substituted", "deleted", "inserted", "errors"]
     own += ["error_rate", "reference", "hypothesis", "alignment_ops"]
+    merged = any(score.compounds for _, score in systems)
+    own += ["compounds"] if merged else []
     columns = [key for key in extra if key not in own]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*own, *columns])
     for path, score in systems:
-        for row in shown(score, evaluation):
+        for row in worst_first(score, evaluation):
             counts = row.words
             writer.writerow(
                 [
@@ -97,6 +117,7 @@ def to_csv(evaluation: Evaluation) -> str:
                     *(counts.correct, counts.substituted, counts.deleted, counts.inserted),
                     *(counts.errors, f"{counts.error_rate:.6g}"),
                     *(row.reference, row.hypothesis, row.ops),
+                    *([len(row.compounds)] if merged else []),
                     *(row.columns.get(key, "") for key in columns),
                 ]
             )

@@ -14,7 +14,8 @@ from attnasr_cli.errors import ModelError
 from attnasr_cli.families.whisper.checkpoint import load_whisper, save_hf
 from attnasr_cli.families.whisper.family import FAMILY
 from attnasr_cli.families.whisper.net.model import Whisper, WhisperConfig
-from attnasr_cli.families.whisper.vocabulary import find_ranks, read_vocabulary
+from attnasr_cli.families.whisper.tokenizer_file import read_vocabulary
+from attnasr_cli.families.whisper.vocabulary import find_ranks
 from tests.families.whisper.conftest import ENGLISH, SMALL, WIDE_MEL, random_reference, save_pt
 
 TEXTS = [

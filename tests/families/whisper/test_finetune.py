@@ -20,7 +20,8 @@ from attnasr_cli.families.whisper.checkpoint import load_whisper
 from attnasr_cli.families.whisper.features import log_mel
 from attnasr_cli.families.whisper.finetune import fit_recipe, whisper_targets
 from attnasr_cli.families.whisper.net.model import Whisper, WhisperConfig
-from attnasr_cli.families.whisper.vocabulary import find_ranks, read_vocabulary
+from attnasr_cli.families.whisper.tokenizer_file import read_vocabulary
+from attnasr_cli.families.whisper.vocabulary import find_ranks
 from attnasr_cli.training.augment import spec_augment
 from attnasr_cli.training.loss import losses
 from attnasr_cli.training.recipe import AugmentConfig, LossConfig, read_recipe

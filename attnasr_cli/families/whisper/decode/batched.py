@@ -18,40 +18,37 @@ from attnasr_cli.device import Placement, cpu_has_bfloat16
 from attnasr_cli.families.base import (
     Decoded,
     Piece,
-    RecordingDecoder,
-    SegmentAttention,
     Word,
 )
 from attnasr_cli.families.batching import pack
 from attnasr_cli.families.threads import spread
 from attnasr_cli.families.whisper.checkpoint import parts_of
-from attnasr_cli.families.whisper.decode.attention import attention
-from attnasr_cli.families.whisper.decode.decoding import WindowResult, WindowTask, pick
-from attnasr_cli.families.whisper.decode.fallback import Attempt, climb
+from attnasr_cli.families.whisper.decode.decoding import DecodingTask, WindowResult, pick
+from attnasr_cli.families.whisper.decode.fallback import FallbackResult, decode_with_fallback
+from attnasr_cli.families.whisper.decode.plan import Plan, plan
 from attnasr_cli.families.whisper.decode.segments import cut
-from attnasr_cli.families.whisper.decode.timing import Span, TimedWord, align
-from attnasr_cli.families.whisper.decode.word_timestamps import place_words
+from attnasr_cli.families.whisper.decode.timing import POSITION_S, Span, TimedWord, align
+from attnasr_cli.families.whisper.decode.word_timestamps import place_words, sentences
 from attnasr_cli.families.whisper.features import WhisperMel
 from attnasr_cli.families.whisper.net.fast import accelerate
 from attnasr_cli.families.whisper.net.int8 import Quantized
 from attnasr_cli.families.whisper.net.model import Whisper
 from attnasr_cli.families.whisper.options import WhisperOptions
-from attnasr_cli.families.whisper.plan import Plan, plan
 from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
 from attnasr_cli.nets.protocol import Memory
 
 SEED = 20_221_206  # sampling gives the same text every time
 
 
-class WindowDecoder:
+class BatchedDecoder:
     """One model with fixed options. Batches of segments in, texts out, in the same order."""
 
     def __init__(
         self, model: Model, placement: Placement, options: WhisperOptions, batch_s: float = 240.0
     ) -> None:
         net, self.tokenizer = parts_of(model)
-        self.plan: Plan = plan(options, self.tokenizer, model.header.name)
-        self.settings = self.plan.settings
+        self.name = model.header.name
+        self.plan: Plan = plan(options, self.tokenizer, self.name)
         self.net: Whisper = accelerate(
             net, placement.device, placement.dtype, low_encoder=cpu_has_bfloat16()
         )
@@ -59,23 +56,9 @@ class WindowDecoder:
             reason = f"{placement.reason}, the output layer in int8"
             placement = replace(placement, reason=reason)
         self.placement, self.batch_s = placement, batch_s
-        self.task = WindowTask(self.net, self.tokenizer, self.plan.task)
+        self.task = DecodingTask(self.net, self.tokenizer, self.plan.task)
         self.features = WhisperMel(model.features.bins)
         self.max_segment_s: float = self.net.config.window / FRAMES_PER_S
-
-    @property
-    def sequential(self) -> bool:
-        """Whether recordings are to be given whole, to ``recording``."""
-        return self.plan.sequential
-
-    def recording(self) -> RecordingDecoder:
-        from attnasr_cli.families.whisper.decode.sequential import WhisperRecording
-
-        return WhisperRecording(self)
-
-    def attention(self, samples: Tensor, decoded: Decoded) -> SegmentAttention:
-        """Teacher-force the tokens of a decoded window (N,) and return the attention."""
-        return attention(self, samples, decoded)
 
     def decode(self, segments: Sequence[Tensor]) -> list[Decoded]:
         """segments: mono float32 samples (N,) at 16 kHz, each no longer than a window."""
@@ -92,53 +75,67 @@ class WindowDecoder:
         device = self.placement.device
         memory = self.net.encode(features.to(device), lengths.to(device))
         previous = [*self.plan.hotwords, *self.plan.prompt]
-        openings = self.task.openings(memory, previous)
+        starts = self.task.detect(memory, previous)
 
         def again(indices: Sequence[int], temperature: float) -> list[WindowResult]:
             generators = [torch.Generator(device).manual_seed(SEED) for _ in indices]
-            chosen = [openings[i] for i in indices]
+            chosen = [starts[i] for i in indices]
             some = pick(memory, indices)
             return self.task.decode(some, chosen, temperature, generators, previous)
 
-        attempts = climb(self.plan.guards, len(segments), again)
+        attempts = decode_with_fallback(self.plan.guards, len(segments), again)
         frames = lengths.tolist()
-        spans = [
-            self._spans(attempt, count) for attempt, count in zip(attempts, frames, strict=True)
-        ]
-        if self.plan.words:
-            self._time(memory, attempts, spans, frames)
+        spans = self._spans(memory, attempts, frames)
         return [
             decoded(attempt, found, count / FRAMES_PER_S, self.tokenizer)
             for attempt, found, count in zip(attempts, spans, frames, strict=True)
         ]
 
-    def _spans(self, attempt: Attempt[WindowResult], frames: int) -> list[Span]:
-        if self.plan.guards.silent(attempt.result):
-            return []
-        begin = self.tokenizer.timestamp_begin
-        return cut(attempt.result.tokens, begin, frames, keep_rest=True).spans
+    def _spans(
+        self, memory: Memory, attempts: Sequence[FallbackResult], frames: Sequence[int]
+    ) -> list[list[Span]]:
+        """The text of each window in stretches, each with the times of its first and last word.
 
-    def _time(
-        self,
-        memory: Memory,
-        attempts: Sequence[Attempt[WindowResult]],
-        spans: Sequence[list[Span]],
-        frames: Sequence[int],
-    ) -> None:
-        chosen = [i for i, found in enumerate(spans) if found]
-        if not chosen:
-            return
+        Timestamps say when a stretch begins and ends; where the decoder wrote none, or not the
+        last one, its words are aligned with the audio.
+        """
+        begin = self.tokenizer.timestamp_begin
+        stamped = self.plan.task.timestamps
+        found: list[list[Span]] = []
+        to_align: list[int] = []
+        for i, (attempt, count) in enumerate(zip(attempts, frames, strict=True)):
+            if self.plan.guards.silent(attempt.result):
+                found.append([])
+                continue
+            tokens = attempt.result.tokens
+            found.append(cut(tokens, begin, count, keep_rest=True).spans)
+            if not stamped or self.plan.words or (tokens and tokens[-1] < begin):
+                to_align.append(i)
+        if not to_align:
+            return found
         words = align(
             self.net,
             self.tokenizer,
-            pick(memory, chosen),
-            [text_tokens(spans[i], self.tokenizer) for i in chosen],
-            [frames[i] for i in chosen],
-            [attempts[i].result.language for i in chosen],
+            pick(memory, to_align),
+            [text_tokens(found[i], self.tokenizer) for i in to_align],
+            [frames[i] for i in to_align],
+            [attempts[i].result.language for i in to_align],
             self.plan.task.task,
+            ask_end=not stamped,
         )
-        for i, found in zip(chosen, words, strict=True):
-            place_words(spans[i], found, self.tokenizer.eot, 0.0, 0.0)
+        for i, timed in zip(to_align, words, strict=True):
+            if not stamped:
+                found[i] = sentences(timed)
+            elif not self.plan.words:
+                if timed:
+                    found[i][-1].end = max(timed[-1].end, found[i][-1].start)
+                continue
+            place_words(found[i], timed, self.tokenizer.eot, 0.0, 0.0)
+            for span in found[i]:
+                span.end = max(span.end, span.start + POSITION_S)  # without time it would be lost
+                if not self.plan.words:
+                    span.words = []
+        return found
 
 
 def text_tokens(spans: Sequence[Span], tokenizer: WhisperTokenizer) -> list[int]:
@@ -147,7 +144,7 @@ def text_tokens(spans: Sequence[Span], tokenizer: WhisperTokenizer) -> list[int]
 
 
 def decoded(
-    attempt: Attempt[WindowResult],
+    attempt: FallbackResult,
     spans: Sequence[Span],
     length_s: float,
     tokenizer: WhisperTokenizer,

@@ -12,7 +12,7 @@ from attnasr_cli.families.whisper.languages import language_code
 from attnasr_cli.families.whisper.options import WhisperOptions
 from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
 
-LADDER = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,9 @@ def plan(options: WhisperOptions, tokenizer: WhisperTokenizer, name: str) -> Pla
     if options.no_condition_on_previous_text and not sequential:
         raise UsageError(
             "--no-condition-on-previous-text in batched mode, where no window has text before it",
-            "add --mode sequential, or leave it away",
+            "add --mode sequential, or leave it out",
         )
-    if sequential and options.no_timestamps:
+    if sequential and options.timestamps is False:
         raise UsageError(
             "--no-timestamps in sequential mode, which goes on where the last timestamp stands",
             "add --mode batched",
@@ -91,7 +91,7 @@ def plan(options: WhisperOptions, tokenizer: WhisperTokenizer, name: str) -> Pla
     task = TaskOptions(
         task=options.task or "transcribe",
         language=_language(options, tokenizer, name),
-        timestamps=not options.no_timestamps,
+        timestamps=sequential if options.timestamps is None else options.timestamps,
         beams=beams,
         best_of=best_of,
         patience=_or(options.patience, 1.0),
@@ -118,7 +118,7 @@ def _language(options: WhisperOptions, tokenizer: WhisperTokenizer, name: str) -
             if value is not None and value != "transcribe":
                 raise UsageError(
                     f"--{option} {value}: model {name} knows English only",
-                    "leave it away, or take the model without .en",
+                    "leave it out, or take the model without .en",
                 )
         return None
     if options.language is None or options.language == "auto":
@@ -130,7 +130,7 @@ def _language(options: WhisperOptions, tokenizer: WhisperTokenizer, name: str) -
 
 def _temperatures(value: float | str | tuple[float, ...] | None) -> tuple[float, ...]:
     if value is None:
-        return LADDER
+        return TEMPERATURES
     try:
         if isinstance(value, str):
             found = tuple(float(part) for part in value.split(","))
