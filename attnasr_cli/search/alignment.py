@@ -65,16 +65,19 @@ def ctc_align(log_probs: Tensor, tokens: Sequence[int]) -> Spans | None:
 
 
 def attention_align(weights: Tensor) -> Spans:
-    """Monotonic path through cross-attention weights (L, H, U, S) of one utterance.
+    """Monotonic path through cross-attention weights (L, H, U, S) of one utterance, by dynamic time
+    warping."""
+    cost: Floats = -sharpest(weights).cpu().numpy()  # (U, S)
+    return warp(cost)
 
-    Only the heads that look at few positions at a time say where a token is: the sharpest quarter
-    is averaged, then dynamic time warping finds the path.
-    """
+
+def sharpest(weights: Tensor) -> Tensor:
+    """Cross-attention weights (L, H, U, S) of one utterance → (U, S) of those heads that say where
+    a token is: the quarter that looks at the fewest positions at a time, averaged."""
     heads = weights.flatten(0, 1).float()  # (L·H, U, S)
     sharpness = heads.amax(-1).mean(-1)  # (L·H,)
     best = sharpness.topk(max(heads.shape[0] // 4, 1)).indices
-    cost: Floats = -(heads[best].mean(0)).cpu().numpy()  # (U, S)
-    return warp(cost)
+    return heads[best].mean(0)
 
 
 def warp(cost: Floats) -> Spans:
