@@ -83,7 +83,8 @@ def align_words(
         start = min(max(start, previous), clock.duration_s)
         end = min(max(end, start), clock.duration_s)
         probability = sum(math.exp(token_log_probs[i]) for i in indices) / len(indices)
-        found.append(Word(spaced(text), start, end, probability))
+        written = text.rstrip() if found else spaced(text)
+        found.append(Word(written, start, end, probability))
         previous = end
     return found
 
@@ -99,4 +100,3 @@ def stretches(words: Sequence[Word]) -> list[tuple[int, int]]:
             found.append((first, i + 1))
             first = i + 1
     return found
-

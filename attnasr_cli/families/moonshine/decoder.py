@@ -17,6 +17,7 @@ from attnasr_cli.errors import UsageError
 from attnasr_cli.families.aligned import Clock, align_words, join_words, stretches
 from attnasr_cli.families.base import Decoded, Piece, RecordingDecoder, SegmentAttention
 from attnasr_cli.families.batching import pack
+from attnasr_cli.families.languages import language_code
 from attnasr_cli.families.moonshine.attention import attention
 from attnasr_cli.families.moonshine.checkpoint import parts_of
 from attnasr_cli.families.moonshine.net import OFFSET_S, Moonshine
@@ -109,8 +110,9 @@ class MoonshineDecoder:
         text = self.tokenizer.decode(best.tokens).strip()
         average = best.log_prob / (len(best.tokens) + 1)  # the end token counts too
         ratio = compression_ratio(text) if text else 0.0
+        language = self.settings["language"]
         if not text:
-            return Decoded([], average, compression_ratio=ratio)
+            return Decoded([], average, compression_ratio=ratio, language=language)
         extra: dict[str, Any] = {}
         if self.settings["nbest"] > 1:
             extra["alternatives"] = [
@@ -121,7 +123,7 @@ class MoonshineDecoder:
             self._pieces(i, best, samples, memory, average),
             average,
             compression_ratio=ratio,
-            language=next(iter(self.model.header.languages), None),
+            language=language,
             suspect=suspect(best.finished, average, ratio),
             extra=extra,
         )
@@ -132,6 +134,8 @@ class MoonshineDecoder:
         """The text in stretches, each from where its first word begins to where its last ends."""
         tokens = best.tokens
         groups = join_words(self.tokenizer.characters(tokens))
+        if not groups:
+            return []
         one = select(memory, torch.tensor([i], device=memory.frames.device))
         fed = torch.tensor([[self.tokenizer.bos, *tokens]], device=memory.frames.device)
         weights = self.net.attend(one, fed)[0, ..., : int(one.lengths[0])]  # (L, H, U + 1, S)
@@ -153,7 +157,7 @@ class MoonshineDecoder:
 def token_limits(samples: Tensor, rate: float, context: int) -> Tensor:
     """samples (B,) of each segment → the most tokens (B,) that it may have, the end included."""
     limits = (samples.double() / SAMPLE_RATE_HZ * rate).long()
-    return limits.clamp(FEWEST_TOKENS, context - 1).clamp_max(context - 1)
+    return limits.clamp_min(FEWEST_TOKENS).clamp_max(context - 1)
 
 
 def _in_float32(memory: Memory) -> Memory:

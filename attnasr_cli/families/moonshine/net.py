@@ -89,7 +89,7 @@ class Front(nn.Module):
         x = self._normalised(x, valid)
         x = F.gelu(self.conv2(x))
         x = F.gelu(self.conv3(x))
-        return cast(Tensor, x.transpose(1, 2))
+        return x.transpose(1, 2)
 
     def _normalised(self, x: Tensor, valid: Tensor) -> Tensor:
         """x (B, D, T), of whose T ``valid`` (B,) are audio → mean 0, deviation 1 over all those"""

@@ -13,6 +13,8 @@ from tokenizers import Tokenizer as Library
 from attnasr_cli.text.tokenizer import SPACE
 
 START, END = "<s>", "</s>"
+BROKEN = "\ufffd"
+"""for each byte of what is no character, as the library writes"""
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 
 
@@ -77,12 +79,14 @@ class MoonshineTokenizer:
         Bytes of one character stay together; special tokens are left out.
         """
         found: list[tuple[str, list[int]]] = []
-        waiting, since = b"", []
+        waiting = b""
+        since: list[int] = []
 
         def flush() -> None:
             nonlocal waiting, since
             if since:
-                found.append((waiting.decode("utf-8", "replace"), since))
+                text = waiting.decode("utf-8") if _whole(waiting) else BROKEN * len(waiting)
+                found.append((text, since))
             waiting, since = b"", []
 
         for i, token in enumerate(tokens):

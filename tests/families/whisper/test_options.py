@@ -7,11 +7,11 @@ from dataclasses import fields
 import pytest
 
 from attnasr_cli.errors import UsageError
+from attnasr_cli.families.languages import language_code
 from attnasr_cli.families.whisper.decode.decoding import WindowResult
 from attnasr_cli.families.whisper.decode.fallback import Attempt, Guards, climb
 from attnasr_cli.families.whisper.decode.plan import LADDER, plan
 from attnasr_cli.families.whisper.decode.segments import cut
-from attnasr_cli.families.whisper.languages import language_code
 from attnasr_cli.families.whisper.options import WhisperOptions
 from attnasr_cli.families.whisper.tokenizer_file import read_vocabulary
 from attnasr_cli.families.whisper.vocabulary import find_ranks
