@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -18,6 +19,8 @@ MAIN = "main"
 NEEDED = ("config.json", "tokenizer.json")
 OPTIONAL = ("generation_config.json", "preprocessor_config.json")
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+CTRANSLATE2_WEIGHTS = "model.bin"
+"""of a model that somebody converted for CTranslate2, where there are no safetensors"""
 TIMEOUT_S = 10.0
 _ID = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
 
@@ -62,19 +65,54 @@ def cache() -> Path:
     return Path(platformdirs.user_cache_dir("attnasr", appauthor=False)) / "hub"
 
 
+def shared_cache() -> Path:
+    """Hugging Face's own folder of downloads, where other programs put theirs; only read here."""
+    home = os.environ.get("HF_HOME") or Path(
+        os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "huggingface"
+    )
+    return Path(os.environ.get("HF_HUB_CACHE") or Path(home, "hub"))
+
+
 def local(wanted: Source) -> Path | None:
-    """The folder of a model that is downloaded completely, or None. Never uses the network."""
-    from huggingface_hub import try_to_load_from_cache
+    """The folder of a model that is downloaded completely, by us or by others, or None. Never uses
+    the network."""
+    for root in (cache(), shared_cache()):
+        folder = root / f"models--{wanted.repo.replace('/', '--')}"
+        commit = wanted.revision
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            commit = (folder / "refs" / wanted.revision).read_text(encoding="ascii").strip()
+        snapshot = folder / "snapshots" / commit
+        if _complete(snapshot):
+            return snapshot
+    return None
 
-    def at(name: str) -> Path | None:
-        found = try_to_load_from_cache(wanted.repo, name, cache(), wanted.revision)
-        return Path(found) if isinstance(found, str) else None
 
-    config = at("config.json")
-    if config is None or any(at(name) is None for name in NEEDED):
-        return None
-    shards = _shards(config.parent / INDEX) if at(INDEX) else [WEIGHTS]
-    return config.parent if all(at(name) for name in shards) else None
+def downloaded() -> Iterator[tuple[Source, Path]]:
+    """Every model that is downloaded completely, by us or by others, and where it stands."""
+    for root in (cache(), shared_cache()):
+        for folder in sorted(root.glob("models--*--*")):
+            repo = folder.name.removeprefix("models--").replace("--", "/", 1)
+            main = ""
+            with contextlib.suppress(OSError, UnicodeDecodeError):
+                main = (folder / "refs" / MAIN).read_text(encoding="ascii").strip()
+            for snapshot in sorted((folder / "snapshots").glob("*")):
+                if _complete(snapshot):
+                    revision = MAIN if snapshot.name == main else snapshot.name
+                    yield Source(repo, revision), snapshot
+
+
+def _complete(snapshot: Path) -> bool:
+    if any(not (snapshot / name).is_file() for name in NEEDED):
+        return False
+    if (snapshot / CTRANSLATE2_WEIGHTS).is_file():
+        return True
+    shards = [WEIGHTS]
+    if (snapshot / INDEX).is_file():
+        try:
+            shards = _shards(snapshot / INDEX)
+        except ModelError:
+            return False
+    return all((snapshot / name).is_file() for name in shards)
 
 
 def pull(wanted: Source) -> Path:
@@ -90,15 +128,23 @@ def pull(wanted: Source) -> Path:
             _file(wanted, name)
         for name in OPTIONAL:
             _file_if_there(wanted, name)
-        if _file_if_there(wanted, WEIGHTS) is None:
-            index = _file_if_there(wanted, INDEX)
-            if index is None:
-                raise ModelError(
-                    f"{wanted} has no {WEIGHTS}", "only models in safetensors form are read"
-                )
-            for name in _shards(index):
-                _file(wanted, name)
+        _pull_weights(wanted)
     return folder
+
+
+def _pull_weights(wanted: Source) -> None:
+    """In the first form that there is: one file, shards, or CTranslate2's."""
+    if _file_if_there(wanted, WEIGHTS) is not None:
+        return
+    index = _file_if_there(wanted, INDEX)
+    if index is not None:
+        for name in _shards(index):
+            _file(wanted, name)
+    elif _file_if_there(wanted, CTRANSLATE2_WEIGHTS) is None:
+        raise ModelError(
+            f"{wanted} has no {WEIGHTS} and no {CTRANSLATE2_WEIGHTS}",
+            "only models in the form of safetensors or CTranslate2 are read",
+        )
 
 
 def pull_file(wanted: Source, name: str) -> Path:

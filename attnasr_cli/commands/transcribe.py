@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from attnasr_cli import console
+from attnasr_cli.checkpoint.registry import DEFAULT
 from attnasr_cli.errors import UsageError
 from attnasr_cli.transcribe.config import Config, resolve, show
 from attnasr_cli.transcribe.inputs import STDIN, Patterns, find, is_folder, read_list
@@ -33,8 +34,13 @@ CUE_OPTIONS = (
     "max_cue_duration",
     "min_cue_duration",
     "cue_gap",
+    "max_cps",
 )
 
+ADVICE = (
+    f"{DEFAULT} is for clear, read English; for anything else take Whisper: -m whisper-small, or "
+    "for good: attnasr models default whisper-small"
+)
 MAY_BE_EMPTY = ("prompt", "hotwords")
 
 
@@ -91,9 +97,9 @@ def _run(
         sink = ToStdout(formats[0], cues, several)
     recognizer = _load(config, formats)
     model = ""
-    if journal is not None and recognizer.model.path is not None:
+    if journal is not None and recognizer.path is not None:
         vocabulary = [Path(config["tokenizer"])] if config["tokenizer"] else []
-        model = model_key(recognizer.model.path, *vocabulary)
+        model = model_key(recognizer.path, *vocabulary)
     facts = KeyFacts(model, recognizer.options(), vars(cues))
     planner = Planner(config, formats, journal, facts)
     run = Run(recognizer, sink)
@@ -119,8 +125,10 @@ def _run(
 
 def _load(config: Config, formats: list[Format]) -> Recognizer:
     """The model, with the options that somebody chose, said in one line."""
+    from attnasr_cli.device import keep_freed_memory
     from attnasr_cli.recognize.recognizer import load
 
+    keep_freed_memory()
     options = {o.name: config[o.name] for o in OPTIONS if o.decoder}
     if options["word_timestamps"] is None:
         options["word_timestamps"] = any(kind.word_times for kind in formats) or None
@@ -135,8 +143,10 @@ def _load(config: Config, formats: list[Format]) -> Recognizer:
     reasons = "; ".join(p.reason for p in recognizer.placements)
     beam = recognizer.options().get("beam")
     searched = f"; beam {beam}" if beam else ""
-    name = recognizer.model.header.name
+    name = recognizer.header.name
     console.note(f"model {name} on {reasons}{searched}; batches of {recognizer.batch_s:.0f} s")
+    if not config.given("model"):
+        console.note(ADVICE)
     return recognizer
 
 
@@ -173,14 +183,14 @@ def _check(config: Config, formats: list[Format], wanted: list[str]) -> None:
         raise UsageError(f"formats {names} need files", "add --output-dir DIR, or choose one")
     if not to_folder and chosen("overwrite"):
         raise UsageError("--overwrite without --output-dir", "add --output-dir DIR")
-    subtitles = [kind for kind in formats if kind.name in ("srt", "vtt")]
+    subtitles = [kind for kind in formats if kind.cues]
     for name in ("words", *CUE_OPTIONS):
         if chosen(name) and not subtitles:
             flag = "--" + name.replace("_", "-")
-            raise UsageError(f"{flag} with format {names}", "it is for --format srt or vtt")
+            raise UsageError(f"{flag} with format {names}", "it is for subtitles, like srt")
     timed = [kind for kind in formats if kind.word_times]
     if chosen("word_timestamps") and not timed:
-        raise UsageError(f"--word-timestamps with format {names}", "choose json, srt, vtt or ctm")
+        raise UsageError(f"--word-timestamps with format {names}", "choose json, ctm or subtitles")
     if config["word_timestamps"] is False and (chosen_words(formats) or config["words"]):
         raise UsageError(f"--no-word-timestamps with format {names}", "it needs times of words")
     if config["channel"] is not None and config["split_channels"]:

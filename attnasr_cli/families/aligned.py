@@ -13,7 +13,7 @@ from torch import Tensor
 
 from attnasr_cli.families.base import Word
 from attnasr_cli.families.words import is_spaceless, spaced
-from attnasr_cli.search.alignment import sharpest, warp
+from attnasr_cli.search.alignment import attention_align, sharpest
 
 LONGEST_WORD_S = 1.5
 """a word that is aligned with more than this has a pause in front of it or behind it"""
@@ -66,7 +66,7 @@ def align_words(
     than it can last is taken to stand where the decoder looked most.
     """
     seen = sharpest(weights)  # (U, S)
-    spans = warp(-seen.cpu().numpy())
+    spans = attention_align(weights)
     found: list[Word] = []
     previous = 0.0
     for text, indices in words:

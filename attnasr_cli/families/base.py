@@ -54,7 +54,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Decoded:
-    """What was heard in one segment, and how far to trust it."""
+    """The text of one segment, and how far to trust it."""
 
     pieces: list[Piece]
     """in order; empty where nothing was said"""
@@ -125,6 +125,10 @@ class SegmentDecoder(Protocol):
         """segments: mono float32 samples (N,) at 16 kHz. The result is in the same order and does
         not depend on what else is in the batch."""
 
+    def changed(self, options: Any) -> SegmentDecoder:
+        """A decoder of the same model with other options (an ``Options``), which shares its
+        weights. Raises UsageError for what the model cannot do."""
+
     def recording(self) -> RecordingDecoder:
         """A decoder of one whole recording. Raises TypeError where ``sequential`` is false."""
 
@@ -190,7 +194,7 @@ class Family(Protocol):
 
     @property
     def recipe_defaults(self) -> Mapping[str, Mapping[str, Any]]:
-        """table → key → default of a recipe, where it is another one than the dataclass has."""
+        """table → key → default of a recipe, where it differs from that of the dataclass."""
 
     def check_recipe(self, recipe: Recipe) -> None:
         """Refuse what cannot be trained, before anything is loaded. Raises UsageError."""

@@ -21,7 +21,7 @@ from attnasr_cli.nets.blocks import (
     masked,
 )
 from attnasr_cli.nets.ctc import InnerCtc
-from attnasr_cli.nets.precision import unrounded
+from attnasr_cli.nets.precision import keep_float32
 from attnasr_cli.nets.protocol import Memory, length_mask
 from attnasr_cli.nets.transformer_decoder import AttentionDecoderNet
 
@@ -73,7 +73,8 @@ class ConvModule(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        with unrounded(x):
+        """x (B, S, D), lengths (B,) → (B, S, D)"""
+        with keep_float32(x):
             x = masked(F.glu(self.gate(x), -1), lengths)  # (B, S, D), silent padding
             x = self.depthwise(x.transpose(1, 2)).transpose(1, 2)
             out: Tensor = self.out(F.silu(self.norm(x)))
@@ -99,6 +100,7 @@ class ConformerLayer(nn.Module):
             nn.init.zeros_(last.bias)
 
     def forward(self, x: Tensor, rotation: Rotation, mask: Tensor, lengths: Tensor) -> Tensor:
+        """x (B, S, D), mask (B, 1, 1, S) true where valid, lengths (B,) → (B, S, D)"""
         x = x + 0.5 * self.dropout(self.ff1(self.norm_ff1(x)))
         attended = self.attention(self.norm_attention(x), rotation, mask)
         x = x + self.dropout(attended)
@@ -122,7 +124,7 @@ class HalfRate(nn.Module):
     def down(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """x (B, S, D) → (B, ceil(S / 2), D)"""
         x = F.pad(masked(x, lengths), (0, 0, 0, x.shape[1] % 2))
-        with unrounded(x):  # else the sum that runs through the layers would be rounded in each
+        with keep_float32(x):  # else the sum that runs through the layers would be rounded in each
             joined: Tensor = self.join(x.unflatten(1, (-1, 2)).flatten(2))
         return joined, (lengths + 1) // 2
 
@@ -153,6 +155,8 @@ class ConformerEncoder(nn.Module):
     def forward(
         self, features: Tensor, lengths: Tensor, head: nn.Linear | None
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """features (B, T, F), lengths (B,) → frames (B, S, D), their lengths (B,), and the logits
+        (B, S, V) of the inner heads; head: the CTC head, which these share."""
         x, lengths = self.front(features, lengths)
         full = _Places.of(x, lengths, self.head_width)
         x, here = self.dropout(x), full
@@ -181,6 +185,7 @@ class _Places(NamedTuple):
 
     @staticmethod
     def of(x: Tensor, lengths: Tensor, head_width: int) -> _Places:
+        """Of frames x (B, S, D) with lengths (B,)."""
         size = x.shape[1]
         rotation = Rotation.at(torch.arange(size, device=x.device), head_width)
         return _Places(rotation, length_mask(lengths, size)[:, None, None], lengths)

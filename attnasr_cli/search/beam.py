@@ -71,7 +71,8 @@ class _Search:
         self.prompt_length = prompt.shape[1]
         limits = torch.as_tensor(max_tokens).expand(total) if total else torch.zeros(0)
         self.limits: list[int] = [int(limit) for limit in limits]
-        self.finished = [Finished(config) for _ in range(total)]
+        falling = all(scorer.monotone for scorer in scorers)
+        self.finished = [Finished(config, falling) for _ in range(total)]
         self.alive = [b for b in range(total) if self.limits[b] > 0]
         for b in range(total):
             if self.limits[b] <= 0:

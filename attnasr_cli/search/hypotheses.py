@@ -71,8 +71,9 @@ Kept = tuple[float, int, int, float]
 class Finished:
     """The hypotheses of one utterance that have ended."""
 
-    def __init__(self, config: SearchConfig) -> None:
-        self.config = config
+    def __init__(self, config: SearchConfig, falling: bool) -> None:
+        """falling: whether scores never rise as a sequence grows."""
+        self.config, self.falling = config, falling
         self.found: list[Hypothesis] = []
 
     def end(self, ended: Sequence[Ended], make: Callable[[Ended], Hypothesis]) -> None:
@@ -90,8 +91,8 @@ class Finished:
         if len(self.found) >= config.room:
             best = normalized(kept[0][0], length, config.length_penalty)
             return not config.keeps_best or best <= self._worst()
-        if config.length_penalty == 0.0 and not config.keeps_best:
-            # Sums of log probabilities only fall: nothing alive can overtake the best that ended.
+        if config.length_penalty == 0.0 and self.falling and not config.keeps_best:
+            # Sums that only fall: nothing alive can overtake the best that ended.
             bar = sorted((h.score for h in self.found), reverse=True)[: config.nbest]
             return len(bar) == config.nbest and bar[-1] >= kept[0][0]
         return False

@@ -23,6 +23,11 @@ class Scorer(Protocol):
 
     weight: float
 
+    @property
+    def monotone(self) -> bool:
+        """Whether the score of a sequence never rises as it grows: then the search may stop when
+        nothing alive is better than the best that has ended."""
+
     def start(self, memory: Memory, rows: int) -> Tree:
         """State before the first token for ``rows`` = B·K rows, those of an utterance adjacent."""
 
@@ -52,6 +57,9 @@ class CtcPrefixScorer:
     a step costs no Python loop over frames and is exact for all of the vocabulary.
     """
 
+    monotone = True
+    """a longer prefix is at most as probable as a shorter one"""
+
     def __init__(self, logits: Tensor, lengths: Tensor, eos: int, weight: float) -> None:
         """logits (B, S, V) of the CTC head and their lengths (B,)."""
         self.weight = weight
@@ -76,6 +84,7 @@ class CtcPrefixScorer:
         return CtcState(utterance, last, ending, self.log_probs.new_zeros(rows))
 
     def score(self, state: CtcState) -> Tensor:
+        """(R, V) log probability of every next token, given the prefix."""
         before, before_repeat = self._before(state)  # (R, S) each
         rows = state.last.shape[0]
         batch = torch.unique_consecutive(state.utterance)  # (B',)
@@ -95,6 +104,7 @@ class CtcPrefixScorer:
         return (total - state.prefix[:, None]).float()
 
     def advance(self, state: CtcState, tokens: Tensor) -> CtcState:
+        """The state after one chosen token (R,) a row."""
         before, before_repeat = self._before(state)
         before = torch.where((tokens == state.last)[:, None], before_repeat, before)
         token_sum = self._of(state, tokens).cumsum(-1)  # (R, S)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from attnasr_cli.audio.containers import boxes, flac, matroska, mpeg, ogg, sized, wav
+from attnasr_cli.audio.containers import amr, boxes, flac, matroska, mpeg, ogg, sized, wav
 from attnasr_cli.audio.containers.view import Part, View
 
 MOST_PARTS = 100_000
 
 
-def examine(path: str | os.PathLike[str]) -> list[Part]:
-    """The parts of a file, in order; one for all that were not joined. Raises OSError."""
-    with View(path) as view:
+def examine(path: str | os.PathLike[str], headers_only: bool = False) -> list[Part]:
+    """The parts of a file, in order; one for all that were not joined. Raises OSError.
+
+    ``headers_only``: quickly, without a search for what was joined or lost further on.
+    """
+    with View(path, headers_only) as view:
         parts: list[Part] = []
         offset = 0
         while offset < view.size and len(parts) < MOST_PARTS:
@@ -37,6 +40,8 @@ def _part(view: View, start: int) -> Part:
         return sized.walk(view, start)
     if boxes.is_boxes(view, start):
         return boxes.walk(view, start)
+    if amr.is_amr(view, start):
+        return amr.walk(view, start)
     tagged = mpeg.after_tags(view, start)
     if flac.is_flac(view, tagged):
         return replace(flac.walk(view, tagged), start=start)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -50,17 +51,27 @@ class MoonshineDecoder:
             )
         self.model, self.placement, self.batch_s = model, placement, batch_s
         self.net: Moonshine = net.to(placement.device)
-        self.settings = _resolve(model, options)
-        self.word_timestamps = options.word_timestamps
         self.rate = tokens_per_s(model.header.languages)
         room = self.net.config.text_context - 1  # the start is one of them
         self.max_segment_s = min(LONGEST_S, room / self.rate)
+        self._choose(options)
+
+    def _choose(self, options: MoonshineOptions) -> None:
+        """Take these options. Raises UsageError for what the model cannot do."""
+        self.settings = _resolve(self.model, options)
+        self.word_timestamps = options.word_timestamps
         self.config = SearchConfig(
             beams=self.settings["beam"],
             length_penalty=self.settings["length_penalty"],
             nbest=self.settings["nbest"],
             exhaustive=True,
         )
+
+    def changed(self, options: MoonshineOptions) -> MoonshineDecoder:
+        """A decoder with other options that shares the weights."""
+        other = copy.copy(self)
+        other._choose(options)
+        return other
 
     @property
     def sequential(self) -> bool:

@@ -1,6 +1,6 @@
 """Fine-tuning of Whisper's weights: what a recipe may ask for, and what the decoder is taught.
 
-It learns to write without timestamps, behind the prompt that ``transcribe --no-timestamps`` gives:
+It learns to write without timestamps, behind the prompt that ``transcribe`` gives in batched mode:
 start, language, task, no timestamps; then the text and the end.
 """
 
@@ -17,7 +17,7 @@ from attnasr_cli.errors import ModelError, UsageError
 from attnasr_cli.families.languages import SPACELESS, language_code
 from attnasr_cli.families.targets import Targets
 from attnasr_cli.families.whisper.checkpoint import parts_of
-from attnasr_cli.families.whisper.decode.decoding import Opening, TaskOptions, WindowTask
+from attnasr_cli.families.whisper.decode.decoding import DecodingTask, TaskOptions, WindowStart
 from attnasr_cli.families.whisper.net.model import Whisper
 from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
 from attnasr_cli.nets.protocol import Memory, Net
@@ -31,7 +31,7 @@ def check_recipe(recipe: Recipe) -> None:
     """Refuse, before anything is loaded, what cannot be chosen. Raises UsageError."""
     if recipe.init is None:
         raise UsageError(
-            "net = 'whisper' without [init]: Whisper is not trained from nothing",
+            "net = 'whisper' without [init]: Whisper is not trained from scratch",
             "add [init] model = 'whisper-tiny', or take the net conformer",
         )
     if not recipe.init.keep_tokenizer:
@@ -99,15 +99,15 @@ def whisper_targets(recipe: Recipe, net: Net, tokenizer: Tokenizer) -> Targets:
     whisper, vocabulary = net, tokenizer
     language = recipe.languages[0] if vocabulary.multilingual else None
     options = TaskOptions(language=language, timestamps=False, beams=1)
-    task = WindowTask(whisper, vocabulary, options)
+    task = DecodingTask(whisper, vocabulary, options)
     space = "" if language in SPACELESS else " "  # between words, and in front of the first
 
     def encode(text: str) -> list[int]:
         return vocabulary.encode(space + text.strip())
 
     def read(memory: Memory) -> list[str]:
-        openings = [Opening(0.0, {})] * memory.frames.shape[0]  # nothing is left to detect
-        return [result.text for result in task.decode(memory, openings, 0.0, [])]
+        starts = [WindowStart(0.0, {})] * memory.frames.shape[0]  # nothing is left to detect
+        return [result.text for result in task.decode(memory, starts, 0.0, [])]
 
     prompt = tuple(task.prompt(language))
     return Targets(prompt, vocabulary.eot, encode, read, whisper.config.window)

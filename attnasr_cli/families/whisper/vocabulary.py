@@ -1,9 +1,10 @@
-"""Whisper's vocabulary from files: ``tokenizer.json`` or ``.tiktoken`` ranks, and back."""
+"""Whisper's vocabulary from files: ``tokenizer.json``, ``.tiktoken`` or plain lists, and back."""
 
 from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -19,6 +20,7 @@ TIMESTAMP_S = 0.02
 
 MULTILINGUAL_VOCAB = 51865
 """the smallest vocabulary with language tokens; one less is English only"""
+SPECIAL = re.compile(r"<\|.+\|>")
 NEEDED = ("endoftext", "startoftranscript", "transcribe", "translate", "notimestamps")
 
 
@@ -91,6 +93,29 @@ def from_ranks(path: Path, vocab: int) -> Vocabulary:
             pieces["".join(letters[b] for b in base64.b64decode(token))] = int(rank)
     specials = special_tokens(len(pieces), languages_in(vocab))
     return Vocabulary(pieces, _by_id(pieces), specials)
+
+
+def from_list(names: list[str]) -> Vocabulary:
+    """What a list of all tokens, in byte-level letters, holds. Raises ValueError."""
+    specials = {name: i for i, name in enumerate(names) if SPECIAL.fullmatch(name)}
+    for name in NEEDED:
+        if f"<|{name}|>" not in specials:
+            raise ValueError(f"no token <|{name}|>")
+    pieces = {name: i for i, name in enumerate(names[: specials["<|endoftext|>"]])}
+    return Vocabulary(pieces, _by_id(pieces), specials)
+
+
+def from_pieces(pieces: list[bytes], vocab: int) -> Vocabulary:
+    """What a list of text pieces in bytes holds, for weights with ``vocab`` tokens: the names of
+    special tokens, and timestamps, follow from that number. Raises ValueError."""
+    languages = languages_in(vocab)
+    # Behind the text: start and end, languages, and as many others as special_tokens has.
+    first = vocab - TIMESTAMPS - len(special_tokens(0, languages))
+    if not 256 <= first <= len(pieces):
+        raise ValueError(f"{len(pieces)} pieces of text for {vocab} tokens")
+    letters = byte_letters()
+    table = {"".join(letters[b] for b in piece): i for i, piece in enumerate(pieces[:first])}
+    return Vocabulary(table, _by_id(table), special_tokens(first, languages))
 
 
 def _by_id(pieces: dict[str, int]) -> MergeRank:

@@ -7,6 +7,7 @@ import http.server
 import re
 import shutil
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,7 @@ from attnasr_cli.families import models
 from attnasr_cli.families.whisper.checkpoint import load_whisper, save_hf
 from attnasr_cli.families.whisper.published import PUBLISHED
 from tests.families.whisper.conftest import SMALL
+from tests.families.whisper.ctranslate2_writer import write_folder
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -125,6 +127,23 @@ def test_first_use_downloads_and_the_second_needs_no_network(server):
     assert len(server.log) == asked
 
 
+def test_a_downloaded_model_is_called_as_it_was_asked_for(server):
+    """Its folder is called by a revision that nobody asked for."""
+    assert models.load("someone/small").header.name == "someone/small"
+    path = models.find("someone/small")
+    assert models.load(path).header.name == path.name == COMMIT  # given by path: that is its name
+
+
+def test_a_folder_that_is_called_like_a_published_model_does_not_hide_it(server, monkeypatch):
+    """As an output folder may be; a folder that is no model and no published name is named."""
+    Path("whisper-tiny").mkdir()
+    monkeypatch.setitem(PUBLISHED, "whisper-tiny", WANTED)
+    assert models.find("whisper-tiny").name == COMMIT
+    Path("results").mkdir()
+    with pytest.raises(ModelError, match="not a model folder"):
+        models.find("results")
+
+
 def test_a_broken_download_goes_on_where_it_stopped(server):
     server.cut["model.safetensors"] = 12_000_000  # they are kept in pieces of 10 MB
     path = hub.pull(WANTED)
@@ -166,6 +185,32 @@ def test_no_safetensors(server):
     del server.files["model.safetensors"]
     with pytest.raises(ModelError, match="has no model"):
         hub.pull(WANTED)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_model_of_faster_whisper(server, own, pair, tmp_path, monkeypatch):
+    """Its repositories have CTranslate2's form; what it downloaded is not downloaded again."""
+    folder = write_folder(tmp_path / "ct2", pair(SMALL)[1], "float16")
+    server.files = {file.name: file.read_bytes() for file in folder.iterdir()}
+    del server.files["vocabulary.json"]
+    if own:
+        path = models.find("someone/small")
+    else:
+        monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "theirs"))
+        names = ["config.json", "model.bin", "tokenizer.json", "vocabulary.txt"]
+        for name in names:  # as its snapshot_download lays them out
+            hub_file("someone/small", name, tmp_path / "theirs", server.url)
+        asked = len(server.log)
+        path = models.find("someone/small")
+        assert len(server.log) == asked
+        assert tmp_path / "theirs" in path.parents
+    assert load_whisper(path).net.alignment_heads == ((1, 2), (2, 0))
+
+
+def hub_file(repo, name, cache, url):
+    from huggingface_hub import hf_hub_download
+
+    return hf_hub_download(repo, name, cache_dir=cache, endpoint=url)
 
 
 def test_no_connection_says_which_folder_to_copy(server, monkeypatch):

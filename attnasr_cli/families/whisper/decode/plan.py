@@ -12,7 +12,7 @@ from attnasr_cli.families.whisper.decode.fallback import Guards
 from attnasr_cli.families.whisper.options import WhisperOptions
 from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
 
-LADDER = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def plan(options: WhisperOptions, tokenizer: WhisperTokenizer, name: str) -> Pla
     if options.no_condition_on_previous_text and not sequential:
         raise UsageError(
             "--no-condition-on-previous-text in batched mode, where no window has text before it",
-            "add --mode sequential, or leave it away",
+            "add --mode sequential, or leave it out",
         )
     if sequential and options.timestamps is False:
         raise UsageError(
@@ -118,7 +118,7 @@ def _language(options: WhisperOptions, tokenizer: WhisperTokenizer, name: str) -
             if value is not None and value != "transcribe":
                 raise UsageError(
                     f"--{option} {value}: model {name} knows English only",
-                    "leave it away, or take the model without .en",
+                    "leave it out, or take the model without .en",
                 )
         return None
     if options.language is None or options.language == "auto":
@@ -130,7 +130,7 @@ def _language(options: WhisperOptions, tokenizer: WhisperTokenizer, name: str) -
 
 def _temperatures(value: float | str | tuple[float, ...] | None) -> tuple[float, ...]:
     if value is None:
-        return LADDER
+        return TEMPERATURES
     try:
         if isinstance(value, str):
             found = tuple(float(part) for part in value.split(","))

@@ -83,10 +83,10 @@ class Encoder(nn.Module):
             raise ValueError(f"{T} frames in a window of {self.window}")
         if in_pieces(features):
             pairs = zip(features.split(1), lengths.split(1), strict=True)
-            return torch.cat([self._listen(one, length) for one, length in pairs])
-        return self._listen(features, lengths)
+            return torch.cat([self._encode(one, length) for one, length in pairs])
+        return self._encode(features, lengths)
 
-    def _listen(self, features: Tensor, lengths: Tensor) -> Tensor:
+    def _encode(self, features: Tensor, lengths: Tensor) -> Tensor:
         T = features.shape[1]
         inside = torch.arange(T, device=features.device) < lengths[:, None]
         x = (features * inside[..., None]).to(self.conv1.weight.dtype).transpose(1, 2)
@@ -95,7 +95,7 @@ class Encoder(nn.Module):
         x = F.gelu(self.conv2(x)).transpose(1, 2).contiguous()  # (B, S, D)
         x = x + self.positional_embedding
         for block in self.blocks:
-            x = cast(Block, block).listen(x)
+            x = cast(Block, block).encode(x)
         return cast(Tensor, self.ln_post(x))
 
 
@@ -110,12 +110,6 @@ class Decoder(nn.Module):
             Block(config.width, config.text_heads, True) for _ in range(config.text_layers)
         )
         self.ln = nn.LayerNorm(config.width)
-        self.readout: nn.Module | None = None
-        """the output layer, where a faster form of the net keeps one beside the embedding"""
-        self.memory_dtype: torch.dtype | None = None
-        """what keys and values of the memory are kept in, where not in that of the weights"""
-        self.packs_memory = False
-        """keep them as a ``PackedMemory``"""
         nn.init.normal_(self.token_embedding.weight, std=0.02)
         nn.init.normal_(self.positional_embedding, std=0.01)
 
@@ -140,15 +134,13 @@ class Decoder(nn.Module):
             hidden = torch.ones(n, n, dtype=torch.bool, device=x.device).triu(1)
         for layer, block in enumerate(self.blocks):
             wanted = layer in weights_of
-            x, weights = cast(Block, block).write(x, keys[layer], cache, layer, hidden, wanted)
+            x, weights = cast(Block, block).decode(x, keys[layer], cache, layer, hidden, wanted)
             if weights is not None and wanted:
                 found[layer] = weights
         return cast(Tensor, self.ln(x)).view(R, n, -1), found
 
     def logits(self, x: Tensor) -> Tensor:
         """(…, D) → (…, V) in float32"""
-        if self.readout is not None:
-            return cast(Tensor, self.readout(x)).float()
         return F.linear(x, self.token_embedding.weight).float()
 
 
@@ -166,20 +158,25 @@ class Whisper(Net):
 
     def encode(self, features: Tensor, lengths: Tensor) -> Memory:
         frames = self.encoder(features, lengths)
-        return self.remember(frames)
+        return self.project_memory(frames)
 
-    def remember(self, frames: Tensor) -> Memory:
+    def project_memory(self, frames: Tensor) -> Memory:
         """frames (B, S, D), what the encoder gave → memory with keys and values of all layers"""
-        layers = [cast(Attention, cast(Block, b).cross_attn) for b in self.decoder.blocks]
-        keys: tuple[Projected | PackedMemory, ...]
-        heads, dtype = self.config.text_heads, self.decoder.memory_dtype
-        if self.decoder.packs_memory:
-            dtype = dtype or frames.dtype
-            keys = tuple(PackedMemory.of(frames, a.key, a.value, heads, dtype) for a in layers)
-        else:
-            keys = tuple(a.remember(frames, dtype) for a in layers)
+        return self.memory_of(frames, tuple(a.project_memory(frames) for a in self.cross_layers))
+
+    def memory_of(self, frames: Tensor, keys: tuple[Projected | PackedMemory, ...]) -> Memory:
+        """A memory of frames (B, S, D): whole windows, none of it is padding."""
         lengths = torch.full((frames.shape[0],), frames.shape[1], device=frames.device)
         return Memory(frames, lengths, keys, HOP_S * STRIDE)
+
+    @property
+    def cross_layers(self) -> list[Attention]:
+        """The attention to the memory of each layer of the decoder."""
+        return [cast(Attention, cast(Block, b).cross_attn) for b in self.decoder.blocks]
+
+    def logits(self, x: Tensor) -> Tensor:
+        """(…, D) of the decoder → (…, V) in float32"""
+        return self.decoder.logits(x)
 
     def start(self, memory: Memory, beams: int) -> Tree:
         config = self.config
@@ -202,11 +199,11 @@ class Whisper(Net):
         x, found = self.decoder(tokens, memory.keys, cache, {last})
         weights = found[last].float().mean(1)  # (B, K·n, S)
         weights = weights.view(R, n, -1)[:, -1]
-        return Step(self.decoder.logits(x[:, -1]), weights, cache.advanced(n))
+        return Step(self.logits(x[:, -1]), weights, cache.advanced(n))
 
     def decode(self, memory: Memory, tokens: Tensor) -> Tensor:
         x, _ = self.decoder(tokens, memory.keys, None, set())
-        return self.decoder.logits(x)
+        return self.logits(x)
 
     def attend(self, memory: Memory, tokens: Tensor) -> Tensor:
         _, found = self.decoder(tokens, memory.keys, None, set(range(self.config.text_layers)))
@@ -218,7 +215,7 @@ class Whisper(Net):
         heads = self.alignment_heads
         x, found = self.decoder(tokens, memory.keys, None, {layer for layer, _ in heads})
         weights = torch.stack([found[layer][:, head].float() for layer, head in heads], 1)
-        return self.decoder.logits(x), weights
+        return self.logits(x), weights
 
     @property
     def alignment_heads(self) -> tuple[tuple[int, int], ...]:
