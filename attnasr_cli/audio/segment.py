@@ -16,6 +16,9 @@ from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.audio.vad import WINDOW, VoiceDetector
 from attnasr_cli.errors import UsageError
 
+AUDIBLE = 1.0e-6  # mean square: -60 dB of full scale
+LOUDER = 4.0  # 6 dB; windows of noise differ by 1 to 2 dB
+
 
 @dataclass(frozen=True)
 class SegmentConfig:
@@ -39,6 +42,9 @@ class SegmentConfig:
     """stretches further apart are not joined"""
     pad_s: float = 0.3
     """kept before and after: onsets and ends of words are quiet"""
+    whole_s: float = 3.0
+    """a recording no longer than this, with a sound in it, is one segment where no speech is found:
+    single words are often too short for the detector"""
 
     def __post_init__(self) -> None:
         if self.max_s < 1.0:
@@ -101,7 +107,18 @@ class Segmenter:
         if self.group is not None:
             self._give(self.group, None, found)
             self.group = None
+        if self._is_short() and self.last_end == 0 and self._has_a_sound():
+            found.append(Speech(0.0, self.buffer.clone()))
         return found
+
+    def _is_short(self) -> bool:
+        return self.total <= _samples(min(self.config.whole_s, self.config.max_s))
+
+    def _has_a_sound(self) -> bool:
+        """Whether something stands out: silence, noise and hum are alike in all windows."""
+        loudest = max(self.energy, default=0.0)
+        full = self.energy[: max(self.total // WINDOW, 1)]
+        return loudest > AUDIBLE and loudest > LOUDER * min(full, default=0.0)
 
     def _walk(self, probabilities: Tensor) -> list[Speech]:
         """Judge the next windows, one probability each."""
@@ -175,6 +192,8 @@ class Segmenter:
 
     def _forget(self) -> None:
         """Drop what no segment can need any more, in whole windows."""
+        if self._is_short():
+            return
         needed = self.seen
         if self.open is not None:
             needed = min(needed, self.open)

@@ -14,6 +14,18 @@ from attnasr_cli.checkpoint.tables import from_table
 from attnasr_cli.errors import UsageError
 
 
+def _within(low: float, high: float, **values: float) -> None:
+    """Raise ValueError for a value that is not between two bounds, both allowed."""
+    for name, value in values.items():
+        if not low <= value <= high:
+            bounds = f"{low:g} or more" if high == INFINITE else f"from {low:g} to {high:g}"
+            raise ValueError(f"{name} is {value:g}; use {bounds}")
+
+
+INFINITE = float("inf")
+TINY = 1.0e-9  # stands for: more than 0
+
+
 @dataclass(frozen=True)
 class TextConfig:
     """``[text]``: the tokenizer."""
@@ -32,6 +44,7 @@ class TextConfig:
             raise ValueError(f"kind is {self.kind!r}; use bpe, unigram, char or phones")
         if bool(self.lexicon) != (self.kind == "phones"):
             raise ValueError("a lexicon belongs to kind = 'phones', and it to a lexicon")
+        _within(1, INFINITE, vocab=self.vocab)
         if self.normalizer not in ("none", "lower"):
             raise ValueError(f"normalizer is {self.normalizer!r}; use none or lower")
 
@@ -51,6 +64,15 @@ class DataConfig:
     speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
     """speed perturbation (Ko et al. 2015): one is drawn for each utterance and epoch"""
 
+    def __post_init__(self) -> None:
+        _within(0, INFINITE, min_s=self.min_s)
+        if self.max_s <= self.min_s:
+            raise ValueError(f"max_s is {self.max_s:g}, not more than min_s, {self.min_s:g}")
+        if not self.speeds:
+            raise ValueError("speeds is empty; use [1.0] for none but the own")
+        for speed in self.speeds:
+            _within(0.25, 4, speeds=speed)
+
 
 @dataclass(frozen=True)
 class AugmentConfig:
@@ -66,6 +88,13 @@ class AugmentConfig:
     time_share: float = 0.4
     """share of the frames at most that all masks may cover"""
 
+    def __post_init__(self) -> None:
+        _within(
+            0, 1000, frequency_masks=self.frequency_masks, time_masks_per_s=self.time_masks_per_s
+        )
+        _within(0, INFINITE, frequency_width=self.frequency_width, time_width=self.time_width)
+        _within(0, 1, time_share=self.time_share)
+
 
 @dataclass(frozen=True)
 class LossConfig:
@@ -79,8 +108,8 @@ class LossConfig:
     """label smoothing of the cross-entropy"""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.ctc <= 1:
-            raise ValueError("ctc must lie between 0 and 1")
+        _within(0, 1, ctc=self.ctc, inner=self.inner)
+        _within(0, 0.99, smoothing=self.smoothing)
 
 
 @dataclass(frozen=True)
@@ -101,18 +130,33 @@ class OptimConfig:
     average: float = 0.999
     """decay of the running average of the weights, which is what is evaluated and kept"""
 
+    def __post_init__(self) -> None:
+        _within(1, INFINITE, updates=self.updates)
+        _within(0, INFINITE, rate=self.rate, warmup=self.warmup, weight_decay=self.weight_decay)
+        _within(TINY, INFINITE, clip=self.clip)
+        _within(0, 1, fall=self.fall, average=self.average)
+
 
 @dataclass(frozen=True)
 class BatchConfig:
     """``[batch]``"""
 
     seconds: float = 120.0
-    """audio in a batch, padding included; for Whisper every utterance counts as 30 s"""
+    """audio in a batch, padding included, of all processes together; for Whisper every utterance
+    counts as 30 s"""
+    at_once: float = 0.0
+    """audio that a process computes at once, where memory is short: the rest of its share of the
+    batch is added up in turns; 0: all of it"""
     short_first: int = 500
     """updates during which only utterances under short_s are drawn: alignments are learnt first"""
     short_s: float = 6.0
     short_seconds: float = 60.0
     """audio in a batch during that time"""
+
+    def __post_init__(self) -> None:
+        _within(TINY, INFINITE, seconds=self.seconds, short_seconds=self.short_seconds)
+        _within(0, INFINITE, at_once=self.at_once, short_first=self.short_first)
+        _within(0, INFINITE, short_s=self.short_s)
 
 
 @dataclass(frozen=True)
@@ -123,9 +167,15 @@ class RunConfig:
     evaluate: int = 500
     """updates between two looks at the dev set"""
     dev_utterances: int = 100
-    """utterances of the dev set that are looked at while training; all at the end"""
+    """utterances of the dev set that are looked at while training; at the end the best model and
+    the last are compared on all"""
     save_minutes: float = 3.0
     """minutes between two resume points: no more than this is lost when killed"""
+
+    def __post_init__(self) -> None:
+        _within(0, 2**40, seed=self.seed)
+        _within(1, INFINITE, evaluate=self.evaluate, dev_utterances=self.dev_utterances)
+        _within(0, INFINITE, save_minutes=self.save_minutes)
 
 
 @dataclass(frozen=True)
@@ -133,7 +183,7 @@ class InitConfig:
     """``[init]``: start from a model's weights."""
 
     model: str
-    """name or folder of a model with the same net and sizes"""
+    """name of a model with the same net and sizes, or its folder, relative to the recipe"""
     keep_tokenizer: bool = True
     """false: the tokenizer is made anew by [text], and what depends on it starts from nothing"""
     tokenizer: str = ""
@@ -211,9 +261,13 @@ def as_recipe(table: dict[str, Any], path: Path) -> Recipe:
     if recipe.text.lexicon:
         there = replace(recipe.text, lexicon=str(path.parent / recipe.text.lexicon))
         recipe = replace(recipe, text=there)
-    if recipe.init and recipe.init.tokenizer:
-        beside = replace(recipe.init, tokenizer=str(path.parent / recipe.init.tokenizer))
-        recipe = replace(recipe, init=beside)
+    if recipe.init:
+        init = recipe.init
+        if (path.parent / init.model).exists():  # else a name, or a path from here
+            init = replace(init, model=str(path.parent / init.model))
+        if init.tokenizer:
+            init = replace(init, tokenizer=str(path.parent / init.tokenizer))
+        recipe = replace(recipe, init=init)
     return recipe
 
 
