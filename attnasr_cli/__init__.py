@@ -13,10 +13,30 @@ _LAZY = {
     "load": "attnasr_cli.recognize.recognizer",
     "Recognizer": "attnasr_cli.recognize.recognizer",
     "Transcript": "attnasr_cli.recognize.transcript",
+    "score": "attnasr_cli.scoring.api",
     "Score": "attnasr_cli.scoring.wer",
+    "AttnasrError": "attnasr_cli.errors",
+    "UsageError": "attnasr_cli.errors",
+    "AudioError": "attnasr_cli.errors",
+    "ModelError": "attnasr_cli.errors",
+    "DataError": "attnasr_cli.errors",
+    "OutputError": "attnasr_cli.errors",
 }
 
-__all__ = ["Recognizer", "Score", "Transcript", "__version__", "load"]
+__all__ = [
+    "AttnasrError",
+    "AudioError",
+    "DataError",
+    "ModelError",
+    "OutputError",
+    "Recognizer",
+    "Score",
+    "Transcript",
+    "UsageError",
+    "__version__",
+    "load",
+    "score",
+]
 
 
 def __getattr__(name: str) -> Any:

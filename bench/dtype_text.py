@@ -15,7 +15,7 @@ from pathlib import Path
 
 from attnasr_cli.audio.load import load
 from attnasr_cli.recognize import recognizer
-from attnasr_cli.scoring.wer import score_pairs
+from attnasr_cli.scoring.api import score
 from attnasr_cli.training.manifest import read_data
 
 
@@ -38,8 +38,8 @@ def main() -> None:
         texts = dict(zip(references, model.texts(samples), strict=True))
         took = time.perf_counter() - began
         plain = plain or texts
-        wer = score_pairs(references, texts).wer
-        apart = score_pairs(plain, texts)
+        wer = score(references, texts).wer
+        apart = score(plain, texts)
         print(
             f"{dtype} ({model.placements[0].dtype}): {took:.1f} s, WER {wer:.2%}, from float32's "
             f"text {apart.wer:.2%} ({apart.words.errors} of {apart.words.reference} words)",

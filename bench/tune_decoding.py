@@ -17,14 +17,13 @@ import torch
 from attnasr_cli.audio.features import LogMel
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.audio.load import load
-from attnasr_cli.checkpoint.folder import load_model
-from attnasr_cli.checkpoint.registry import find
+from attnasr_cli.families import models
 from attnasr_cli.families.batching import pack
+from attnasr_cli.families.native.decoder import in_float32
 from attnasr_cli.families.native.detokenize import written_text
+from attnasr_cli.families.native.joint_search import JointSearch
 from attnasr_cli.lm.scorer import AHEAD_WORDS, NgramScorer
-from attnasr_cli.scoring.wer import score_pairs
-from attnasr_cli.search.beam import SearchConfig, search
-from attnasr_cli.search.scorers import CtcPrefixScorer, Scorer
+from attnasr_cli.scoring.api import score
 from attnasr_cli.training.manifest import read_data
 
 
@@ -42,7 +41,7 @@ def main() -> None:
     parser.add_argument("--unknown", type=float, nargs="+", default=[-4.0])
     parser.add_argument("--ahead", type=int, default=AHEAD_WORDS, help="words to look ahead with")
     args = parser.parse_args()
-    model = load_model(find(args.model))
+    model = models.load(args.model)
     utterances = read_data(args.data)
     utterances = utterances[:: max(len(utterances) // args.limit, 1)][: args.limit]
     samples = [load(u.path) for u in utterances]
@@ -54,7 +53,7 @@ def main() -> None:
         features, lengths = extract([samples[i] for i in batch])
         with torch.autocast("cpu", torch.bfloat16):
             memory = net.encode(features, lengths)
-            memories.append((batch, memory, net.ctc(memory).float()))
+            memories.append((batch, in_float32(memory), net.ctc(memory).float()))
     file = args.lm_file or model.lm_path
     lm = None
     if file and any(args.lm):
@@ -73,26 +72,22 @@ def main() -> None:
         hypotheses: dict[str, str] = {}
         began = time.perf_counter()
         for batch, memory, logits in memories:
-            scorers: list[Scorer] = []
-            if ctc > 0:
-                scorers.append(CtcPrefixScorer(logits, memory.lengths, tokenizer.eos, ctc))
             if weight and lm:
                 lm.weight, lm.word_bonus, lm.unknown_penalty = weight, bonus, unknown
-                scorers.append(lm)
-            prompt = torch.full((len(batch), 1), tokenizer.bos)
-            config = SearchConfig(beams=beams, net_weight=1 - ctc)
-            limits = memory.lengths + 1
-            with torch.autocast("cpu", torch.bfloat16):
-                found = search(net, memory, prompt, tokenizer.eos, limits, config, (), scorers)
+            scorers = (lm,) if weight and lm else ()
+            search = JointSearch(
+                model.net, tokenizer.bos, tokenizer.eos, ctc, beams, scorers=scorers
+            )
+            found = search(memory, logits)
             for i, best in zip(batch, found, strict=True):
                 hypotheses[utterances[i].id] = written_text(
                     tokenizer, lm if weight else None, best[0].tokens
                 )
         took = time.perf_counter() - began
-        score = score_pairs(references, hypotheses, "lower")
+        found = score(references, hypotheses, "lower")
         print(
             f"beams {beams} ctc {ctc} lm {weight} bonus {bonus} unknown {unknown}: "
-            f"WER {score.wer:.2%} CER {score.cer:.2%}, search {audio_s / took:.0f} x real time",
+            f"WER {found.wer:.2%} CER {found.cer:.2%}, search {audio_s / took:.0f} x real time",
             flush=True,
         )
 

@@ -10,7 +10,8 @@ import torch
 from attnasr_cli.families.whisper.checkpoint import save_hf
 from attnasr_cli.families.whisper.net.model import Whisper, WhisperConfig
 from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
-from attnasr_cli.families.whisper.vocabulary import find_ranks, read_vocabulary
+from attnasr_cli.families.whisper.tokenizer_file import read_vocabulary
+from attnasr_cli.families.whisper.vocabulary import find_ranks
 
 SIZES = {
     "tiny": WhisperConfig(),

@@ -48,7 +48,7 @@ def make_model(path: Path, net: str = "conformer", seed: int = 0, **config: Any)
     from attnasr_cli.audio.features import FeatureConfig
     from attnasr_cli.checkpoint.folder import DecodingConfig, save_model
     from attnasr_cli.nets import find_net
-    from attnasr_cli.text.tokenizer import CharTokenizer
+    from attnasr_cli.text.chars import CharTokenizer
 
     tokenizer = CharTokenizer.train(["abcdefghij klmnopqrst uvwxyz"])
     cls = find_net(net)

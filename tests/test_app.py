@@ -82,36 +82,3 @@ def test_nothing_heavy_is_imported_before_it_is_needed(code: str) -> None:
     script = f"{code}\nimport sys\nprint('@', [m for m in {HEAVY!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "@ []", done.stderr
-
-
-def test_imports_run_one_way() -> None:
-    """commands → decode, training, scoring, output, registry → checkpoint, nets, audio, text."""
-    import ast
-    from pathlib import Path
-
-    package = Path(sys.modules["attnasr_cli"].__file__ or "").parent
-    lower = {"nets", "audio", "text", "checkpoint", "lm", "errors"}
-    upper = {"decode", "training", "scoring", "output", "registry", "transcribe"}
-    wrong = []
-    for file in package.rglob("*.py"):
-        parts = file.relative_to(package).parts
-        home = parts[0].removesuffix(".py")
-        for node in ast.walk(ast.parse(file.read_text())):
-            names = (
-                [node.module or ""] if isinstance(node, ast.ImportFrom)
-                else [a.name for a in node.names] if isinstance(node, ast.Import)
-                else []
-            )  # fmt: skip
-            for name in names:
-                pieces = name.split(".")
-                if pieces[0] != "attnasr_cli" or len(pieces) < 2:
-                    continue
-                target = pieces[1]
-                if target == "commands" and home not in ("commands", "app"):
-                    wrong.append(f"{file.name} imports {name}")
-                if home in lower and target in upper:
-                    wrong.append(f"{'/'.join(parts)} imports {name}")
-                clock = name == "attnasr_cli.audio.frames"  # numbers only
-                if home == "nets" and target not in ("nets", "errors") and not clock:
-                    wrong.append(f"{'/'.join(parts)} imports {name}")
-    assert not wrong

@@ -15,7 +15,7 @@ import torch
 from attnasr_cli.app import main
 from attnasr_cli.checkpoint.registry import DEFAULT, find
 from attnasr_cli.recognize.recognizer import load
-from attnasr_cli.scoring.wer import score_pairs
+from attnasr_cli.scoring.api import score
 
 ROOT = Path(__file__).parent.parent
 SPEECH = ROOT.parent / "shared" / "speech"
@@ -67,12 +67,12 @@ def test_real_speech_is_no_worse_than_it_was(
     references: dict[str, str], in_bfloat16: dict[str, str]
 ) -> None:
     assert len(references) == 20
-    assert score_pairs(references, in_bfloat16).wer <= WORST_WER
+    assert score(references, in_bfloat16).wer <= WORST_WER
 
 
 @beside
 def test_bfloat16_does_not_change_the_text(in_bfloat16: dict[str, str]) -> None:
-    assert score_pairs(hear(in_bfloat16, "float32"), in_bfloat16).wer < 0.005
+    assert score(hear(in_bfloat16, "float32"), in_bfloat16).wer < 0.005
 
 
 def test_the_card_is_complete() -> None:

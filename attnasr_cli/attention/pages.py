@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attnasr_cli import __version__
-from attnasr_cli.attention.maps import Attention
 from attnasr_cli.audio.frames import FRAME_S
 from attnasr_cli.errors import AttnasrError, UsageError
+from attnasr_cli.families.base import SegmentAttention
 
 MOST_PANELS = 12
 """segments in one picture: more cannot be read"""
@@ -35,7 +35,7 @@ class Shown:
     name: str
     """of the recording"""
     model: str
-    segments: Sequence[tuple[float, Attention]]
+    segments: Sequence[tuple[float, SegmentAttention]]
     """(start in seconds, attention)"""
     layer: int | None = None
     """from 1; None: all"""
@@ -75,7 +75,7 @@ def to_page(shown: Shown, suffix: str) -> bytes:
     return page.replace("{{title}}", title).replace("{{data}}", text).encode()
 
 
-def _segment(start_s: float, found: Attention, apart: bool) -> dict[str, Any]:
+def _segment(start_s: float, found: SegmentAttention, apart: bool) -> dict[str, Any]:
     weights = found.weights if apart else found.weights.mean(1, keepdim=True)  # (L, H or 1, U, S)
     features = found.features.T.flip(0)  # (F, T), low sounds at the bottom
     low, high = float(features.min()), float(features.max())
@@ -127,7 +127,7 @@ def to_picture(shown: Shown, suffix: str) -> bytes:
     return content.getvalue()
 
 
-def _panel(above: Any, below: Any, start_s: float, found: Attention) -> None:
+def _panel(above: Any, below: Any, start_s: float, found: SegmentAttention) -> None:
     features = found.features.T.numpy()  # (F, T)
     end_s = start_s + found.duration_s
     above.imshow(

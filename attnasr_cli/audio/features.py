@@ -14,7 +14,6 @@ from attnasr_cli.errors import ModelError
 
 FFT = 512
 LOG_FLOOR = 1e-6
-STYLES = ("logmel", "whisper")
 
 
 @dataclass(frozen=True)
@@ -22,17 +21,13 @@ class FeatureConfig:
     """The ``[features]`` table of a model."""
 
     style: str = "logmel"
-    """logmel: as here; whisper: 30 s windows as openai-whisper computes them"""
+    """logmel: as here; else that of another model family, which computes its own"""
     bins: int = 80
     """mel bins"""
     normalize: str = "utterance"
     """utterance: mean 0 and deviation 1 of each bin over the segment; none"""
 
     def __post_init__(self) -> None:
-        if self.style not in STYLES:
-            raise ModelError(
-                f"unknown feature style {self.style!r}", f"known styles: {', '.join(STYLES)}"
-            )
         if self.normalize not in ("utterance", "none"):
             raise ModelError(
                 f"unknown feature normalisation {self.normalize!r}", "use 'utterance' or 'none'"
@@ -66,15 +61,6 @@ def log_mel(samples: Tensor, config: FeatureConfig) -> Tensor:
     return normalize(features) if config.normalize == "utterance" else features
 
 
-def features_of(samples: Tensor, config: FeatureConfig) -> Tensor:
-    """samples (N,) at 16 kHz → features (T, F) in the style that the model wants, float32."""
-    if config.style == "whisper":
-        from attnasr_cli.families.whisper import features as whisper_features
-
-        return whisper_features.log_mel(samples, config.bins)
-    return log_mel(samples, config)
-
-
 def normalize(features: Tensor) -> Tensor:
     """(T, F) → mean 0 and deviation 1 in each bin over the frames."""
     mean = features.mean(0, keepdim=True)
@@ -88,5 +74,9 @@ class LogMel:
     def __init__(self, config: FeatureConfig) -> None:
         self.config = config
 
+    def extract(self, samples: Tensor) -> Tensor:
+        """samples (N,) → (N // HOP + 1, F)"""
+        return log_mel(samples, self.config)
+
     def __call__(self, segments: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        return pad([log_mel(samples, self.config) for samples in segments])
+        return pad([self.extract(samples) for samples in segments])

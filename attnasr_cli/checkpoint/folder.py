@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ from attnasr_cli.errors import ModelError
 from attnasr_cli.files import write_bytes, write_text
 from attnasr_cli.nets import find_net
 from attnasr_cli.nets.protocol import Net
-from attnasr_cli.text.tokenizer import Tokenizer, load_tokenizer
+from attnasr_cli.text.load import load_tokenizer
+from attnasr_cli.text.tokenizer import Tokenizer
 
 SCHEMA = 1
 WEIGHTS = "weights.safetensors"
@@ -156,15 +158,16 @@ def build_net(name: str, config: dict[str, Any], where: str) -> Net:
         raise ModelError(f"{where} [config]: {problem}", "change the value") from None
 
 
-def load_model(path: Path) -> Model:
+def load_model(path: Path, read_tokenizer: Callable[[Path], Tokenizer] = load_tokenizer) -> Model:
     """Load a model folder on the CPU, in evaluation mode, float32.
 
-    Raises ModelError where a part is missing, damaged, of the wrong size, or does not belong.
+    read_tokenizer: that of the model's family, which ``families.models.load`` passes. Raises
+    ModelError where a part is missing, damaged, of the wrong size, or does not belong.
     """
     header = read_header(path)
     net = build_net(header.net, header.config, str(path / "model.toml"))
     _load_weights(net, path / header.weights.file, header.weights.sha256)
-    tokenizer = load_tokenizer(path / header.text.tokenizer)
+    tokenizer = read_tokenizer(path / header.text.tokenizer)
     vocab = header.config.get("vocab")
     if vocab != tokenizer.vocab_size:
         raise ModelError(

@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,47 +35,17 @@ class Source:
         return self.repo if self.revision == MAIN else f"{self.repo}@{self.revision[:12]}"
 
 
-NAMES: dict[str, Source] = {
-    name: Source(repo, revision)
-    for name, repo, revision in (
-        ("whisper-tiny", "openai/whisper-tiny", "169d4a4341b33bc18d8881c4b69c2e104e1cc0af"),
-        ("whisper-tiny.en", "openai/whisper-tiny.en", "87c7102498dcde7456f24cfd30239ca606ed9063"),
-        ("whisper-base", "openai/whisper-base", "e37978b90ca9030d5170a5c07aadb050351a65bb"),
-        ("whisper-base.en", "openai/whisper-base.en", "911407f4214e0e1d82085af863093ec0b66f9cd6"),
-        ("whisper-small", "openai/whisper-small", "973afd24965f72e36ca33b3055d56a652f456b4d"),
-        ("whisper-small.en", "openai/whisper-small.en", "e8727524f962ee844a7319d92be39ac1bd25655a"),
-        ("whisper-medium", "openai/whisper-medium", "abdf7c39ab9d0397620ccaea8974cc764cd0953e"),
-        (
-            "whisper-medium.en",
-            "openai/whisper-medium.en",
-            "2e98eb6279edf5095af0c8dedb36bdec0acd172b",
-        ),
-        ("whisper-large-v1", "openai/whisper-large", "4ef9b41f0d4fe232daafdb5f76bb1dd8b23e01d7"),
-        ("whisper-large-v2", "openai/whisper-large-v2", "ae4642769ce2ad8fc292556ccea8e901f1530655"),
-        ("whisper-large-v3", "openai/whisper-large-v3", "06f233fe06e710322aca913c1bc4249a0d71fce1"),
-        (
-            "whisper-large-v3-turbo",
-            "openai/whisper-large-v3-turbo",
-            "41f01f3fe87f28c78e2fbf8b568835947dd65ed9",
-        ),
-        (
-            "distil-large-v3",
-            "distil-whisper/distil-large-v3",
-            "8031d2e6ce6631b7fc45629dddfc00271116d981",
-        ),
-    )
-}
-"""names that need no owner, at the revisions that this version was written for"""
+def source(name: str, published: Mapping[str, Source]) -> Source | None:
+    """A published name, ``owner/name`` or ``owner/name@revision`` → where it is; else None.
 
-
-def source(name: str) -> Source | None:
-    """``whisper-tiny``, ``owner/name`` or ``owner/name@revision`` → where it is; else None."""
-    if name in NAMES:
-        return NAMES[name]
+    ``owner/name`` of a published model is taken at the revision that is published here.
+    """
+    if name in published:
+        return published[name]
     found = _ID.fullmatch(name)
     if found is None or name.startswith("."):
         return None
-    pinned = {source.repo: source for source in NAMES.values()}
+    pinned = {source.repo: source for source in published.values()}
     repo, revision = found.group(1), found.group(2)
     if revision is None and repo in pinned:
         return pinned[repo]
@@ -131,18 +101,10 @@ def pull(wanted: Source) -> Path:
     return folder
 
 
-def pull_tokenizer(vocab: int) -> Path | None:
-    """The vocabulary of the hub's copy of a model with so many tokens, or None if it cannot be
-    had."""
-    by_size = {51864: "whisper-tiny.en", 51865: "whisper-tiny", 51866: "whisper-large-v3"}
-    if vocab not in by_size:
-        return None
-    wanted = NAMES[by_size[vocab]]
-    try:
-        with _explained(wanted), _progress():
-            return _file(wanted, "tokenizer.json")
-    except ModelError:
-        return None
+def pull_file(wanted: Source, name: str) -> Path:
+    """One file of a model on the hub. Raises ModelError with the next step."""
+    with _explained(wanted), _progress():
+        return _file(wanted, name)
 
 
 def _shards(index: Path) -> list[str]:
@@ -222,13 +184,15 @@ def _explained(wanted: Source) -> Iterator[None]:
         ) from None
     except errors.RevisionNotFoundError:
         raise ModelError(
-            f"{wanted.repo} has no revision {wanted.revision}", "leave @REVISION away"
+            f"{wanted.repo} has no revision {wanted.revision}", "leave @REVISION out"
         ) from None
     except errors.LocalEntryNotFoundError:
         raise ModelError(f"{wanted} is not here and the hub cannot be reached", copy_hint) from None
     except errors.EntryNotFoundError as problem:
         name = next((n for n in (*NEEDED, WEIGHTS) if n in str(problem)), "a file")
-        raise ModelError(f"{wanted} has no {name}", "it is no Whisper model") from None
+        raise ModelError(
+            f"{wanted} has no {name}", "it is not a model that attnasr reads"
+        ) from None
     except errors.HfHubHTTPError as problem:
         line = str(problem).splitlines()[0]
         raise ModelError(f"{wanted}: the hub answers {line}", "try again later") from None

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from attnasr_cli.checkpoint import hub
+from attnasr_cli.checkpoint.hub import Source
 from attnasr_cli.errors import ModelError
 
 DEFAULT = "english-small"
@@ -67,24 +69,25 @@ def is_model(path: Path) -> bool:
     return (path / "model.toml").is_file() or (path / "config.json").is_file()
 
 
-def find(name: str | Path) -> Path:
-    """The folder (or file) of a model; a published one is downloaded when it is first asked for.
+def find(name: str | os.PathLike[str], published: Mapping[str, Source]) -> Path:
+    """The folder (or file) of a model; one of ``published``, or ``owner/name`` on the hub, is
+    downloaded when it is first asked for.
 
     Raises ModelError with the nearest names.
     """
-    text = str(name)
+    text = os.fspath(name)
     path = Path(text)
     if path.exists() and (os.sep in text or path.is_file() or is_model(path)):
         return path
     known = {entry.name: entry.path for entry in entries()}
     if text in known:
         return known[text]
-    if path.is_dir():
+    if path.is_dir() and text not in published:  # a folder of outputs may be called like a model
         raise ModelError(f"{path} is not a model folder", "it has no model.toml and no config.json")
-    published = hub.source(text)
-    if published is not None and not (os.sep in text and path.parent.is_dir()):
-        return hub.pull(published)
-    known |= dict.fromkeys(hub.NAMES, Path())
+    source = hub.source(text, published)
+    if source is not None and not (os.sep in text and path.parent.is_dir()):
+        return hub.pull(source)
+    known |= dict.fromkeys(published, Path())
     near = difflib.get_close_matches(text, known, n=3, cutoff=0.5)
     if os.sep in text and not near:
         raise ModelError(f"no model {text}", "there is no such file or folder")

@@ -29,15 +29,15 @@ def attend(
     channel: Annotated[int | None, typer.Option(help="This channel only, from 1.")] = None,
     vad: Annotated[bool, typer.Option(help="Leave out what is not speech.")] = True,
     beam: Annotated[int | None, typer.Option(help="Hypotheses kept; 1 is greedy.")] = None,
-    language: Annotated[str | None, typer.Option(help="Of a Whisper model; else detected.")] = None,
+    language: Annotated[str | None, typer.Option(help="Where the model knows several.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0")] = "auto",
     dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16, int8")] = "auto",
 ) -> int:
     """Show where a model looked in a recording while it wrote its text.
 
     Each token that was written is a row, each moment of the recording a column. Without --layer and
-    --head it is the mean over the heads; of a Whisper model, over those that follow the audio. In
-    an .html page all layers and heads can be chosen, and it needs no other file.
+    --head it is the mean over the heads, or over those that follow the audio where the model names
+    them. In an .html page all layers and heads can be chosen, and it needs no other file.
     """
     for name, value in (("layer", layer), ("head", head), ("channel", channel)):
         if value is not None and value < 1:
@@ -59,7 +59,7 @@ def attend(
     suffix = suffix_of(output)
     given: dict[str, Any] = {"vad": vad, "beam": beam, "language": language}
     recognizer = load(model, device, dtype, **given)
-    recognizer.decoders = [Attending(decoder, layer, head) for decoder in recognizer.decoders]
+    recognizer = recognizer.wrapped(lambda decoder: Attending(decoder, layer, head))
     with on_disk(recording) as path:
         result = next(iter(recognizer.run([Job(path, channel, start, end, name=recording)])))
     if result.error is not None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from attnasr_cli import console
-from attnasr_cli.checkpoint.registry import Entry, entries, find, user_folder
+from attnasr_cli.checkpoint.registry import Entry, entries, user_folder
 from attnasr_cli.errors import ModelError, UsageError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="The models at hand.")
@@ -42,6 +42,8 @@ def show(
 ) -> None:
     """Show what a model is: net, sizes, features, decoding, origin."""
     _check(format)
+    from attnasr_cli.families.models import find
+
     path = find(name)
     table = _header(path)
     if format == "json":
@@ -59,40 +61,34 @@ def pull(
 ) -> None:
     """Download a published model, or say where it stands already."""
     from attnasr_cli.checkpoint import hub
+    from attnasr_cli.families.registry import published
 
-    wanted = hub.source(name)
+    wanted = hub.source(name, published())
     if wanted is None:
         raise UsageError(
             f"{name!r} is not a published model",
-            f"give owner/name, or one of {', '.join(hub.NAMES)}",
+            f"give owner/name, or one of {', '.join(published())}",
         )
     console.result(str(hub.pull(wanted)))
 
 
 @app.command()
 def export(
-    name: Annotated[str, typer.Argument(help="a Whisper model: name, folder or .pt")],
+    name: Annotated[str, typer.Argument(help="a model: name, folder or file")],
     folder: Annotated[Path, typer.Argument(help="a new folder")],
     tokenizer: Annotated[
         Path | None, typer.Option(help="tokenizer.json or .tiktoken, for a .pt")
     ] = None,
 ) -> None:
-    """Write a Whisper model as a Hugging Face folder that transformers loads."""
+    """Write a published kind of model as a Hugging Face folder that transformers loads."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is there already", "name a new folder")
-    from attnasr_cli.families.registry import load_any
-    from attnasr_cli.families.whisper.checkpoint import save_hf
-    from attnasr_cli.families.whisper.net.model import Whisper
-    from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
+    from attnasr_cli.families.models import load
+    from attnasr_cli.families.registry import family_of_style
 
     extra = {} if tokenizer is None else {"tokenizer": tokenizer}
-    model = load_any(find(name), **extra)
-    if not isinstance(model.net, Whisper) or not isinstance(model.tokenizer, WhisperTokenizer):
-        raise ModelError(
-            f"model {model.header.name} is a {model.header.net}, which has no Hugging Face form",
-            "copy its folder as it is",
-        )
-    save_hf(folder, model.net, model.tokenizer)
+    model = load(name, **extra)
+    family_of_style(model.features.style).export(model, folder)
     console.result(str(folder))
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import filecmp
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from attnasr_cli import console
-from attnasr_cli.errors import DataError, OutputError, UsageError
+from attnasr_cli.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from attnasr_cli.scoring.summary import Evaluation
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
-FORMATS = ("table", "json", "csv", "html", "pra", "sgml")
+FORMATS = ("table", "json", "csv", "html", "pra", "sgml")  # as report.write has them
 # what a form has no place for, so that no option is taken and ignored
 UNUSED = {
     "table": (),
@@ -53,6 +53,12 @@ def score(
         str, typer.Option(help="levenshtein (jiwer's counts) or nist (sclite's).")
     ] = "levenshtein",
     unit: Annotated[str, typer.Option(help="word, or char for Chinese and Japanese.")] = "word",
+    compounds: Annotated[
+        bool,
+        typer.Option(
+            "--compounds", help='"tv set" for "tvset" is no error: such words are counted apart.'
+        ),
+    ] = False,
     by: Annotated[
         list[str] | None,
         typer.Option(help="Figures for each value of a column (speaker, file, …); repeatable."),
@@ -80,6 +86,11 @@ def score(
     top: Annotated[int | None, typer.Option(help="Frequent errors shown [10].")] = None,
     ref_format: Annotated[str | None, typer.Option(help=f"What REF is: {KIND}.")] = None,
     hyp_format: Annotated[str | None, typer.Option(help="What HYP and OTHER are.")] = None,
+    ref_column: Annotated[
+        str | None, typer.Option(help="The column of REF with the texts; else known by its name.")
+    ] = None,
+    hyp_column: Annotated[str | None, typer.Option(help="That of HYP.")] = None,
+    against_column: Annotated[str | None, typer.Option(help="That of OTHER [as of HYP].")] = None,
     fail_above: Annotated[
         float | None, typer.Option(metavar="RATE", help="Exit 3 if the error rate is above: 0.15.")
     ] = None,
@@ -103,21 +114,32 @@ def score(
         "--seed": seed,
         "--against": against,
     }
-    _check(form, given, names, fail_above, ref, hyp, model, against)
+    _check(form, given, names, fail_above, ref, hyp, model, against, hyp_column, against_column)
+    if compounds and unit == "char":
+        _refuse("--compounds does nothing with --unit char", "leave one of them out")
     from attnasr_cli.scoring import bootstrap, normalizers, summary, wer
     from attnasr_cli.scoring.compare import compare
     from attnasr_cli.scoring.hypotheses import transcribe
     from attnasr_cli.scoring.read.load import load
+    from attnasr_cli.scoring.report.write import write
+    from attnasr_cli.scoring.types import HYP, REF, Want
 
     how = [normalizers.find(name) for name in names]
     wer.check(alignment, unit)
-    refs = load(ref, ref_format)
-    hyps = load(hyp, hyp_format) if hyp else transcribe(refs, model or "")
+    refs = load(ref, Want(REF, ref_format, ref_column))
+    if hyp is None:
+        hyps = transcribe(refs, model or "")
+    else:
+        hyps = load(hyp, Want(HYP, hyp_format, hyp_column))
+        _check_apart((ref, refs), (hyp, hyps), "--hyp-column")
     paired = _paired(refs, hyps, allow_missing)
-    scores = [wer.score(paired.pairs, one, alignment=alignment, unit=unit) for one in how]
+    scores = [
+        wer.score_pairs(paired.pairs, one, alignment=alignment, unit=unit, compounds=compounds)
+        for one in how
+    ]
     out = summary.Evaluation(
-        summary.Origin(refs.path, refs.kind),
-        summary.Origin(hyps.path, hyps.kind),
+        summary.Origin(refs.path, refs.kind, refs.column),
+        summary.Origin(hyps.path, hyps.kind, hyps.column),
         paired.how,
         scores,
         by=tuple(by or ()),
@@ -129,13 +151,18 @@ def score(
     )
     _check_columns(out)
     if against is not None:
-        others = load(against, hyp_format)
+        others = load(against, Want(HYP, hyp_format, against_column or hyp_column))
+        _check_apart((ref, refs), (against, others), "--against-column")
+        if hyp is not None:
+            _check_apart((hyp, hyps), (against, others), "--against-column")
         other = _paired(refs, others, allow_missing)
-        out.against = summary.Origin(others.path, others.kind)
+        out.against = summary.Origin(others.path, others.kind, others.column)
         for one, first in zip(how, scores, strict=True):
-            second = wer.score(other.pairs, one, alignment=alignment, unit=unit)
+            second = wer.score_pairs(
+                other.pairs, one, alignment=alignment, unit=unit, compounds=compounds
+            )
             out.comparisons.append(compare(first, second, out.samples, out.seed))
-    _write(out, form, output)
+    write(out, form, output)
     rate = scores[0].words.error_rate
     if fail_above is not None and rate > fail_above:
         console.warn(f"{summary.label(scores[0])} {rate:.4f} is above {fail_above}")
@@ -168,6 +195,8 @@ def _check(
     hyp: Path | None,
     model: str | None,
     against: Path | None,
+    hyp_column: str | None,
+    against_column: str | None,
 ) -> None:
     """Everything that can be refused before a file is read."""
     for option in UNUSED[form]:
@@ -193,16 +222,40 @@ def _check(
             "HYP is missing"
             if hyp is None
             else "--model makes the hypotheses; HYP is one too many",
-            "attnasr score REF HYP, or attnasr score REF --model NAME",
+            "attnasr score REF HYP (a table with both columns: twice), or score REF --model NAME",
         )
+    if against_column is not None and against is None:
+        _refuse("--against-column needs --against", "name the second system's file")
+    if model is not None and hyp_column is not None and against is None:
+        _refuse("--hyp-column does nothing with --model", "leave one of them out")
     if [str(ref), str(hyp), str(against)].count("-") > 1:
         _refuse("stdin can be only one of the inputs", "give files for the others")
+
+
+def _check_apart(one: tuple[Path, Texts], two: tuple[Path, Texts], option: str) -> None:
+    """Refuse to score a file against itself, and warn of a copy: both give a rate of 0."""
+    (path, texts), (other, others) = one, two
+    if not (path.is_file() and other.is_file()):
+        return
+    if not path.samefile(other):
+        if path.stat().st_size and filecmp.cmp(path, other, shallow=False):
+            console.warn(f"{other} is a copy of {path}, byte for byte")
+    elif (texts.kind, texts.column) == (others.kind, others.column):
+        column = f": the column {texts.column!r} on both sides" if texts.column else ""
+        raise DataError(
+            f"{path} is compared with itself{column}",
+            f"name another column with {option}" if column else "name another file",
+        )
 
 
 def _paired(refs: Texts, hyps: Texts, allow_missing: bool) -> Pairing:
     from attnasr_cli.scoring import pairing
 
     paired = pairing.pair(refs, hyps, allow_missing)
+    for texts in (refs, hyps):
+        if texts.note:
+            console.note(f"{texts.path}: {texts.note}")
+            texts.note = ""  # once, though references are paired with two systems
     if paired.how != "by id":
         console.note(f"{hyps.path}: {len(paired.pairs):,} utterances paired {paired.how}")
     if paired.missing:
@@ -218,52 +271,3 @@ def _check_columns(out: Evaluation) -> None:
                 f"{out.reference.path}: no column {column!r} to sort by",
                 f"there are: {', '.join(there)}" if there else "the references have none",
             )
-
-
-def _write(out: Evaluation, form: str, output: Path | None) -> None:
-    if form == "table" and output is None:
-        from attnasr_cli.scoring.report import table
-
-        table.show(out, console.out_console())
-        return
-    text = _text(out, form, output)
-    if output is None:
-        console.result(text.rstrip("\n"))
-        return
-    part = Path(f"{output}.{os.getpid()}.part")
-    try:
-        if output.exists() and not output.is_file():
-            output.write_text(text, encoding="utf-8")  # a device or a pipe stays what it is
-        else:
-            part.write_text(text, encoding="utf-8")
-            os.replace(part, output)
-    except OSError as problem:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"{output}: {problem.strerror}", "check the folder and space") from None
-    console.note(f"written: {output}")
-
-
-def _text(out: Evaluation, form: str, output: Path | None) -> str:
-    if form == "html":
-        from attnasr_cli.scoring.report.html import to_html
-
-        return to_html(out, output)
-    if form == "table":
-        import io
-
-        from rich.console import Console
-
-        from attnasr_cli.scoring.report import table
-
-        page = io.StringIO()
-        table.show(out, Console(file=page, width=120))
-        return page.getvalue()
-    from attnasr_cli.scoring.report import export, nist
-
-    makers = {
-        "json": export.to_json,
-        "csv": export.to_csv,
-        "pra": nist.to_pra,
-        "sgml": nist.to_sgml,
-    }
-    return makers[form](out)

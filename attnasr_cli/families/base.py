@@ -1,19 +1,32 @@
-"""What lies between a stretch of audio and a transcript: the decoder of segments.
+"""Read this second: what a model family offers, the decoder of segments, and its results.
+
+A family is an object and a package: generic code asks it for features, a decoder with its options,
+training targets and foreign checkpoints, and never asks which family it is. ``registry.py`` finds
+the family of a model, of a net or of a foreign checkpoint.
 
 ``Recognizer`` cuts recordings into segments and stitches texts; a ``SegmentDecoder`` turns a batch
-of segments into texts. A model says which one it needs by its feature style:
-``families/native/decoder.py`` for the nets that are trained here,
-``families/whisper/decode/batched.py`` for 30 s windows with timestamp tokens.
+of segments into texts, or follows one whole recording (``RecordingDecoder``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor
+
+    from attnasr_cli.audio.features import FeatureConfig
+    from attnasr_cli.checkpoint.folder import Model
+    from attnasr_cli.checkpoint.hub import Source
+    from attnasr_cli.device import Placement
+    from attnasr_cli.families.targets import Targets
+    from attnasr_cli.nets.protocol import Net
+    from attnasr_cli.text.tokenizer import Tokenizer
+    from attnasr_cli.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -56,12 +69,134 @@ class Decoded:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-class SegmentDecoder(Protocol):
-    """Turns segments into text, many at once. One object serves one model with fixed options."""
+@dataclass(frozen=True)
+class SegmentAttention:
+    """Where the decoder attended in one segment while it wrote its text."""
 
+    duration_s: float
+    tokens: list[str]
+    """U tokens as they are written"""
+    words: list[tuple[str, int, int]]
+    """a word, its first row and the row behind its last one"""
+    weights: Tensor
+    """(L, H, U, S); each row sums to 1 over the memory of the audio, and what a net that fills up
+    its window gave to the filling"""
+    heads: list[tuple[int, int]]
+    """(layer, head) pairs in ``weights`` that follow the audio: all, where the model names none"""
+    step_s: float
+    """seconds between two memory positions"""
+    features: Tensor
+    """(T, F) what the encoder saw, normalised"""
+
+    def picture(self) -> Tensor:
+        """Weights (U, S), averaged over ``heads``."""
+        import torch
+
+        return torch.stack([self.weights[n, h] for n, h in self.heads]).mean(0)
+
+
+class RecordingDecoder(Protocol):
+    """One whole recording, whose segments the decoder chooses by the text that it wrote so far."""
+
+    def push(self, samples: Tensor) -> None:
+        """The next samples (N,), float32 at 16 kHz."""
+
+    def segments(self) -> Iterator[tuple[float, Decoded]]:
+        """No more samples: (start in seconds, result) in order, each as soon as it is decoded."""
+
+
+class SegmentDecoder(Protocol):
+    """Turns segments into texts, many at once. One object serves one model with fixed options."""
+
+    placement: Placement
+    """device and precision, with what the decoder has to add to the reason"""
     max_segment_s: float
     """the longest stretch of audio that the net can see at once"""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Everything that decides about the text, as it was chosen in the end; JSON values."""
+
+    @property
+    def sequential(self) -> bool:
+        """Whether recordings are to be given whole, to ``recording``, and not in segments."""
 
     def decode(self, segments: Sequence[Tensor]) -> list[Decoded]:
         """segments: mono float32 samples (N,) at 16 kHz. The result is in the same order and does
         not depend on what else is in the batch."""
+
+    def recording(self) -> RecordingDecoder:
+        """A decoder of one whole recording. Raises TypeError where ``sequential`` is false."""
+
+    def attention(self, samples: Tensor, decoded: Decoded) -> SegmentAttention:
+        """Teacher-force the tokens of a decoded segment (N,) and return the attention."""
+
+
+class FeatureExtractor(Protocol):
+    """Samples → what the encoder of a net sees."""
+
+    def extract(self, samples: Tensor) -> Tensor:
+        """samples (N,) at 16 kHz → features (T, F), float32."""
+
+    def __call__(self, segments: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """list of samples (N,) → features (B, T, F), padded with zeros, and lengths (B,)."""
+
+
+class Family(Protocol):
+    """What the rest of the program asks of a kind of models.
+
+    A module that holds one must be light: ``attnasr --help`` and ``models list`` look at its
+    attributes. Its methods import what they need.
+    """
+
+    name: str
+    """of the family, as messages and lists call it"""
+    style: str
+    """the ``features.style`` by which a ``model.toml`` says that it is of this family"""
+    nets: tuple[str, ...]
+    """names of the nets whose recipes this family trains"""
+    published: Mapping[str, Source]
+    """names that need no owner → where the hub has the model"""
+    extra_files: tuple[str, ...]
+    """options that ``load`` takes beside the path, such as ``tokenizer``"""
+    cpu_batch_s: float
+    """seconds of audio in a batch from which a CPU gains nothing any more"""
+
+    @property
+    def Options(self) -> type[Any]:  # noqa: N802 - a class
+        """A frozen dataclass: its fields are the options that the decoder honours (``--kebab-case``
+        on the command line), and any other one is refused."""
+
+    def claims(self, path: Path) -> bool:
+        """Whether a file or folder is a foreign checkpoint of this family. Reads no weights."""
+
+    def load(self, path: Path, name: str, **extra: Path) -> Model:
+        """Load a foreign checkpoint on the CPU, to be called ``name``. Raises ModelError."""
+
+    def export(self, model: Model, folder: Path) -> None:
+        """Write a model as others read it. Raises ModelError where there is no such form."""
+
+    def read_tokenizer(self, path: Path) -> Tokenizer:
+        """Read the tokenizer file of a model folder. Raises ModelError."""
+
+    def features(self, config: FeatureConfig) -> FeatureExtractor:
+        """The feature extractor of a model."""
+
+    def decoder(
+        self, model: Model, placement: Placement, options: Any, batch_s: float
+    ) -> SegmentDecoder:
+        """A decoder of a model; options: an ``Options``. Raises UsageError for what the model
+        cannot do, ModelError where its parts do not belong together."""
+
+    @property
+    def recipe_defaults(self) -> Mapping[str, Mapping[str, Any]]:
+        """table → key → default of a recipe, where it is another one than the dataclass has."""
+
+    def check_recipe(self, recipe: Recipe) -> None:
+        """Refuse what cannot be trained, before anything is loaded. Raises UsageError."""
+
+    def fit_recipe(self, recipe: Recipe, start: Model) -> Recipe:
+        """The recipe with what follows from the model of ``[init]``. Raises UsageError."""
+
+    def targets(self, recipe: Recipe, net: Net, tokenizer: Tokenizer) -> Targets:
+        """What the decoder is trained to write."""

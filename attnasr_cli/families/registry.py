@@ -1,68 +1,89 @@
-"""The one place where a model gets its decoder of segments, by the style of its features.
+"""The model families: by name, by net, by the style of features, and by foreign checkpoint.
 
-A decoder class has ``Options``, a frozen dataclass; its fields are the options that its models
-honour (``--kebab-case`` on the command line), and any other one is refused. It is built as
-``Decoder(model, placement, options, batch_s)``, and may have ``settings``, a dict of what was
-chosen in the end, for the JSON output.
+Others add theirs by an entry point in the group ``attnasr.families``: an object that keeps the
+protocol ``base.Family``. Nothing here imports torch.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
-from collections.abc import Mapping
+from functools import lru_cache
+from importlib import import_module, metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from attnasr_cli.checkpoint.folder import Model, load_model
-from attnasr_cli.device import Placement
-from attnasr_cli.errors import UsageError
-from attnasr_cli.families.base import SegmentDecoder
+from attnasr_cli import console
+from attnasr_cli.errors import ModelError
 
+if TYPE_CHECKING:
+    from attnasr_cli.checkpoint.hub import Source
+    from attnasr_cli.families.base import Family
 
-def load_any(path: Path, **extra: Any) -> Model:
-    """Load a model of ours, or somebody else's through the border."""
-    from attnasr_cli.families.whisper.checkpoint import is_whisper, load_whisper
-
-    if is_whisper(path):
-        return load_whisper(path, **extra)
-    for option in extra:
-        raise UsageError(f"model {path} cannot use {_flag(option)}", "leave it away")
-    return load_model(path)
+GROUP = "attnasr.families"
+BUILT_IN = {
+    "native": "attnasr_cli.families.native.family:FAMILY",
+    "whisper": "attnasr_cli.families.whisper.family:FAMILY",
+}
 
 
-def decoder_class(style: str) -> Any:
-    """The decoder for a feature style."""
-    if style == "whisper":
-        from attnasr_cli.families.whisper.decode.batched import WindowDecoder
-
-        return WindowDecoder
-    from attnasr_cli.families.native.decoder import JointDecoder
-
-    return JointDecoder
+@lru_cache(maxsize=1)
+def family_names() -> dict[str, str]:
+    """name → ``module:OBJECT`` of every family that is built in or registered by a package."""
+    found = dict(BUILT_IN)
+    for point in metadata.entry_points(group=GROUP):
+        found.setdefault(point.name, point.value)
+    return found
 
 
-def decoder_for(
-    model: Model, placement: Placement, options: Mapping[str, Any], batch_s: float
-) -> SegmentDecoder:
-    """A decoder with these options. Raises UsageError for one that the model cannot honour."""
-    cls = decoder_class(model.features.style)
-    known = [f.name for f in dataclasses.fields(cls.Options)]
-    for name in options:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            listed = ", ".join(_flag(k) for k in known)
-            hint = f"did you mean {_flag(near[0])}?" if near else f"it takes {listed}"
-            raise UsageError(f"model {model.header.name} cannot use {_flag(name)}", hint)
-    decoder: SegmentDecoder = cls(model, placement, cls.Options(**options), batch_s)
-    return decoder
+def find_family(name: str) -> Family:
+    """A family by name. Raises ModelError for an unknown one or a plugin that does not load."""
+    names = family_names()
+    if name not in names:
+        raise ModelError(f"unknown family {name!r}", f"known families: {', '.join(names)}")
+    module, _, attribute = names[name].partition(":")
+    try:
+        family: Family = getattr(import_module(module), attribute)
+    except Exception as problem:  # a broken plugin must name itself, whatever it raises
+        raise ModelError(
+            f"the family {name!r} ({names[name]}) does not load: {problem}",
+            "repair or remove the package that registers it",
+        ) from None
+    return family
 
 
-def settings_of(decoder: SegmentDecoder) -> dict[str, Any]:
-    """What was chosen in the end, ready for JSON."""
-    settings = getattr(decoder, "settings", None)
-    return dict(settings) if settings else {}
+@lru_cache(maxsize=1)
+def families() -> tuple[Family, ...]:
+    """Every family; one that does not load is named and left out."""
+    found = []
+    for name in family_names():
+        try:
+            found.append(find_family(name))
+        except ModelError as problem:
+            console.warn(problem.message)
+    return tuple(found)
 
 
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
+def family_of_style(style: str) -> Family:
+    """The family of a model by its ``features.style``. Raises ModelError for an unknown style."""
+    for family in families():
+        if family.style == style:
+            return family
+    known = ", ".join(family.style for family in families())
+    raise ModelError(f"unknown feature style {style!r}", f"known styles: {known}")
+
+
+def family_of_net(net: str) -> Family:
+    """The family that trains a net; a net of a plugin that no family names is a native one."""
+    for family in families():
+        if net in family.nets:
+            return family
+    return find_family("native")
+
+
+def family_of_checkpoint(path: Path) -> Family | None:
+    """The family that a foreign checkpoint belongs to, or None."""
+    return next((family for family in families() if family.claims(path)), None)
+
+
+def published() -> dict[str, Source]:
+    """The names of all published models, at the revisions that the families were written for."""
+    return {name: source for family in families() for name, source in family.published.items()}

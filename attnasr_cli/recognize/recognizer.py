@@ -12,11 +12,13 @@ from torch import Tensor
 
 from attnasr_cli import __version__, device
 from attnasr_cli.audio.segment import SegmentConfig
-from attnasr_cli.checkpoint import registry
 from attnasr_cli.checkpoint.folder import Model
+from attnasr_cli.checkpoint.registry import DEFAULT
 from attnasr_cli.errors import AttnasrError, UsageError
+from attnasr_cli.families import models
 from attnasr_cli.families.base import SegmentDecoder
-from attnasr_cli.families.registry import decoder_class, decoder_for, load_any, settings_of
+from attnasr_cli.families.options import options_of
+from attnasr_cli.families.registry import family_of_style
 from attnasr_cli.recognize import pipeline
 from attnasr_cli.recognize.meter import Meter
 from attnasr_cli.recognize.pipeline import Result
@@ -26,7 +28,6 @@ from attnasr_cli.recognize.transcript import Transcript
 
 PathLike = str | os.PathLike[str]
 MEGABYTES_PER_S = 12.0  # what a second of audio in a batch may cost, with beams and attention
-CPU_BATCH_S = 120.0  # a CPU gains nothing from more, unless a decoder's ``cpu_batch_s`` says so
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,11 @@ class Recognizer:
         self,
         model: Model,
         decoders: Sequence[SegmentDecoder],
-        placements: Sequence[device.Placement],
         reading: Reading,
         batch_s: float,
     ) -> None:
-        self.model, self.decoders, self.placements = model, list(decoders), list(placements)
+        self.model, self.decoders = model, list(decoders)
+        self.placements = [decoder.placement for decoder in decoders]
         self.reading, self.batch_s = reading, batch_s
         if self.sequential:
             _refuse_cutting(reading)
@@ -79,22 +80,25 @@ class Recognizer:
         from attnasr_cli.device import choose_all
 
         reading, rest = _split(options)
+        family = family_of_style(model.features.style)
+        chosen = options_of(family, rest, model.header.name)
         placements = choose_all(device, dtype)
         batch_s = reading.batch
         if batch_s is None:
-            most = getattr(decoder_class(model.features.style), "cpu_batch_s", CPU_BATCH_S)
-            batch_s = _batch_s(placements, most)
+            batch_s = _batch_s(placements, family.cpu_batch_s)
         if batch_s <= 0:
             raise UsageError(f"a batch of {batch_s} s", "use a number above 0")
         if reading.jobs is not None and reading.jobs < 1:
             raise UsageError(f"{reading.jobs} jobs", "use 1 or more")
-        models = [model] + [_replica(model) for _ in placements[1:]]
+        replicas = [model] + [_replica(model) for _ in placements[1:]]
         decoders = [
-            decoder_for(m, p, rest, batch_s) for m, p in zip(models, placements, strict=True)
+            family.decoder(m, p, chosen, batch_s) for m, p in zip(replicas, placements, strict=True)
         ]
-        # A decoder may have more to say about what it computes in.
-        said = [getattr(d, "placement", p) for d, p in zip(decoders, placements, strict=True)]
-        return Recognizer(model, decoders, said, reading, batch_s)
+        return Recognizer(model, decoders, reading, batch_s)
+
+    def wrapped(self, wrap: Callable[[SegmentDecoder], SegmentDecoder]) -> Recognizer:
+        """The same recogniser with something around each of its decoders."""
+        return Recognizer(self.model, [wrap(d) for d in self.decoders], self.reading, self.batch_s)
 
     def transcribe(
         self,
@@ -124,7 +128,7 @@ class Recognizer:
     def run(self, jobs: Iterable[Job | None], meter: Meter | None = None) -> Iterator[Result]:
         """What ``transcribe`` stands on: results with errors and figures, in order of the jobs."""
         if self.sequential:
-            from attnasr_cli.families.whisper.decode import whole
+            from attnasr_cli.recognize import whole
 
             return whole.run(jobs, self.decoders, meter)
         threads = self.reading.jobs or device.cores()
@@ -151,11 +155,11 @@ class Recognizer:
     @property
     def sequential(self) -> bool:
         """Whether the decoder follows the text of whole recordings, so that none is cut."""
-        return bool(getattr(self.decoders[0], "sequential", False))
+        return self.decoders[0].sequential
 
     def options(self) -> dict[str, Any]:
         """Everything that decides about the text, as it was chosen in the end."""
-        return settings_of(self.decoders[0]) | {
+        return dict(self.decoders[0].settings) | {
             "vad": self.reading.vad and not self.sequential,
             "vad_threshold": self.reading.vad_threshold,
             "max_segment": self.cut.max_s,
@@ -168,7 +172,7 @@ class Recognizer:
 
 
 def load(
-    name: PathLike = registry.DEFAULT, device: str = "auto", dtype: str = "auto", **options: Any
+    name: PathLike = DEFAULT, device: str = "auto", dtype: str = "auto", **options: Any
 ) -> Recognizer:
     """Load a model by name or path.
 
@@ -179,7 +183,7 @@ def load(
     """
     _split(options)
     extra = {key: options.pop(key) for key in ("tokenizer",) if options.get(key) is not None}
-    model = load_any(registry.find(os.fspath(name)), **{k: Path(v) for k, v in extra.items()})
+    model = models.load(name, **{key: Path(value) for key, value in extra.items()})
     return Recognizer.from_model(model, device, dtype, **options)
 
 

@@ -6,42 +6,48 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from attnasr_cli.data import AUDIO_ENDINGS
 from attnasr_cli.errors import DataError
 from attnasr_cli.scoring.pairing import listed
 from attnasr_cli.scoring.types import Texts, Utterance
-
-ENDINGS = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a")
+from attnasr_cli.text.normalize import composed
 
 
 class Recordings:
-    """Finds recordings; every folder is listed once, however many utterances are in it."""
+    """Where the recording of an utterance lies: at its path, or beside the references by its id.
+
+    Every folder is listed once, however many utterances are in it. Names are compared in one
+    Unicode form, as file names from a Mac have another one than most texts.
+    """
 
     def __init__(self, reference: str) -> None:
         folder = reference if os.path.isdir(reference) else os.path.dirname(reference)
         # paths are meant from the references' folder, then from here
         self.starts = list(dict.fromkeys((folder, "")))
-        self.known: dict[str, set[str]] = {}
+        self.known: dict[str, dict[str, str]] = {}
 
     def find(self, name: str, columns: Mapping[str, str]) -> Path | None:
-        """The file, or None."""
+        """The file of an utterance with this id and these columns, or None."""
         given = columns.get("path") or columns.get("file") or name
         above, last = os.path.split(given)
+        last = composed(last)
         for start in self.starts:
             folder = os.path.join(start, above)
             there = self._list(folder)
             if "." in last and last in there:
-                return Path(folder, last)
-            for ending in ENDINGS:
+                return Path(folder, there[last])
+            for ending in AUDIO_ENDINGS:
                 if last + ending in there:
-                    return Path(folder, last + ending)
+                    return Path(folder, there[last + ending])
         return None
 
-    def _list(self, folder: str) -> set[str]:
+    def _list(self, folder: str) -> dict[str, str]:
+        """The names in a folder by their composed form."""
         if folder not in self.known:
             try:
-                self.known[folder] = set(os.listdir(folder or "."))
+                self.known[folder] = {composed(name): name for name in os.listdir(folder or ".")}
             except OSError:
-                self.known[folder] = set()
+                self.known[folder] = {}
         return self.known[folder]
 
 

@@ -6,14 +6,14 @@ import posixpath
 import re
 from collections.abc import Callable, Sequence
 
+from attnasr_cli.data import AUDIO_ENDINGS
 from attnasr_cli.errors import DataError
 from attnasr_cli.scoring.nist import by_time
 from attnasr_cli.scoring.nist.notation import text_of
 from attnasr_cli.scoring.types import Pair, Pairing, Texts, Utterance
+from attnasr_cli.text.normalize import composed
 
-_AUDIO = re.compile(
-    r"\.(wav|flac|mp3|ogg|oga|opus|m4a|mp4|aac|amr|wma|webm|mkv|mov|sph|aiff?)$", re.IGNORECASE
-)
+_AUDIO = re.compile(f"({'|'.join(map(re.escape, AUDIO_ENDINGS))})$", re.IGNORECASE)
 _PARENTHESES = re.compile(r"(?<!\S)\((\S+)\)(?!\S)")
 
 
@@ -87,11 +87,11 @@ def _utterances(texts: Texts) -> list[Utterance]:
 
 
 def _path(one: Utterance) -> str:
-    return posixpath.normpath(one.columns.get("path") or one.id)
+    return posixpath.normpath(composed(one.columns.get("path") or one.id))
 
 
 VIEWS: dict[str, Callable[[Utterance], str]] = {
-    "id": lambda one: one.id,
+    "id": lambda one: composed(one.id),
     "path": _path,
     "path without its ending": lambda one: _AUDIO.sub("", _path(one)),
     "file name": lambda one: _AUDIO.sub("", posixpath.basename(_path(one))),

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from attnasr_cli.scoring import bootstrap
+from attnasr_cli.scoring import bootstrap, runs
 from attnasr_cli.scoring.compare import Comparison
 from attnasr_cli.scoring.types import Counts, Row
 from attnasr_cli.scoring.units import CHAR
@@ -22,6 +22,12 @@ class Origin:
 
     path: str
     kind: str
+    column: str = ""  # of the texts, in tables and JSON
+
+    @property
+    def what(self) -> str:
+        """Kind and column in words, for people."""
+        return self.kind + (f", column {self.column}" if self.column not in ("", "text") else "")
 
 
 @dataclass(slots=True)
@@ -78,7 +84,26 @@ def summary(score: Score, evaluation: Evaluation) -> dict[str, Any]:
         "cer": score.cer,
     }
     figures["cer" if score.unit == CHAR else "wer"] = words.error_rate
+    if score.compounds:
+        figures["compounds"] = score.merged
     return figures
+
+
+def longest_runs(score: Score, top: int) -> dict[str, Any]:
+    """Words lost or invented in a row: how many long runs there are, and where the longest are."""
+    found: dict[str, Any] = {"least": runs.LEAST}
+    for name, every in (("deleted", score.deletion_runs), ("inserted", score.insertion_runs)):
+        long = [run for run in every if run.long]
+        found[name] = {
+            "runs": len(long),
+            "words": sum(len(run.words) for run in long),
+            "longest": [
+                {"id": run.id, "first": run.first, "words": len(run.words), "text": run.text}
+                for run in every[: max(top, 1)]
+                if run.notable
+            ],
+        }
+    return found
 
 
 def numbers(counts: Counts) -> dict[str, int]:
@@ -111,13 +136,17 @@ class Confusions:
     substituted: list[tuple[tuple[str, str], int]]
     inserted: list[tuple[str, int]]
     deleted: list[tuple[str, int]]
+    compounds: list[tuple[tuple[str, str], int]]  # no errors, with --compounds
 
 
 def confusions(score: Score, top: int) -> Confusions:
+    """The most frequent errors of a score, and the compounds that were none; ``top`` of each."""
     changed: Counter[tuple[str, str]] = Counter()
     added: Counter[str] = Counter()
     lost: Counter[str] = Counter()
+    joined: Counter[tuple[str, str]] = Counter()
     for row in score.rows:
+        joined.update((one.reference, one.hypothesis) for one in row.compounds)
         if not row.words.errors:
             continue
         for op, ref, hyp in row.aligned():
@@ -127,7 +156,7 @@ def confusions(score: Score, top: int) -> Confusions:
                 added[hyp] += 1
             elif op == "D":
                 lost[ref] += 1
-    return Confusions(_top(changed, top), _top(added, top), _top(lost, top))
+    return Confusions(_top(changed, top), _top(added, top), _top(lost, top), _top(joined, top))
 
 
 def _top(counter: Counter[K], top: int) -> list[tuple[K, int]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+REF, HYP = "reference", "hypothesis"  # the two sides
+
 KINDS = {
     "tsv": "tab-separated with a header: id or path, text, any other columns",
     "csv": "the same, comma-separated",
@@ -21,6 +23,15 @@ KINDS = {
 MARKED = ("trn", "ctm", "stm")  # texts in which (uh) and { a / b } mean something
 ONE = ("txt", "srt", "vtt")  # a file is one recording, and its name the id
 ALT_BEGIN, ALT, ALT_END = "<ALT_BEGIN>", "<ALT>", "<ALT_END>"  # frames of alternatives in a ctm
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """What is asked of a file: its side, and its kind and the column of its texts where given."""
+
+    side: str = REF
+    kind: str | None = None
+    column: str | None = None
 
 
 @dataclass(slots=True)
@@ -86,6 +97,8 @@ class Texts:
     segments: list[StmSegment] = field(default_factory=list)  # stm
     folder: bool = False
     empty: bool = False  # nothing is in the file, so its kind is not known
+    column: str = ""  # that the texts are from, in tables and JSON
+    note: str = ""  # what was resolved that could be meant otherwise
 
     @property
     def marked(self) -> bool:
@@ -191,6 +204,16 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class Compound:
+    """Words of the reference and of the hypothesis that differ in spaces and hyphens only."""
+
+    reference: str
+    hypothesis: str
+    at: int  # index of the first reference word
+    hypothesis_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One scored utterance. Texts are normalised: units with one space between them."""
 
@@ -202,6 +225,7 @@ class Row:
     columns: Mapping[str, str]
     missing: bool = False
     slots: tuple[int, ...] | None = None  # see network.Aligned; None: 0, 1, 2, …
+    compounds: tuple[Compound, ...] = ()  # which the hypothesis now has as the reference does
 
     @property
     def words(self) -> Counts:

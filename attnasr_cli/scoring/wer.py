@@ -1,8 +1,4 @@
-"""Pairs → normalised texts → alignments → ``Score``: counts first, rates from them. No torch.
-
->>> score_pairs({"a": "the cat sat"}, {"a": "the cat sad"}).wer
-0.3333333333333333
-"""
+"""Pairs → normalised texts → alignments → ``Score``: counts first, rates from them. No torch."""
 
 from __future__ import annotations
 
@@ -12,13 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
-from attnasr_cli.errors import DataError, UsageError
-from attnasr_cli.scoring import levenshtein, normalizers
+from attnasr_cli.errors import UsageError
+from attnasr_cli.scoring import compounds as compound_words
+from attnasr_cli.scoring import levenshtein, runs
 from attnasr_cli.scoring.nist import alignment as sclite
 from attnasr_cli.scoring.nist import network, notation
-from attnasr_cli.scoring.types import Counts, Pair, Row
+from attnasr_cli.scoring.runs import Run
+from attnasr_cli.scoring.types import Compound, Counts, Pair, Row
 from attnasr_cli.scoring.units import CHAR, UNITS, WORD, split
-from attnasr_cli.text.normalize import Normalizer
+from attnasr_cli.text.normalize import Normalizer, composed
 
 LEVENSHTEIN, NIST = "levenshtein", "nist"
 ALIGNMENTS = {
@@ -35,6 +33,7 @@ class Score:
     normalizer: str
     alignment: str = LEVENSHTEIN
     unit: str = WORD
+    compounds: bool = False  # whether compound words were merged
 
     @cached_property
     def words(self) -> Counts:
@@ -77,64 +76,73 @@ class Score:
 
     @cached_property
     def missing(self) -> int:
+        """Utterances without a hypothesis."""
         return sum(row.missing for row in self.rows)
+
+    @cached_property
+    def merged(self) -> int:
+        """Compound words that the hypotheses wrote otherwise; counted as correct."""
+        return sum(len(row.compounds) for row in self.rows)
+
+    @cached_property
+    def deletion_runs(self) -> list[Run]:
+        """Where words in a row are lost, the longest run first."""
+        return runs.deleted(self.rows)
+
+    @cached_property
+    def insertion_runs(self) -> list[Run]:
+        """Where words in a row are invented, the longest run first."""
+        return runs.inserted(self.rows)
 
     def where(self, rows: Iterable[Row]) -> Score:
         """The score of some of the rows."""
-        return Score(list(rows), self.normalizer, self.alignment, self.unit)
+        return Score(list(rows), self.normalizer, self.alignment, self.unit, self.compounds)
 
     def by(self, column: str) -> dict[str, Score]:
         """One score per value of a column, sorted by value."""
         groups: dict[str, list[Row]] = {}
         for row in self.rows:
-            groups.setdefault(row.columns.get(column, ""), []).append(row)
+            groups.setdefault(composed(row.columns.get(column, "")), []).append(row)
         return {value: self.where(groups[value]) for value in sorted(groups)}
 
 
 def score_pairs(
-    references: Mapping[str, str],
-    hypotheses: Mapping[str, str],
-    normalizer: str = "lower",
-    *,
-    alignment: str = LEVENSHTEIN,
-    unit: str = WORD,
-) -> Score:
-    """Score plain texts of the same ids."""
-    missing = [key for key in references if key not in hypotheses]
-    extra = [key for key in hypotheses if key not in references]
-    if missing or extra:
-        raise DataError(
-            f"{len(missing)} hypotheses are missing and {len(extra)} have no reference:"
-            f" {', '.join([*missing, *extra][:5])}",
-            "references and hypotheses must have the same ids",
-        )
-    pairs = [Pair(key, text, hypotheses[key]) for key, text in references.items()]
-    return score(pairs, normalizers.find(normalizer), alignment=alignment, unit=unit)
-
-
-def score(
     pairs: Sequence[Pair],
     normalizer: Normalizer,
     *,
     alignment: str = LEVENSHTEIN,
     unit: str = WORD,
+    compounds: bool = False,
 ) -> Score:
-    """Normalise both sides of every pair, align, and count."""
+    """Normalise both sides of every pair, align, and count.
+
+    alignment, unit: of ``ALIGNMENTS`` and ``UNITS``. compounds: "tv set" for "tvset" is no error,
+    and is counted apart. Raises UsageError for an unknown alignment or unit, DataError for marks
+    in a text that do not fit together.
+    """
     check(alignment, unit)
     refs: list[str] = []
     hyps: list[str] = []
-    slots: dict[int, network.Aligned] = {}
+    chosen: dict[int, network.Aligned] = {}
     for index, pair in enumerate(pairs):
-        chosen = _choose(pair, normalizer, alignment, unit)
-        if chosen is None:
+        best = _choose(pair, normalizer, alignment, unit)
+        if best is None:
             refs.append(" ".join(split(normalizer(pair.reference), unit)))
             hyps.append(" ".join(split(normalizer.hypothesis(pair.hypothesis), unit)))
         else:
-            refs.append(" ".join(chosen.reference))
-            hyps.append(" ".join(chosen.hypothesis))
-            slots[index] = chosen
+            refs.append(" ".join(best.reference))
+            hyps.append(" ".join(best.hypothesis))
+            chosen[index] = best
     with _no_collection():
-        ops, characters = _align(refs, hyps, slots, alignment, unit)
+        ops = _align(refs, hyps, chosen, alignment)
+        found: dict[int, tuple[Compound, ...]] = {}
+        if compounds and unit == WORD:
+            found = _merge(refs, hyps, ops)
+            _align_again(pairs, normalizer, alignment, sorted(found), refs, hyps, chosen, ops)
+        if unit == CHAR:
+            characters = [Counts.of(columns) for columns in ops]
+        else:
+            characters = levenshtein.characters(refs, hyps)
     rows = [
         Row(
             pair.id,
@@ -144,26 +152,62 @@ def score(
             characters[index],
             pair.columns,
             pair.missing,
-            slots[index].slots if index in slots else None,
+            chosen[index].slots if index in chosen else None,
+            found.get(index, ()),
         )
         for index, pair in enumerate(pairs)
     ]
-    return Score(rows, normalizer.name, alignment, unit)
+    return Score(rows, normalizer.name, alignment, unit, compounds)
 
 
 def _align(
-    refs: list[str], hyps: list[str], chosen: dict[int, network.Aligned], alignment: str, unit: str
-) -> tuple[list[str], list[Counts]]:
-    """The columns of every pair, and its characters."""
-    if alignment == NIST:
-        ops = sclite.align([text.split() for text in refs], [text.split() for text in hyps])
-        for index, found in chosen.items():
-            ops[index] = found.ops
-    else:
-        ops = levenshtein.align(refs, hyps)
-    if unit == CHAR:
-        return ops, [Counts.of(columns) for columns in ops]
-    return ops, levenshtein.characters(refs, hyps)
+    refs: Sequence[str], hyps: Sequence[str], chosen: Mapping[int, network.Aligned], alignment: str
+) -> list[str]:
+    """The columns of every pair; those of pairs with choices are known already in nist."""
+    if alignment == LEVENSHTEIN:
+        return levenshtein.align(refs, hyps)
+    ops = sclite.align([text.split() for text in refs], [text.split() for text in hyps])
+    for index, found in chosen.items():
+        ops[index] = found.ops
+    return ops
+
+
+def _merge(
+    refs: Sequence[str], hyps: list[str], ops: Sequence[str]
+) -> dict[int, tuple[Compound, ...]]:
+    """Write compounds in the hypotheses as the references have them; those found, by index."""
+    merged: dict[int, tuple[Compound, ...]] = {}
+    for index, columns in enumerate(ops):
+        if not columns.strip("CO"):
+            continue
+        words = hyps[index].split()
+        found = compound_words.find(refs[index].split(), words, columns)
+        if found:
+            merged[index] = tuple(found)
+            hyps[index] = " ".join(compound_words.rewritten(words, found))
+    return merged
+
+
+def _align_again(
+    pairs: Sequence[Pair],
+    normalizer: Normalizer,
+    alignment: str,
+    changed: Sequence[int],
+    refs: list[str],
+    hyps: list[str],
+    chosen: dict[int, network.Aligned],
+    ops: list[str],
+) -> None:
+    """Align the pairs anew whose hypothesis has changed; texts with choices choose anew."""
+    for index in changed:
+        if index in chosen:
+            best = _choose(pairs[index], normalizer, alignment, WORD, hyps[index].split())
+            if best is not None:
+                chosen[index], refs[index] = best, " ".join(best.reference)
+    again = {place: chosen[index] for place, index in enumerate(changed) if index in chosen}
+    new = _align([refs[k] for k in changed], [hyps[k] for k in changed], again, alignment)
+    for index, columns in zip(changed, new, strict=True):
+        ops[index] = columns
 
 
 @contextmanager
@@ -187,9 +231,16 @@ def check(alignment: str, unit: str) -> None:
 
 
 def _choose(
-    pair: Pair, normalizer: Normalizer, alignment: str, unit: str
+    pair: Pair,
+    normalizer: Normalizer,
+    alignment: str,
+    unit: str,
+    said: Sequence[str] | None = None,
 ) -> network.Aligned | None:
-    """The best readings of a pair with choices; None where both texts are plain."""
+    """The best readings of a pair with choices; None where both texts are plain.
+
+    said: the words of the hypothesis, where they are known already.
+    """
     if not (pair.marked or normalizer.marks):
         return None
     ref, hyp = pair.reference, pair.hypothesis
@@ -202,13 +253,12 @@ def _choose(
         return split(text if normalizer.marks else normalizer(text), unit)
 
     costs = network.NIST if alignment == NIST else network.UNIT
-    chosen = network.align(
-        notation.parse(ref, units, pair.where), notation.parse(hyp, units, pair.where), costs
-    )
+    heard = notation.parse(hyp, units, pair.where) if said is None else notation.plain(list(said))
+    chosen = network.align(notation.parse(ref, units, pair.where), heard, costs)
     if alignment == NIST:
         return chosen
     # jiwer counts the reading that was chosen; optional words that were not said are not in it
-    said = [op != "O" for op in chosen.ops if op != "I"]
-    words = [word for word, keep in zip(chosen.reference, said, strict=True) if keep]
-    slots = tuple(slot for slot, keep in zip(chosen.slots, said, strict=True) if keep)
+    kept = [op != "O" for op in chosen.ops if op != "I"]
+    words = [word for word, keep in zip(chosen.reference, kept, strict=True) if keep]
+    slots = tuple(slot for slot, keep in zip(chosen.slots, kept, strict=True) if keep)
     return network.Aligned(words, chosen.hypothesis, "", slots)

@@ -36,11 +36,13 @@ class Normalizer:
         return _apply(self.of_hypothesis or self.function, text)
 
 
+def composed(text: str) -> str:
+    """A text in Unicode's composed form: é is é, whether it had one code point or (a Mac's) two."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
 def _apply(function: Callable[[str], str], text: str) -> str:
-    if text.isascii():
-        return " ".join(function(text).split())
-    text = unicodedata.normalize("NFC", text)
-    return " ".join(unicodedata.normalize("NFC", function(text)).split())
+    return " ".join(composed(function(composed(text))).split())
 
 
 def _none() -> Callable[[str], str]:

@@ -17,11 +17,11 @@ from attnasr_cli.checkpoint.folder import (
     Header,
     Model,
     find_lm,
-    load_model,
     read_header,
     save_model,
     write_header,
 )
+from attnasr_cli.families import models
 from attnasr_cli.scoring.wer import Score
 from attnasr_cli.training.card import write_card
 from attnasr_cli.training.distributed import World
@@ -99,7 +99,7 @@ class Best:
 
     def _kept(self) -> Model:
         """The model in the folder; all processes read it before one may write it again."""
-        model = load_model(self.out)
+        model = models.load(self.out)
         self.world.gather(None)
         return model
 

@@ -14,7 +14,8 @@ from attnasr_cli.checkpoint.folder import Model
 from attnasr_cli.errors import AttnasrError, DataError
 from attnasr_cli.recognize.reader import Job
 from attnasr_cli.recognize.recognizer import Recognizer
-from attnasr_cli.scoring.wer import Score, score_pairs
+from attnasr_cli.scoring.api import score
+from attnasr_cli.scoring.wer import Score
 from attnasr_cli.training.distributed import World
 from attnasr_cli.training.manifest import Utterance
 
@@ -79,4 +80,4 @@ def evaluate(
             console.warn(f"{utterance.id} of the dev set is left out: {result.error.message}")
     everything = {name: text for part in world.gather(texts) for name, text in part.items()}
     references = {u.id: u.text for u in utterances if u.id in everything}
-    return score_pairs(references, everything, "lower")
+    return score(references, everything, "lower")

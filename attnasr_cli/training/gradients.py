@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from attnasr_cli.audio.frames import FRAMES_PER_S, pad
+from attnasr_cli.families.targets import Targets
 from attnasr_cli.nets.protocol import Net
 from attnasr_cli.training.augment import spec_augment
 from attnasr_cli.training.corpus import Corpus
@@ -16,7 +18,6 @@ from attnasr_cli.training.distributed import World
 from attnasr_cli.training.loss import losses
 from attnasr_cli.training.recipe import Recipe
 from attnasr_cli.training.sampler import Batch, padded_length
-from attnasr_cli.training.targets import Targets
 
 Row = tuple[int, int, int]
 """(utterance, speed, place in the batch)"""
@@ -39,6 +40,7 @@ class Gradients:
         self.device, self.world = device, world
         self.autocast = torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
         self.tokens = [targets.encode(u.text) for u in corpus.utterances]
+        self.frames = corpus.frames()
         self.generator = torch.Generator()
 
     def backward(self, batch: Batch, update: int) -> Tensor:
@@ -56,18 +58,14 @@ class Gradients:
 
     def seconds(self, batch: Batch) -> float:
         """Audio in a batch, in all processes."""
-        return float(sum(self.frames(i, speed) for i, speed in batch)) / FRAMES_PER_S
-
-    def frames(self, utterance: int, speed: int) -> int:
-        starts = self.corpus.caches[speed].starts
-        return int(starts[utterance + 1] - starts[utterance])
+        return float(sum(self.frames[speed][i] for i, speed in batch)) / FRAMES_PER_S
 
     def _parts(self, rows: list[Row]) -> list[list[Row]]:
         """The rows in parts that are computed at once."""
         most = round(self.recipe.batch.at_once * FRAMES_PER_S)
         if not most or not rows:
             return [rows] if rows else []
-        longest = max(self._padded(self.frames(i, speed)) for i, speed, _ in rows)
+        longest = max(self._padded(int(self.frames[speed][i])) for i, speed, _ in rows)
         count = max(most // longest, 1)
         return [rows[i : i + count] for i in range(0, len(rows), count)]
 
@@ -94,7 +92,8 @@ class Gradients:
     def _augmented(self, row: Row, seed: int) -> Tensor:
         """(T, F) of one row, drawn for its place in the batch: whichever process has it."""
         i, speed, place = row
-        features = self.corpus.caches[speed].get(i)
+        draw = np.random.default_rng([seed, place])
+        features = self.corpus.features[speed].get(i, draw)
         self.generator.manual_seed(seed * 65_536 + place)
         centred = self.recipe.features.normalize == "utterance"
         lengths = torch.tensor([features.shape[0]])

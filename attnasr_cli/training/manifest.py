@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from attnasr_cli.data import AUDIO_ENDINGS, Row, read_rows, read_text
 from attnasr_cli.errors import DataError
 
-AUDIO = (".flac", ".wav", ".mp3", ".ogg", ".opus", ".m4a", ".webm")
+COLUMNS = ("path", "text")
 
 
 @dataclass(frozen=True)
@@ -26,8 +25,8 @@ def read_data(path: Path) -> list[Utterance]:
     """Read whatever stands at a path, sorted by id.
 
     A folder in LibriSpeech layout (``*.trans.txt``), in LJSpeech layout (``metadata.csv`` and
-    ``wavs/``), a folder of audio with ``.txt`` beside, or a TSV, CSV or JSONL manifest with the
-    columns ``path`` (relative to the manifest) and ``text``, and optionally ``id``.
+    ``wavs/``), a folder of audio with ``.txt`` beside, or a TSV, CSV, JSONL or JSON manifest with
+    the columns ``path`` (relative to the manifest) and ``text``, and optionally ``id``.
     Raises DataError naming file and line.
     """
     if path.is_dir():
@@ -36,7 +35,7 @@ def read_data(path: Path) -> list[Utterance]:
             reader = _ljspeech
         found = list(reader(path))
     elif path.is_file():
-        found = list(_jsonl(path) if path.suffix in (".jsonl", ".json") else _table(path))
+        found = [_utterance(row, path) for row in read_rows(path, COLUMNS, known=("id",))]
     else:
         raise DataError(f"no such data: {path}", "give a corpus folder or a manifest file")
     if not found:
@@ -57,7 +56,8 @@ def _librispeech(root: Path) -> Iterator[Utterance]:
             if not line.strip():
                 continue
             name, _, text = line.partition(" ")
-            audio = next((p for s in AUDIO if (p := table.parent / (name + s)).is_file()), None)
+            named = (table.parent / (name + ending) for ending in AUDIO_ENDINGS)
+            audio = next((path for path in named if path.is_file()), None)
             if audio is None:
                 raise DataError(f"{table}:{number}: no audio for {name}", "is the corpus complete?")
             yield Utterance(name, audio, text.strip())
@@ -78,7 +78,7 @@ def _ljspeech(root: Path) -> Iterator[Utterance]:
 
 
 def _folder(root: Path) -> Iterator[Utterance]:
-    for audio in sorted(p for p in root.rglob("*") if p.suffix.lower() in AUDIO):
+    for audio in sorted(p for p in root.rglob("*") if p.suffix.lower() in AUDIO_ENDINGS):
         text = audio.with_suffix(".txt")
         if text.is_file():
             yield Utterance(
@@ -86,58 +86,17 @@ def _folder(root: Path) -> Iterator[Utterance]:
             )
 
 
-def _table(path: Path) -> Iterator[Utterance]:
-    lines = _lines(path)
-    if path.suffix == ".csv":
-        reader = csv.DictReader(lines)
-    else:
-        reader = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-    _need(path, reader.fieldnames or [])
-    for row in reader:
-        where = f"{path}:{reader.line_num}"
-        if row.get("path") is None or row.get("text") is None or None in row:
-            raise DataError(
-                f"{where}: {len([v for v in row.values() if v is not None])} columns, the header "
-                f"has {len(reader.fieldnames or [])}",
-                "every row needs the columns of the header",
-            )
-        yield _row(row, path, where)
-
-
-def _jsonl(path: Path) -> Iterator[Utterance]:
-    for number, line in enumerate(_lines(path), 1):
-        if not line.strip():
-            continue
-        where = f"{path}:{number}"
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as problem:
-            raise DataError(f"{where}: not JSON: {problem}", "one object a line") from None
-        if not isinstance(row, dict):
-            raise DataError(f"{where}: not an object", "one object a line")
-        _need(path, row, where)
-        yield _row(row, path, where)
-
-
-def _need(path: Path, columns: Container[str], where: str = "") -> None:
-    for name in ("path", "text"):
-        if name not in columns:
-            raise DataError(f"{where or path}: no column {name!r}", "wanted: path, text, maybe id")
-
-
-def _row(row: dict[str, str], manifest: Path, where: str) -> Utterance:
-    if not str(row["path"]).strip():
+def _utterance(row: Row, manifest: Path) -> Utterance:
+    where = f"{manifest}:{row.line}" if row.line else str(manifest)
+    for name in COLUMNS:
+        if not isinstance(row.values[name], str):
+            raise DataError(f"{where}: {name} is {row.values[name]!r}, not a string", "quote it")
+    if not row.values["path"].strip():
         raise DataError(f"{where}: empty path", "every row needs its audio")
-    audio = manifest.parent / str(row["path"])
-    return Utterance(str(row.get("id") or audio.stem), audio, str(row["text"]).strip())
+    audio = manifest.parent / row.values["path"]
+    return Utterance(str(row.values.get("id") or audio.stem), audio, row.values["text"].strip())
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as problem:
-        raise DataError(f"{path} is not UTF-8: {problem}", "save it as UTF-8") from None
-    except OSError as problem:
-        raise DataError(
-            f"cannot read {path}: {problem.strerror}", "check path and rights"
-        ) from None
+    """The lines of a text file, the line break at its end being no line more."""
+    return read_text(path).removesuffix("\n").split("\n")

@@ -13,7 +13,7 @@ from attnasr_cli.errors import DataError
 from attnasr_cli.files import write_text
 from attnasr_cli.training.corpus import Corpus
 from attnasr_cli.training.manifest import Utterance
-from attnasr_cli.training.recipe import DataConfig
+from attnasr_cli.training.sections import DataConfig
 
 SHOWN = 3  # of each kind
 

@@ -4,63 +4,37 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from attnasr_cli import console
-from attnasr_cli.audio.features import FeatureConfig
-from attnasr_cli.checkpoint.folder import (
-    LM_FILE,
-    DecodingConfig,
-    Model,
-    build_net,
-)
+from attnasr_cli.checkpoint.folder import LM_FILE, Model, build_net
 from attnasr_cli.errors import UsageError
-from attnasr_cli.families.registry import load_any
-from attnasr_cli.families.whisper import finetune as whisper
+from attnasr_cli.families import models
+from attnasr_cli.families.registry import family_of_net
 from attnasr_cli.files import write_bytes
 from attnasr_cli.nets import find_net
 from attnasr_cli.nets.protocol import Net
+from attnasr_cli.text.chars import CharTokenizer
+from attnasr_cli.text.load import load_tokenizer
 from attnasr_cli.text.phones import PhoneTokenizer
-from attnasr_cli.text.tokenizer import BpeTokenizer, CharTokenizer, Tokenizer, load_tokenizer
+from attnasr_cli.text.subwords import BpeTokenizer
+from attnasr_cli.text.tokenizer import Tokenizer
 from attnasr_cli.training.manifest import Utterance
-from attnasr_cli.training.recipe import Recipe, TextConfig
-from attnasr_cli.training.targets import Targets
+from attnasr_cli.training.recipe import Recipe
 
 
 def start_from(recipe: Recipe) -> tuple[Recipe, Model | None]:
     """The recipe with what follows from the model of ``[init]``, and that model."""
-    if recipe.net == "whisper":
-        whisper.check_recipe(recipe)
+    family = family_of_net(recipe.net)
+    family.check_recipe(recipe)
     if recipe.init is None:
         return recipe, None
-    from attnasr_cli.checkpoint.registry import find
-
     extra = {"tokenizer": Path(recipe.init.tokenizer)} if recipe.init.tokenizer else {}
-    model = load_any(find(recipe.init.model), **extra)
-    if model.net.name != recipe.net:
-        raise UsageError(
-            f"[init] model {recipe.init.model!r} is a {model.net.name}, the recipe wants a "
-            f"{recipe.net}",
-            "change net, or start from another model",
-        )
-    if model.net.name == "whisper":
-        return whisper.fitted(recipe, model), model
-    _check_init(recipe, model)
-    recipe = replace(recipe, features=model.features)
-    if recipe.init and recipe.init.keep_tokenizer and recipe.decoding == DecodingConfig():
-        recipe = replace(recipe, decoding=model.decoding)
-    return recipe, model
-
-
-def targets_for(recipe: Recipe, net: Net, tokenizer: Tokenizer) -> Targets:
-    """What the decoder is taught, by the style of its features."""
-    if recipe.features.style == "whisper":
-        return whisper.whisper_targets(recipe, net, tokenizer)
-    return Targets((tokenizer.bos,), tokenizer.eos, tokenizer.encode)
+    model = models.load(recipe.init.model, **extra)
+    return family.fit_recipe(recipe, model), model
 
 
 def keep_language_model(start: Model, out: Path) -> None:
@@ -136,24 +110,3 @@ def check_config(recipe: Recipe) -> None:
     """Refuse impossible sizes before anything is read. Raises ModelError and UsageError."""
     with torch.device("meta"):
         build_net(recipe.net, _config(recipe, recipe.text.vocab), "the recipe")
-
-
-def _check_init(recipe: Recipe, start: Model) -> None:
-    """Refuse what ``[init]`` decides, where the recipe says something else."""
-    for name, wanted in recipe.config.items():
-        own = start.header.config.get(name)
-        if wanted != (list(own) if isinstance(own, tuple) else own):
-            raise UsageError(
-                f"[config] {name} = {wanted!r}, the model of [init] has {own!r}",
-                "leave [config] out beside [init], or train from nothing",
-            )
-    if recipe.features not in (FeatureConfig(), start.features):
-        raise UsageError(
-            "[features] is not that of the model of [init]", "leave [features] out beside [init]"
-        )
-    plain = TextConfig(normalizer=recipe.text.normalizer)
-    if recipe.init and recipe.init.keep_tokenizer and recipe.text != plain:
-        raise UsageError(
-            "[text] is set, and the tokenizer of the model of [init] is kept",
-            "leave it out, or set init.keep_tokenizer = false",
-        )

@@ -22,6 +22,7 @@ from attnasr_cli.checkpoint.folder import (
 )
 from attnasr_cli.checkpoint.tables import to_table
 from attnasr_cli.errors import OutputError, UsageError
+from attnasr_cli.families.registry import family_of_net
 from attnasr_cli.files import Lock
 from attnasr_cli.nets import find_net
 from attnasr_cli.nets.protocol import Net
@@ -29,6 +30,7 @@ from attnasr_cli.text.phones import PhoneTokenizer
 from attnasr_cli.text.tokenizer import Tokenizer
 from attnasr_cli.training.best import Best
 from attnasr_cli.training.corpus import Corpus, open_corpus, read_corpora
+from attnasr_cli.training.distort import Distortion, read_noises
 from attnasr_cli.training.distributed import World
 from attnasr_cli.training.evaluate import readable, warn_of_unreadable
 from attnasr_cli.training.gradients import Gradients
@@ -51,9 +53,9 @@ from attnasr_cli.training.start import (
     make_net,
     make_tokenizer,
     start_from,
-    targets_for,
     warn_of_unknown,
 )
+from attnasr_cli.training.waveforms import open_distorted_corpus
 
 
 def train(
@@ -87,7 +89,7 @@ def train(
         if not (out / RECIPE).is_file():
             raise OutputError(f"{out} is not there", "all machines of a run must see its folder")
         net = make_net(recipe, start, made.tokenizer)
-        targets = targets_for(recipe, net, made.tokenizer)
+        targets = family_of_net(recipe.net).targets(recipe, net, made.tokenizer)
         net = net.to(device).train()
         if world.is_main:
             _describe(recipe, net, made, device, dtype)
@@ -151,11 +153,20 @@ def _prepare(
         if isinstance(tokenizer, PhoneTokenizer):
             warn_of_unknown(tokenizer, [u.text for u in utterances])
     folder = cache or out / "train" / "features"
-    data_config = recipe.data
-    corpus = open_corpus(folder, utterances, recipe.features, data_config.speeds, data_config.max_s)
+    corpus = _corpus(recipe, folder, utterances)
     if world.is_main:
         write_record(out, whole, records)
     return _Made(corpus, dev, tokenizer, records)
+
+
+def _corpus(recipe: Recipe, folder: Path, utterances: list[Utterance]) -> Corpus:
+    """With features computed once, or anew at every draw where the recipe distorts the audio."""
+    data, distort, features = recipe.data, recipe.distort, recipe.features
+    if not distort.any:
+        return open_corpus(folder, utterances, features, data.speeds, data.max_s)
+    noises = read_noises(distort.noise_folder) if distort.noise_folder else []
+    distortion = Distortion(distort, noises)
+    return open_distorted_corpus(folder, utterances, features, data.speeds, data.max_s, distortion)
 
 
 def _absolute(paths: list[Path]) -> tuple[str, ...]:

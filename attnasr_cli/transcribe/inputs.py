@@ -12,15 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from attnasr_cli import console
+from attnasr_cli.data import AUDIO_ENDINGS
 from attnasr_cli.errors import DataError, UsageError
 
 STDIN = "-"
-SOUND = (
-    "wav flac ogg oga opus mp3 mp2 m4a m4b aac wma amr aif aiff aifc au snd caf w64 rf64 ac3 eac3"
-    " dts mka spx ape wv tta voc sph nist"
-)
-VIDEO = "mp4 m4v mkv webm mov avi wmv asf 3gp 3g2 mts flv mpg mpeg"
-ENDINGS = frozenset(f".{name}" for name in f"{SOUND} {VIDEO}".split())
+ENDINGS = frozenset(AUDIO_ENDINGS)
 HIDDEN = "."
 
 

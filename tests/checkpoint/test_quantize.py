@@ -10,7 +10,7 @@ import torch
 from attnasr_cli.audio.features import FeatureConfig
 from attnasr_cli.checkpoint.folder import build_net, load_model, save_model
 from attnasr_cli.checkpoint.quantize import pack, unpack
-from attnasr_cli.text.tokenizer import CharTokenizer
+from attnasr_cli.text.chars import CharTokenizer
 
 
 def test_every_number_is_within_half_a_step_of_its_row() -> None:

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 import torch
 
-from attnasr_cli.attention.maps import look
 from attnasr_cli.families.native.decoder import JointDecoder
 from attnasr_cli.recognize.recognizer import load
 from tests.conftest import Ran, make_model
@@ -147,6 +146,6 @@ def test_rows_are_what_the_decoder_saw_before_each_token(tiny_model: Path) -> No
     found = decoder.decode([samples])[0]
     assert len(found.pieces[0].tokens) > 2
     shorter = replace(found, pieces=[replace(found.pieces[0], tokens=found.pieces[0].tokens[:2])])
-    longer = look(decoder, samples, found)
-    short = look(decoder, samples, shorter)
+    longer = decoder.attention(samples, found)
+    short = decoder.attention(samples, shorter)
     torch.testing.assert_close(short.weights, longer.weights[:, :, :2])

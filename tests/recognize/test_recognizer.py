@@ -203,7 +203,7 @@ def test_options_change_something(tiny_model: Path, recordings: list[Path]) -> N
 def test_patience_reaches_the_search(tiny_model: Path) -> None:
     """A random net hardly ever ends a hypothesis: the search has its own test of what this does."""
     [decoder] = load(tiny_model, **CPU, patience=4.0).decoders
-    assert decoder.search_config.patience == 4.0  # type: ignore[attr-defined]
+    assert decoder.search.patience == 4.0  # type: ignore[attr-defined]
 
 
 def test_a_net_without_ctc_aligns_by_attention(tmp_path: Path, recordings: list[Path]) -> None:

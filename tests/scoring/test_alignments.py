@@ -12,7 +12,7 @@ from attnasr_cli.errors import DataError
 from attnasr_cli.scoring import levenshtein
 from attnasr_cli.scoring.nist import alignment, mapsswe, network, notation
 from attnasr_cli.scoring.types import Counts, Pair, Row
-from attnasr_cli.scoring.wer import score
+from attnasr_cli.scoring.wer import score_pairs
 from attnasr_cli.text import normalize
 
 few = st.lists(st.sampled_from("abc"), max_size=7)
@@ -90,7 +90,7 @@ def readings(text: str) -> set[tuple[str, ...]]:
 @given(marked, few)
 def test_levenshtein_takes_the_reading_with_the_fewest_errors(text: str, hyp: list[str]) -> None:
     pair = Pair("u", text, " ".join(hyp), marked=True)
-    row = score([pair], normalize.get("none")).rows[0]
+    row = score_pairs([pair], normalize.get("none")).rows[0]
     fewest = min(
         Counts.of(levenshtein.align([" ".join(reading)], [" ".join(hyp)])[0]).errors
         for reading in readings(text)
@@ -115,7 +115,7 @@ def test_levenshtein_takes_the_reading_with_the_fewest_errors(text: str, hyp: li
 )
 def test_choices_as_sclite_counts_them(ref: str, hyp: str, ops: str) -> None:
     pair = Pair("u", ref, hyp, marked=True)
-    row = score([pair], normalize.get("lower"), alignment="nist").rows[0]
+    row = score_pairs([pair], normalize.get("lower"), alignment="nist").rows[0]
     assert row.ops == ops
 
 
@@ -123,16 +123,18 @@ def test_choices_as_sclite_counts_them(ref: str, hyp: str, ops: str) -> None:
 def test_unbalanced_braces_are_named_with_their_line(text: str) -> None:
     pair = Pair("u", text, "a", marked=True, where="ref.trn:7: ")
     with pytest.raises(DataError, match=r"ref\.trn:7: a '[{}]' without"):
-        score([pair], normalize.get("lower"))
+        score_pairs([pair], normalize.get("lower"))
 
 
 def test_brackets_mean_nothing_in_plain_texts() -> None:
-    row = score([Pair("u", "(laughs) {x}", "(laughs) {x}")], normalize.get("none")).rows[0]
+    row = score_pairs([Pair("u", "(laughs) {x}", "(laughs) {x}")], normalize.get("none")).rows[0]
     assert row.ops == "CC"
 
 
 def rows(ref: str, one: str, two: str) -> tuple[Row, Row]:
-    found = [score([Pair("u", ref, hyp)], normalize.get("none")).rows[0] for hyp in (one, two)]
+    found = [
+        score_pairs([Pair("u", ref, hyp)], normalize.get("none")).rows[0] for hyp in (one, two)
+    ]
     return found[0], found[1]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from attnasr_cli.scoring import bootstrap
 
@@ -29,6 +30,7 @@ def test_the_interval_holds_the_rate_and_narrows() -> None:
     assert narrow.high - narrow.low < (wide.high - wide.low) / 3
 
 
+@pytest.mark.slow
 def test_coverage_is_near_95_percent() -> None:
     # bench/score_coverage.py does this at length; here 300 experiments, so 95 ± 3.8
     rng = np.random.default_rng(1)

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attnasr_cli.errors import DataError, UsageError
+from attnasr_cli.scoring.api import score
 from attnasr_cli.scoring.types import Counts
-from attnasr_cli.scoring.wer import Score, score_pairs
+from attnasr_cli.scoring.wer import Score
 
 words = st.lists(st.sampled_from(["a", "b", "c", "dd", "é"]), max_size=8).map(" ".join)
 pairs = st.lists(st.tuples(words, words), min_size=1, max_size=8)
@@ -18,7 +19,7 @@ pairs = st.lists(st.tuples(words, words), min_size=1, max_size=8)
 def scored(found: list[tuple[str, str]], **options: str) -> Score:
     refs = {str(k): ref for k, (ref, _) in enumerate(found)}
     hyps = {str(k): hyp for k, (_, hyp) in enumerate(found)}
-    return score_pairs(refs, hyps, "none", **options)
+    return score(refs, hyps, "none", **options)
 
 
 @settings(max_examples=60, deadline=None)
@@ -80,16 +81,10 @@ def test_wrong_utterances_and_groups() -> None:
 
 def test_ids_must_match() -> None:
     with pytest.raises(DataError, match="1 hypotheses are missing and 1 have no reference: a, b"):
-        score_pairs({"a": "x"}, {"b": "x"})
+        score({"a": "x"}, {"b": "x"})
 
 
 @pytest.mark.parametrize(("option", "value"), [("alignment", "sclite"), ("unit", "syllable")])
 def test_unknown_choices_are_refused(option: str, value: str) -> None:
     with pytest.raises(UsageError, match=value):
         scored([("a", "a")], **{option: value})
-
-
-def test_public_name() -> None:
-    import attnasr_cli
-
-    assert attnasr_cli.Score is Score

@@ -28,7 +28,7 @@ SAMPLES = {
 
 
 def read(kind: str, text: str | None = None, forced: str | None = None) -> types.Texts:
-    return parse("name.any", SAMPLES[kind] if text is None else text, forced)
+    return parse("name.any", SAMPLES[kind] if text is None else text, types.Want(kind=forced))
 
 
 @pytest.mark.parametrize("kind", SAMPLES)
@@ -122,14 +122,14 @@ def test_line_ends_and_byte_order_marks(tmp_path: Path, kind: str, encoding: str
         ("csv", "id,speaker\na,b\n", r"name\.any:1: no column for the text"),
         ("csv", "name,text\na,b\n", r"name\.any:1: no column for the id"),
         ("csv", 'id,text\n\na,"b"c"\nd,e\n', r"name\.any:3: .*expected after"),
-        ("csv", 'id,text\na,"b\nd,e\n', r"name\.any:3: unexpected end of data"),
+        ("csv", 'id,text\na,"b\nd,e\n', r"name\.any:2: unexpected end of data"),
         ("tsv", "", r"name\.any: empty"),
         ("jsonl", '{"id": "a", "text": "b"}\nnope\n', r"name\.any:2: not JSON"),
         ("jsonl", '{"id": "a", "text": "b"}\n[1]\n', r"name\.any:2: not an object"),
         ("jsonl", '{"id": "a"}\n', r"name\.any:1: no text"),
         ("jsonl", '{"text": "a"}\n', r"name\.any:1: no id"),
-        ("jsonl", '{"id": "a", "text": 5}\n', r"name\.any:1: the text is int"),
-        ("json", "{", r"name\.any: not JSON"),
+        ("jsonl", '{"id": "a", "text": 5}\n', r"name\.any:1: 'text' is int"),
+        ("json", "{", r"name\.any:1: not JSON"),
         ("trn", "a (s-1)\nb c\n", r"name\.any:2: no \(id\)"),
         ("trn", "a ()\n", r"name\.any:1: no \(id\)"),
         ("stm", "f A s 0 1 x\nf A s 2\n", r"name\.any:2: 4 fields"),
@@ -139,6 +139,10 @@ def test_line_ends_and_byte_order_marks(tmp_path: Path, kind: str, encoding: str
         ("ctm", "f A nan 1 x\n", r"name\.any:1: nan seconds"),
         ("ctm", "f A * * <ALT_BEGIN>\nf A 0 1 x\n", r"no <ALT_END>"),
         ("srt", "1\n00:00:01 --> 2\nx\n", r"name\.any:2: not a cue's times"),
+        ("srt", "just words\n", r"name\.any: no cue in it"),
+        ("jsonl", '{"id": "a", "text": null}\n', r"name\.any:1: 'text' is null"),
+        ("jsonl", '{"id": "a", "text": "\\ud83d"}\n', r"name\.any:1: text holds half of a char"),
+        ("tsv", "id\ttext\ttext\na\tb\tc\n", r"name\.any:1: two columns are called 'text'"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(kind: str, text: str, message: str) -> None:
@@ -170,7 +174,7 @@ def test_not_text(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
         load(tmp_path / "gone")
     with pytest.raises(DataError, match="no format 'docx'"):
-        load(path, "docx")
+        load(path, types.Want(kind="docx"))
 
 
 def test_folders(tmp_path: Path) -> None:
@@ -183,9 +187,9 @@ def test_folders(tmp_path: Path) -> None:
     (tmp_path / "c.srt").write_text(SAMPLES["srt"])
     with pytest.raises(DataError, match="holds srt and txt files"):
         load(tmp_path)
-    assert [u.id for u in load(tmp_path, "srt").utterances] == ["c"]
+    assert [u.id for u in load(tmp_path, types.Want(kind="srt")).utterances] == ["c"]
     with pytest.raises(DataError, match="no vtt files"):
-        load(tmp_path, "vtt")
+        load(tmp_path, types.Want(kind="vtt"))
 
 
 def test_a_huge_line(tmp_path: Path) -> None:

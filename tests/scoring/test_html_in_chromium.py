@@ -48,6 +48,7 @@ document.title = seen.join(" ");
 </body>"""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 def test_the_report_works(tmp_path: Path) -> None:
     page = tmp_path / "report.html"

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from attnasr_cli.errors import DataError, UsageError
 from attnasr_cli.scoring import normalizers
+from attnasr_cli.scoring.api import score
 from attnasr_cli.scoring.types import Pair
 from attnasr_cli.scoring.units import graphemes, split
-from attnasr_cli.scoring.wer import score, score_pairs
+from attnasr_cli.scoring.wer import score_pairs
 from attnasr_cli.text import normalize
 
 
@@ -30,7 +31,7 @@ def test_the_named_ones(name: str, expected: str) -> None:
     found = normalizers.find(name)
     assert found.name == name
     assert found("  Mr. Smith's  colour: (uh)\t20! ") == expected
-    assert score_pairs({"a": "x"}, {"a": "x"}, name).normalizer == name
+    assert score({"a": "x"}, {"a": "x"}, name).normalizer == name
 
 
 @pytest.mark.parametrize("name", normalize.NAMED)
@@ -106,7 +107,7 @@ def test_glm_rules_for_hypotheses_and_alternatives(glm: normalize.Normalizer) ->
     assert glm.hypothesis("can't") == "{can't / cannot}"
     pairs = [Pair("a", "he is here", "he's here"), Pair("b", "i cannot", "i can't")]
     for alignment in ("nist", "levenshtein"):
-        found = score(pairs, glm, alignment=alignment)
+        found = score_pairs(pairs, glm, alignment=alignment)
         assert found.words.errors == 0
         assert found.normalizer == "my.glm"
 
@@ -153,14 +154,14 @@ def test_characters_are_what_people_see(text: str, count: int | None) -> None:
 
 
 def test_cer_counts_clusters() -> None:
-    score = score_pairs({"a": "कि न"}, {"a": "की न"}, "none")
-    assert (score.characters.reference, score.characters.substituted) == (3, 1)
-    one = score_pairs({"a": "ab 👨‍👩‍👧"}, {"a": "ab 👨"}, "none")
+    found = score({"a": "कि न"}, {"a": "की न"}, "none")
+    assert (found.characters.reference, found.characters.substituted) == (3, 1)
+    one = score({"a": "ab 👨‍👩‍👧"}, {"a": "ab 👨"}, "none")
     assert (one.characters.errors, one.characters.reference) == (1, 4)
 
 
 def test_chinese_and_japanese_by_character() -> None:
-    score = score_pairs({"a": "今天 天气很好"}, {"a": "今天天 气好"}, "none", unit="char")
-    assert (score.words.reference, score.words.deleted, score.words.errors) == (6, 1, 1)
-    assert score.cer == score.wer == 1 / 6
+    found = score({"a": "今天 天气很好"}, {"a": "今天天 气好"}, "none", unit="char")
+    assert (found.words.reference, found.words.deleted, found.words.errors) == (6, 1, 1)
+    assert found.cer == found.wer == 1 / 6
     assert split("が ぎ", "char") == ["が", "ぎ"]

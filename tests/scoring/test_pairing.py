@@ -7,7 +7,7 @@ import pytest
 from attnasr_cli.errors import DataError
 from attnasr_cli.scoring import pairing
 from attnasr_cli.scoring.read.parse import parse
-from attnasr_cli.scoring.types import Pairing
+from attnasr_cli.scoring.types import Pairing, Want
 
 
 def paired(ref: str, hyp: str, **options: bool) -> Pairing:
@@ -85,18 +85,47 @@ def test_long_lists_are_cut() -> None:
 
 
 def test_one_recording_against_one_recording() -> None:
-    ref = parse("ref.txt", "hello there", "txt")
+    ref = parse("ref.txt", "hello there", Want(kind="txt"))
     hyp = parse("out.srt", "1\n00:00:00,000 --> 00:00:01,000\nhello\n")
     found = pairing.pair(ref, hyp)
     assert (found.how, found.pairs[0].hypothesis) == ("as one recording", "hello")
     with pytest.raises(DataError, match=r"r\.txt: empty"):
         pairing.pair(parse("r.txt", ""), hyp)
-    silence = pairing.pair(parse("r.txt", "", "txt"), hyp)
+    silence = pairing.pair(parse("r.txt", "", Want(kind="txt")), hyp)
     assert silence.pairs[0].reference == ""
 
 
 def test_optional_marks_of_a_hypothesis_are_taken_as_said() -> None:
     assert paired("uh x (s-1)\n", "(uh) x (s-1)\n").pairs[0].hypothesis == "uh x"
+
+
+COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
+
+
+@pytest.mark.parametrize(
+    ("ref", "hyp"),
+    [
+        ("id\ttext\n{}.wav\thi\n", "id\ttext\n{}.wav\thi\n"),
+        ("path\ttext\na/{}.wav\thi\n", "path\ttext\n/b/{}.flac\thi\n"),
+        ("{}-1 hi\n", "hi ({}-1)\n"),
+        ("{} A s 0 1 hi\n", "{} A 0 1 hi\n"),
+        ("{} A 0 1 hi\n", "{} A 0 1 hi\n"),
+        (
+            "{} A s 0 1 hi\n",
+            '{{"file": "{}.wav", "text": "hi", "words": [{{"word": "hi", "start": 0, "end": 1}}]}}',
+        ),
+    ],
+)
+def test_ids_are_compared_in_one_unicode_form(ref: str, hyp: str) -> None:
+    for one, two in [(COMPOSED, DECOMPOSED), (DECOMPOSED, COMPOSED)]:
+        (pair,) = paired(ref.format(one), hyp.format(two)).pairs
+        assert (pair.reference, pair.hypothesis) == ("hi", "hi")
+
+
+def test_an_id_in_two_unicode_forms_is_one_id_given_twice() -> None:
+    both = f"id\ttext\n{COMPOSED}\thi\n{DECOMPOSED}\tho\n"
+    with pytest.raises(DataError, match=r"1 ids more than once: café \(lines 2, 3\)"):
+        paired(both, both)
 
 
 STM = "f A s1 0 2 one two\nf A s1 2 4 IGNORE_TIME_SEGMENT_IN_SCORING\nf A s2 4 6 three\n"

@@ -31,7 +31,7 @@ BETTER = [Pair(p.id, p.reference, p.reference, p.columns) for p in PAIRS]
 
 def result(only_errors: bool = False, names: tuple[str, ...] = ("lower",)) -> Evaluation:
     how = [normalize.get(name) for name in names]
-    scores = [wer.score(PAIRS, one) for one in how]
+    scores = [wer.score_pairs(PAIRS, one) for one in how]
     return Evaluation(
         Origin("ref.tsv", "tsv"),
         Origin("hyp.tsv", "tsv"),
@@ -41,7 +41,7 @@ def result(only_errors: bool = False, names: tuple[str, ...] = ("lower",)) -> Ev
         only_errors=only_errors,
         against=Origin("other.tsv", "tsv"),
         comparisons=[
-            compare.compare(first, wer.score(BETTER, one))
+            compare.compare(first, wer.score_pairs(BETTER, one))
             for first, one in zip(scores, how, strict=True)
         ],
     )
@@ -117,7 +117,7 @@ def test_table() -> None:
 
 def test_a_group_without_reference_has_no_rate() -> None:
     silence = [Pair("a", "", "thanks", {"speaker": "x"}), Pair("b", "", "", {"speaker": "x"})]
-    scores = [wer.score(silence, normalize.get("lower"))]
+    scores = [wer.score_pairs(silence, normalize.get("lower"))]
     found = Evaluation(Origin("r", "tsv"), Origin("h", "tsv"), "by id", scores, by=("speaker",))
     text = printed(found)
     assert re.search(r"WER +–", text)
@@ -127,11 +127,13 @@ def test_a_group_without_reference_has_no_rate() -> None:
 
 def test_alignments_fold_to_the_width() -> None:
     words = " ".join(f"word{k}" for k in range(60))
-    row = wer.score([Pair("a", words, words.replace("7", "x"))], normalize.get("none")).rows[0]
+    row = wer.score_pairs([Pair("a", words, words.replace("7", "x"))], normalize.get("none")).rows[
+        0
+    ]
     text = table.aligned(row, 60).plain
     assert max(map(len, text.split("\n"))) <= 60
     assert text.count("REF: ") > 5
-    wide = wer.score([Pair("a", "今天 好", "天 好 吗")], normalize.get("none")).rows[0]
+    wide = wer.score_pairs([Pair("a", "今天 好", "天 好 吗")], normalize.get("none")).rows[0]
     assert table.aligned(wide, 60).plain.split("\n")[:2] == ["REF: 今天 好 **", "HYP: 天   好 吗"]
 
 
@@ -184,7 +186,7 @@ def test_html_finds_recordings(tmp_path: Path) -> None:
         Origin(str(tmp_path / "data" / "ref.tsv"), "tsv"),
         Origin("hyp.tsv", "tsv"),
         "by id",
-        [wer.score(pairs, normalize.get("none"))],
+        [wer.score_pairs(pairs, normalize.get("none"))],
     )
     page = data_of(html.to_html(found, tmp_path / "out" / "report.html"))
     audio = {row[0]: row[4] for row in page["scores"][0]["rows"]}  # type: ignore[index]

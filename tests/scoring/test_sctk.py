@@ -20,7 +20,7 @@ EXPECTED = json.loads((FOLDER / "expected.json").read_text())
 @lru_cache
 def scored(ref: str, hyp: str, alignment: str) -> Score:
     found = pairing.pair(load(FOLDER / ref), load(FOLDER / hyp))
-    return wer.score(found.pairs, normalize.get("lower"), alignment=alignment)
+    return wer.score_pairs(found.pairs, normalize.get("lower"), alignment=alignment)
 
 
 @pytest.mark.parametrize("files", EXPECTED["rsum"])

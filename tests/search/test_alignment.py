@@ -10,7 +10,7 @@ import torch
 
 from attnasr_cli.families.words import group, spaced, words_of
 from attnasr_cli.search.alignment import Spans, attention_align, ctc_align, warp
-from attnasr_cli.text.tokenizer import CharTokenizer
+from attnasr_cli.text.chars import CharTokenizer
 
 
 def collapse(path: tuple[int, ...]) -> list[int]:

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attnasr_cli.errors import DataError
+from attnasr_cli.text.load import load_tokenizer
 from attnasr_cli.text.phones import PhoneTokenizer
-from attnasr_cli.text.tokenizer import SPECIAL, UNKNOWN, load_tokenizer
+from attnasr_cli.text.tokenizer import SPECIAL, UNKNOWN
 
 LEXICON = """# phones: AH B DH ER IY K L N T qq
 the DH AH

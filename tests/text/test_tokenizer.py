@@ -10,13 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attnasr_cli.errors import ModelError
-from attnasr_cli.text.tokenizer import (
-    UNKNOWN,
-    BpeTokenizer,
-    CharTokenizer,
-    Tokenizer,
-    load_tokenizer,
-)
+from attnasr_cli.text.chars import CharTokenizer
+from attnasr_cli.text.load import load_tokenizer
+from attnasr_cli.text.subwords import BpeTokenizer
+from attnasr_cli.text.tokenizer import UNKNOWN, Tokenizer
 
 TEXTS = ["it's a fine day", "तुम कैसे हो", "今日は良い天気", "ça va très bien", "مرحبا بك"]
 
@@ -58,7 +55,7 @@ def test_files_are_read_back(tmp_path: Path, bpe: BpeTokenizer) -> None:
         assert again.encode(TEXTS[0]) == tokenizer.encode(TEXTS[0])
 
 
-@pytest.mark.parametrize("name", ["characters.json", "sentencepiece.model", "tokenizer.json"])
+@pytest.mark.parametrize("name", ["characters.json", "sentencepiece.model", "lexicon.txt"])
 def test_damaged_files_are_named(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     with pytest.raises(ModelError, match="no tokenizer file"):

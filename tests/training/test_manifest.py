@@ -54,13 +54,33 @@ def test_manifests(tmp_path: Path, name: str, content: str) -> None:
 
 
 BAD = {
-    "m.tsv": ("id\tpath\ttext\nu1\ta.wav\n", "m.tsv:2: 2 columns, the header has 3"),
+    "m.tsv": ("id\tpath\ttext\nu1\ta.wav\n", "m.tsv:2: 2 fields, but the header has 3"),
     "n.tsv": ("id\tpath\n", "no column 'text'"),
     "o.jsonl": ('{"path": "a.wav", "text": "x"}\n{broken\n', "o.jsonl:2: not JSON"),
     "p.tsv": ("path\ttext\na.wav\tx\na.wav\ty\n", "the id 'a' appears twice"),
     "q.tsv": ("path\ttext\n\tx\n", "q.tsv:2: empty path"),
     "r.tsv": ("path\ttext\n", "no utterances"),
 }
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("m.tsv", "path\ttext\na.wav\tone{0}two\nb.wav\tthree\n"),
+        ("m.csv", "path,text\na.wav,one{0}two\nb.wav,three\n"),
+        ("m.jsonl", '{{"path": "a.wav", "text": "one{0}two"}}\n{{"path": "b.wav", "text": "x"}}\n'),
+        ("m.json", '[{{"path": "a.wav", "text": "one{0}two"}},{{"path": "b.wav", "text": "x"}}]'),
+        ("semicolons.csv", "text;path\none{0}two;a.wav\nthree, four;b.wav\n"),
+    ],
+)
+@pytest.mark.parametrize("odd", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c"])
+def test_only_line_ends_end_lines(tmp_path: Path, name: str, content: str, odd: str) -> None:
+    # a JSON string must escape control characters, but not the separators of Unicode
+    escape = name.startswith("m.json") and odd < " "
+    written = f"\\u{ord(odd):04x}" if escape else odd
+    (tmp_path / name).write_text(content.format(written), encoding="utf-8")
+    first, _second = read_data(tmp_path / name)
+    assert first.text == f"one{odd}two"
 
 
 @pytest.mark.parametrize("name", BAD)

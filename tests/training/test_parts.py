@@ -13,8 +13,8 @@ from attnasr_cli.nets.conformer import Conformer, ConformerConfig
 from attnasr_cli.training.augment import spec_augment
 from attnasr_cli.training.loss import losses
 from attnasr_cli.training.optim import rate_at
-from attnasr_cli.training.recipe import AugmentConfig, LossConfig, OptimConfig
 from attnasr_cli.training.sampler import epoch_batches
+from attnasr_cli.training.sections import AugmentConfig, LossConfig, OptimConfig
 
 
 @given(

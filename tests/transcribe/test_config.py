@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from attnasr_cli.errors import UsageError
-from attnasr_cli.families.native.decoder import JointOptions
+from attnasr_cli.families.native.options import NativeOptions
 from attnasr_cli.output.cues import CueConfig
 from attnasr_cli.recognize.recognizer import Reading
 from attnasr_cli.transcribe.config import PREFIX, resolve, show, user_file
@@ -91,10 +91,10 @@ def test_no_variable_that_is_documented_is_warned_about() -> None:
 
 
 def test_every_option_of_a_decoder_is_on_the_command_line() -> None:
-    from attnasr_cli.families.whisper.options import WindowOptions
+    from attnasr_cli.families.whisper.options import WhisperOptions
 
     offered = {option.name for option in OPTIONS if option.decoder}
-    for kind in (JointOptions, WindowOptions):
+    for kind in (NativeOptions, WhisperOptions):
         assert {field.name for field in dataclasses.fields(kind)} <= offered
     rest = {option.name for option in OPTIONS if not option.decoder}
     assert {field.name for field in dataclasses.fields(Reading)} <= rest

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,15 +15,23 @@ from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.checkpoint.folder import Model
 from attnasr_cli.device import Placement
 from attnasr_cli.errors import ModelError, UsageError
-from attnasr_cli.families.base import Decoded, Piece, Word
+from attnasr_cli.families.base import (
+    Decoded,
+    Piece,
+    RecordingDecoder,
+    SegmentAttention,
+    Word,
+)
 from attnasr_cli.families.batching import pack
+from attnasr_cli.families.native.attention import attention
 from attnasr_cli.families.native.detokenize import written_text, written_words
-from attnasr_cli.families.whisper.decode.fallback import compression_ratio
+from attnasr_cli.families.native.joint_search import JointSearch
+from attnasr_cli.families.native.options import NativeOptions
 from attnasr_cli.families.words import spaced, words_of
 from attnasr_cli.nets.protocol import Memory, map_tree, select
 from attnasr_cli.search.alignment import Spans, attention_align, ctc_align
-from attnasr_cli.search.beam import Hypothesis, SearchConfig, search
-from attnasr_cli.search.scorers import CtcPrefixScorer, Scorer
+from attnasr_cli.search.beam import Hypothesis
+from attnasr_cli.text.repetition import compression_ratio
 
 if TYPE_CHECKING:
     from attnasr_cli.lm.scorer import NgramScorer
@@ -34,33 +41,11 @@ IMPROBABLE = -1.0  # mean log probability of a token
 MAX_SEGMENT_S = 20.0
 
 
-@dataclass(frozen=True)
-class JointOptions:
-    """What a user may choose; what is left out comes from the model's ``[decoding]``."""
-
-    beam: int | None = None
-    """hypotheses kept for a segment; 1 is greedy"""
-    ctc_weight: float | None = None
-    """share of the CTC head in the score"""
-    lm_weight: float | None = None
-    """weight of the model's language model"""
-    length_penalty: float | None = None
-    """((5 + n) / 6) ** penalty"""
-    patience: float = 1.0
-    """stop after beam · patience finished hypotheses"""
-    nbest: int = 1
-    """alternatives listed in json"""
-    word_timestamps: bool = False
-    """times and probabilities of words"""
-
-
 class JointDecoder:
     """One model with fixed options. Batches of segments in, texts out, in the same order."""
 
-    Options = JointOptions
-
     def __init__(
-        self, model: Model, placement: Placement, options: JointOptions, batch_s: float = 120.0
+        self, model: Model, placement: Placement, options: NativeOptions, batch_s: float = 120.0
     ) -> None:
         if placement.dtype == "int8":
             raise UsageError(
@@ -68,19 +53,34 @@ class JointDecoder:
                 "use --dtype bfloat16, float32 or auto",
             )
         self.model, self.placement, self.batch_s = model, placement, batch_s
-        self.max_segment_s: float = getattr(model.decoding, "max_segment_s", MAX_SEGMENT_S)
+        self.max_segment_s = MAX_SEGMENT_S
         self.net = model.net.to(placement.device)
         self.features = LogMel(model.features)
         self.settings = settings = _resolve(model, options)
         self.word_timestamps = options.word_timestamps
-        self.search_config = SearchConfig(
+        self.lm = _language_model(model, settings["lm_weight"])
+        self.search = JointSearch(
+            self.net,
+            model.tokenizer.bos,
+            model.tokenizer.eos,
+            ctc_weight=settings["ctc_weight"],
             beams=settings["beam"],
+            nbest=settings["nbest"],
             length_penalty=settings["length_penalty"],
             patience=settings["patience"],
-            nbest=settings["nbest"],
-            net_weight=1.0 - settings["ctc_weight"],
+            scorers=() if self.lm is None else (self.lm,),
         )
-        self.lm = _language_model(model, settings["lm_weight"])
+
+    @property
+    def sequential(self) -> bool:
+        return False
+
+    def recording(self) -> RecordingDecoder:
+        raise TypeError("segments are decoded on their own")
+
+    def attention(self, samples: Tensor, decoded: Decoded) -> SegmentAttention:
+        """Teacher-force the tokens of a decoded segment (N,) and return the attention."""
+        return attention(self, samples, decoded)
 
     def decode(self, segments: Sequence[Tensor]) -> list[Decoded]:
         """segments: mono float32 samples (N,) at 16 kHz."""
@@ -93,7 +93,7 @@ class JointDecoder:
 
     @torch.inference_mode()
     def _batch(self, segments: list[Tensor]) -> list[Decoded]:
-        net, device, tokenizer = self.net, self.placement.device, self.model.tokenizer
+        net, device = self.net, self.placement.device
         features, lengths = self.features(segments)  # (B, T, F), (B,)
         with self.placement.autocast:
             memory = net.encode(features.to(device), lengths.to(device))
@@ -102,21 +102,9 @@ class JointDecoder:
         # much was measured in bfloat16. There only the encoder has it.
         slow = device.type == "cpu" and self.placement.dtype != "float32"
         if slow:
-            memory = _in_float32(memory)
+            memory = in_float32(memory)
         with contextlib.nullcontext() if slow else self.placement.autocast:
-            scorers: list[Scorer] = []
-            if logits is not None and self.settings["ctc_weight"] > 0:
-                weight = self.settings["ctc_weight"]
-                scorers.append(CtcPrefixScorer(logits, memory.lengths, tokenizer.eos, weight))
-            if self.lm is not None:
-                scorers.append(self.lm)
-            prompt = torch.full((len(segments), 1), tokenizer.bos, device=device)
-            limits = memory.lengths + 1
-            if net.max_tokens is not None:
-                limits = limits.clamp_max(net.max_tokens - 1)
-            found = search(
-                net, memory, prompt, tokenizer.eos, limits, self.search_config, (), scorers
-            )
+            found = self.search(memory, logits)
             return [
                 self._decoded(i, hypotheses, segments[i], memory, logits)
                 for i, hypotheses in enumerate(found)
@@ -184,7 +172,8 @@ class JointDecoder:
         )
 
 
-def _in_float32(memory: Memory) -> Memory:
+def in_float32(memory: Memory) -> Memory:
+    """A memory for a search in float32, as the decoder does it on a CPU."""
     keys = map_tree(lambda t: t.float() if t.is_floating_point() else t, memory.keys)
     return memory._replace(frames=memory.frames.float(), keys=keys)
 
@@ -199,7 +188,7 @@ def _suspect(best: Hypothesis, average: float, ratio: float) -> str:
     return ""
 
 
-def _resolve(model: Model, options: JointOptions) -> dict[str, Any]:
+def _resolve(model: Model, options: NativeOptions) -> dict[str, Any]:
     """The model's own settings under the user's, checked against what the model can do."""
     name, own = model.header.name, model.decoding
     if options.beam is not None and options.beam < 1:
@@ -214,12 +203,12 @@ def _resolve(model: Model, options: JointOptions) -> dict[str, Any]:
         raise UsageError(f"a CTC weight of {ctc_weight}", "use one between 0 and 1")
     if not model.net.has_ctc:
         if options.ctc_weight:
-            raise UsageError(f"model {name} has no CTC head", "leave --ctc-weight away")
+            raise UsageError(f"model {name} has no CTC head", "leave --ctc-weight out")
         ctc_weight = 0.0
     lm_weight = own.lm_weight if options.lm_weight is None else options.lm_weight
     if model.lm_path is None:
         if options.lm_weight:
-            raise UsageError(f"model {name} has no language model", "leave --lm-weight away")
+            raise UsageError(f"model {name} has no language model", "leave --lm-weight out")
         lm_weight = 0.0
     penalty = own.length_penalty if options.length_penalty is None else options.length_penalty
     return {

@@ -19,15 +19,14 @@ from torch import Tensor
 
 from attnasr_cli.audio.features import FeatureConfig
 from attnasr_cli.checkpoint.folder import SCHEMA, DecodingConfig, Header, Model, Text, Weights
-from attnasr_cli.checkpoint.hub import pull_tokenizer
+from attnasr_cli.checkpoint.hub import pull_file
 from attnasr_cli.checkpoint.tables import to_table
 from attnasr_cli.errors import ModelError
 from attnasr_cli.families.whisper.net.model import Whisper, WhisperConfig
+from attnasr_cli.families.whisper.published import PUBLISHED, VOCABULARIES
 from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
-from attnasr_cli.families.whisper.vocabulary import (
-    find_ranks,
-    read_vocabulary,
-)
+from attnasr_cli.families.whisper.tokenizer_file import read_vocabulary
+from attnasr_cli.families.whisper.vocabulary import find_ranks
 from attnasr_cli.families.whisper.weight_names import (
     HF_TIED,
     config_from_hf,
@@ -40,18 +39,12 @@ SAFETENSORS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 
 
-def is_whisper(path: Path) -> bool:
-    """Whether a path looks like something that ``load_whisper`` is for."""
-    if path.is_dir():
-        return (path / "config.json").is_file() and not (path / "model.toml").is_file()
-    return path.suffix == ".pt"
-
-
-def load_whisper(path: Path, tokenizer: Path | None = None) -> Model:
+def load_whisper(path: Path, tokenizer: Path | None = None, name: str = "") -> Model:
     """Load a folder or a ``.pt`` on the CPU, in float32 and evaluation mode.
 
-    tokenizer: a vocabulary file to use in place of the model's own; a ``.pt`` has none. Raises
-    ModelError with the next step where a part is missing, damaged or of another model.
+    tokenizer: a vocabulary file to use in place of the model's own; a ``.pt`` has none. name: what
+    the model is to be called, by default as its folder or file. Raises ModelError with the next
+    step where a part is missing, damaged or of another model.
     """
     if path.is_dir():
         config, weights = _read_hf(path)
@@ -71,13 +64,36 @@ def load_whisper(path: Path, tokenizer: Path | None = None) -> Model:
     if not vocabulary.is_file():
         raise ModelError(f"no tokenizer file {vocabulary}", "check the path")
     text = read_vocabulary(vocabulary, config.vocab)
-    return Model(_header(path, config, text), _net(path, config, weights), text, path)
+    name = name or (path.stem if path.is_file() else path.name)
+    return Model(_header(path, name, config, text), _net(path, config, weights), text, path)
 
 
-def _header(path: Path, config: WhisperConfig, tokenizer: WhisperTokenizer) -> Header:
+def pull_tokenizer(vocab: int) -> Path | None:
+    """The vocabulary of the hub's copy of a model with so many tokens, or None if it cannot be
+    had."""
+    if vocab not in VOCABULARIES:
+        return None
+    try:
+        return pull_file(PUBLISHED[VOCABULARIES[vocab]], "tokenizer.json")
+    except ModelError:
+        return None
+
+
+def parts_of(model: Model) -> tuple[Whisper, WhisperTokenizer]:
+    """Net and tokenizer of a model. Raises ModelError where one is of another family."""
+    net, tokenizer = model.net, model.tokenizer
+    if not isinstance(net, Whisper) or not isinstance(tokenizer, WhisperTokenizer):
+        raise ModelError(
+            f"model {model.header.name} has Whisper's features but not its net or tokenizer",
+            "take net, features and tokenizer from one model",
+        )
+    return net, tokenizer
+
+
+def _header(path: Path, name: str, config: WhisperConfig, tokenizer: WhisperTokenizer) -> Header:
     return Header(
         schema=SCHEMA,
-        name=path.stem if path.is_file() else path.name,
+        name=name,
         net=Whisper.name,
         config=to_table(config),
         features=FeatureConfig(style="whisper", bins=config.mels, normalize="none"),

@@ -142,5 +142,9 @@ class WhisperMel:
     def __init__(self, bins: int) -> None:
         self.bins = bins
 
+    def extract(self, samples: Tensor) -> Tensor:
+        """samples (N,) → (N // HOP, F)"""
+        return log_mel(samples, self.bins)
+
     def __call__(self, segments: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        return pad([log_mel(samples, self.bins) for samples in segments])
+        return pad([self.extract(samples) for samples in segments])

@@ -7,20 +7,24 @@ start, language, task, no timestamps; then the text and the end.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from attnasr_cli import console
 from attnasr_cli.audio.features import FeatureConfig
 from attnasr_cli.audio.frames import FRAMES_PER_S
 from attnasr_cli.checkpoint.folder import DecodingConfig, Model
 from attnasr_cli.errors import ModelError, UsageError
+from attnasr_cli.families.targets import Targets
+from attnasr_cli.families.whisper.checkpoint import parts_of
 from attnasr_cli.families.whisper.decode.decoding import TaskOptions, WindowTask
 from attnasr_cli.families.whisper.languages import SPACELESS, language_code
 from attnasr_cli.families.whisper.net.model import Whisper
 from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
 from attnasr_cli.nets.protocol import Net
 from attnasr_cli.text.tokenizer import Tokenizer
-from attnasr_cli.training.recipe import Recipe, TextConfig
-from attnasr_cli.training.targets import Targets
+
+if TYPE_CHECKING:
+    from attnasr_cli.training.recipe import Recipe
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -33,9 +37,9 @@ def check_recipe(recipe: Recipe) -> None:
     if not recipe.init.keep_tokenizer:
         raise UsageError(
             "[init] keep_tokenizer = false: Whisper's weights know only their own tokens",
-            "leave keep_tokenizer away",
+            "leave keep_tokenizer out",
         )
-    plain = TextConfig(normalizer=recipe.text.normalizer)
+    plain = type(recipe.text)(normalizer=recipe.text.normalizer)
     for name, chosen in (
         ("[config]", bool(recipe.config)),
         ("[features]", recipe.features != FeatureConfig()),
@@ -43,19 +47,25 @@ def check_recipe(recipe: Recipe) -> None:
     ):
         if chosen:
             raise UsageError(
-                f"{name} is set for Whisper", "leave it away: it follows from the weights of [init]"
+                f"{name} is set for Whisper", "leave it out: it follows from the weights of [init]"
             )
     if recipe.decoding != DecodingConfig():
         raise UsageError("[decoding] is set for Whisper", "give options to attnasr transcribe")
     if recipe.loss.ctc:
         raise UsageError(
-            f"loss.ctc is {recipe.loss.ctc:g}: Whisper has no CTC head", "leave it away"
+            f"loss.ctc is {recipe.loss.ctc:g}: Whisper has no CTC head", "leave it out"
         )
 
 
-def fitted(recipe: Recipe, start: Model) -> Recipe:
+def fit_recipe(recipe: Recipe, start: Model) -> Recipe:
     """The recipe with what follows from the weights. Raises UsageError where both cannot be."""
-    net, tokenizer = _parts(start.net, start.tokenizer, start.header.name)
+    if start.net.name != recipe.net:
+        raise UsageError(
+            f"[init] model {start.header.name!r} is a {start.net.name}, the recipe wants a "
+            f"{recipe.net}",
+            "change net, or start from another model",
+        )
+    net, tokenizer = parts_of(start)
     window_s = net.config.window / FRAMES_PER_S
     if recipe.data.max_s > window_s:
         raise UsageError(
@@ -81,7 +91,12 @@ def fitted(recipe: Recipe, start: Model) -> Recipe:
 
 def whisper_targets(recipe: Recipe, net: Net, tokenizer: Tokenizer) -> Targets:
     """What is taught in the first of the recipe's languages."""
-    whisper, vocabulary = _parts(net, tokenizer, recipe.name)
+    if not isinstance(net, Whisper) or not isinstance(tokenizer, WhisperTokenizer):
+        raise ModelError(
+            f"the net {net.name} with the tokenizer {tokenizer.file_name} is not a Whisper model",
+            "take net, features and tokenizer from one model",
+        )
+    whisper, vocabulary = net, tokenizer
     language = recipe.languages[0] if vocabulary.multilingual else None
     options = TaskOptions(language=language, timestamps=False, beams=1)
     task = WindowTask(whisper, vocabulary, options)
@@ -92,12 +107,3 @@ def whisper_targets(recipe: Recipe, net: Net, tokenizer: Tokenizer) -> Targets:
 
     prompt = tuple(task.prompt(language))
     return Targets(prompt, vocabulary.eot, encode, whisper.config.window)
-
-
-def _parts(net: Net, tokenizer: Tokenizer, name: str) -> tuple[Whisper, WhisperTokenizer]:
-    if not isinstance(net, Whisper) or not isinstance(tokenizer, WhisperTokenizer):
-        raise ModelError(
-            f"model {name} has Whisper's features but not its net or tokenizer",
-            "take net, features and tokenizer from one model",
-        )
-    return net, tokenizer

@@ -1,35 +1,31 @@
 """Whisper's tokens: byte-level pieces of text, then the special tokens, then the timestamps.
 
-A vocabulary is data (``checkpoint/whisper_vocabulary.py`` reads it); this class only knows the
+The vocabulary itself is data (``vocabulary.py`` reads and writes it); this class only knows the
 order: text pieces < end of text ≤ special tokens < 1501 timestamps of 20 ms each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families.whisper.languages import NAMES
-
-TIMESTAMPS = 1501  # 0.00 s to 30.00 s in steps of 20 ms
-TIMESTAMP_S = 0.02
+from attnasr_cli.families.whisper.vocabulary import (
+    TIMESTAMP_S,
+    TIMESTAMPS,
+    MergeRank,
+    Vocabulary,
+    byte_letters,
+    from_json,
+    is_multilingual,
+    to_json,
+)
 
 SYMBOLS = '"#()*+/:;<=>@[\\]^_`{|}~「」『』'
 GROUPS = "<< >> <<< >>> -- --- -( -[ (' (\" (( )) ((( ))) [[ ]] {{ }} ♪♪ ♪♪♪"
-
-MergeRank = Callable[[str, str], int | None]
-"""How early two adjacent pieces (in byte-level letters) are merged; None: never."""
-
-
-def byte_letters() -> dict[int, str]:
-    """GPT-2's printable letter for each byte: visible Latin-1 stands for itself, the rest is moved
-    up behind U+0100."""
-    visible = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    hidden = [b for b in range(256) if b not in visible]
-    return {b: chr(b) for b in visible} | {b: chr(256 + i) for i, b in enumerate(hidden)}
 
 
 @dataclass
@@ -88,12 +84,18 @@ class WhisperTokenizer:
         return ["▁" + text[1:] if text.startswith(" ") else text for text in texts]
 
     @staticmethod
+    def of(found: Vocabulary, vocab: int | None = None) -> WhisperTokenizer:
+        """Whether a vocabulary is multilingual follows from the size of the weights, ``vocab``, or
+        from its own where that is not given."""
+        made = WhisperTokenizer(found.pieces, found.merge_rank, found.specials, multilingual=False)
+        made.multilingual = is_multilingual(made.size if vocab is None else vocab)
+        return made
+
+    @staticmethod
     def from_bytes(content: bytes) -> WhisperTokenizer:
         """Raises ValueError for what is not the ``tokenizer.json`` of a Whisper model."""
-        from attnasr_cli.families.whisper.vocabulary import from_json
-
         try:
-            return from_json(content)
+            return WhisperTokenizer.of(from_json(content))
         except (KeyError, TypeError, AttributeError) as problem:
             raise ValueError(f"not a Whisper vocabulary ({problem})") from None
 
@@ -103,9 +105,8 @@ class WhisperTokenizer:
 
     @cached_property
     def _content(self) -> bytes:  # a second of work, and a run of training saves often
-        from attnasr_cli.families.whisper.vocabulary import to_json
-
-        return to_json(self)
+        found = Vocabulary(self.vocabulary, self.merge_rank, self.specials)
+        return to_json(found, self.timestamp_begin)
 
     @cached_property
     def languages(self) -> dict[str, int]:

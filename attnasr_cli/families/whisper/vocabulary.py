@@ -3,50 +3,50 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from attnasr_cli.errors import ModelError
 from attnasr_cli.families.whisper.languages import NAMES
-from attnasr_cli.families.whisper.tokenizer import (
-    TIMESTAMP_S,
-    TIMESTAMPS,
-    MergeRank,
-    WhisperTokenizer,
-    byte_letters,
-)
+
+TIMESTAMPS = 1501  # 0.00 s to 30.00 s in steps of 20 ms
+TIMESTAMP_S = 0.02
+
 
 MULTILINGUAL_VOCAB = 51865
 """the smallest vocabulary with language tokens; one less is English only"""
 NEEDED = ("endoftext", "startoftranscript", "transcribe", "translate", "notimestamps")
 
 
+MergeRank = Callable[[str, str], int | None]
+"""How early two adjacent pieces (in byte-level letters) are merged; None: never."""
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What a vocabulary file holds."""
+
+    pieces: dict[str, int]
+    """text pieces in byte-level letters → token"""
+    merge_rank: MergeRank
+    specials: dict[str, int]
+    """names like ``<|startoftranscript|>`` → token; timestamps need not be there"""
+
+
+def byte_letters() -> dict[int, str]:
+    """GPT-2's printable letter for each byte: visible Latin-1 stands for itself, the rest is moved
+    up behind U+0100."""
+    visible = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    hidden = [b for b in range(256) if b not in visible]
+    return {b: chr(b) for b in visible} | {b: chr(256 + i) for i, b in enumerate(hidden)}
+
+
 def is_multilingual(vocab: int) -> bool:
     return vocab >= MULTILINGUAL_VOCAB
-
-
-def read_vocabulary(path: Path, vocab: int) -> WhisperTokenizer:
-    """Read a vocabulary and check that it has the size of the weights, ``vocab``."""
-    try:
-        if path.suffix == ".tiktoken":
-            tokenizer = _from_ranks(path, vocab)
-        else:
-            tokenizer = from_json(path.read_bytes(), vocab)
-    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as problem:
-        raise ModelError(
-            f"{path}: not a Whisper vocabulary ({problem})",
-            "give a tokenizer.json or .tiktoken file of a Whisper model",
-        ) from problem
-    if tokenizer.size != vocab:
-        raise ModelError(
-            f"{path}: {tokenizer.size} tokens, but the weights have {vocab}",
-            "take the tokenizer of the same model",
-        )
-    return tokenizer
 
 
 def find_ranks(vocab: int) -> Path | None:
@@ -59,9 +59,8 @@ def find_ranks(vocab: int) -> Path | None:
     return path if path.is_file() else None
 
 
-def from_json(content: bytes, vocab: int | None = None) -> WhisperTokenizer:
-    """What a ``tokenizer.json`` holds; whether it is multilingual follows from the size of the
-    weights, or from its own where that is not given. Raises ValueError, KeyError or TypeError."""
+def from_json(content: bytes) -> Vocabulary:
+    """What a ``tokenizer.json`` holds. Raises ValueError, KeyError or TypeError."""
     data = json.loads(content.decode("utf-8"))
     model = data["model"]
     specials = {
@@ -79,22 +78,19 @@ def from_json(content: bytes, vocab: int | None = None) -> WhisperTokenizer:
     def merge_rank(a: str, b: str) -> int | None:
         return ranks.get((a, b))
 
-    tokenizer = WhisperTokenizer(pieces, merge_rank, specials, multilingual=False)
-    tokenizer.multilingual = is_multilingual(tokenizer.size if vocab is None else vocab)
-    return tokenizer
+    return Vocabulary(pieces, merge_rank, specials)
 
 
-def _from_ranks(path: Path, vocab: int) -> WhisperTokenizer:
+def from_ranks(path: Path, vocab: int) -> Vocabulary:
+    """What a ``.tiktoken`` file holds, for weights with ``vocab`` tokens. Raises ValueError."""
     letters = byte_letters()
     pieces: dict[str, int] = {}
     for line in path.read_text(encoding="ascii").splitlines():
         token, _, rank = line.partition(" ")
         if token:
             pieces["".join(letters[b] for b in base64.b64decode(token))] = int(rank)
-    multilingual = is_multilingual(vocab)
-    return WhisperTokenizer(
-        pieces, _by_id(pieces), special_tokens(len(pieces), languages_in(vocab)), multilingual
-    )
+    specials = special_tokens(len(pieces), languages_in(vocab))
+    return Vocabulary(pieces, _by_id(pieces), specials)
 
 
 def _by_id(pieces: dict[str, int]) -> MergeRank:
@@ -113,13 +109,11 @@ def special_tokens(first: int, languages: int) -> dict[str, int]:
     return {f"<|{name}|>": first + i for i, name in enumerate(names)}
 
 
-def to_json(tokenizer: WhisperTokenizer) -> bytes:
+def to_json(vocabulary: Vocabulary, timestamp_begin: int) -> bytes:
     """The content of ``tokenizer.json`` as the tokenizers library and transformers read it."""
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
-    stamps = {
-        f"<|{i * TIMESTAMP_S:.2f}|>": tokenizer.timestamp_begin + i for i in range(TIMESTAMPS)
-    }
-    named = {n: t for n, t in tokenizer.specials.items() if n not in stamps}
+    stamps = {f"<|{i * TIMESTAMP_S:.2f}|>": timestamp_begin + i for i in range(TIMESTAMPS)}
+    named = {n: t for n, t in vocabulary.specials.items() if n not in stamps}
     added = [_added(name, token, True) for name, token in named.items()]
     added += [_added(name, token, False) for name, token in stamps.items()]
     data: dict[str, Any] = {
@@ -139,8 +133,8 @@ def to_json(tokenizer: WhisperTokenizer) -> bytes:
             "end_of_word_suffix": "",
             "fuse_unk": False,
             "byte_fallback": False,
-            "vocab": tokenizer.vocabulary,
-            "merges": [list(pair) for pair in merges(tokenizer)],
+            "vocab": vocabulary.pieces,
+            "merges": [list(pair) for pair in merges(vocabulary)],
         },
     }
     return json.dumps(data, ensure_ascii=False).encode()
@@ -151,14 +145,14 @@ def _added(name: str, token: int, special: bool) -> dict[str, Any]:
     return {"id": token, "content": name, **flags, "special": special}
 
 
-def merges(tokenizer: WhisperTokenizer) -> list[tuple[str, str]]:
+def merges(vocabulary: Vocabulary) -> list[tuple[str, str]]:
     """The two parts of each piece longer than a byte, in the order of tokens: a piece is what
     byte-pair encoding with all earlier merges leaves in two."""
     found = []
-    for piece in sorted(tokenizer.vocabulary, key=lambda piece: tokenizer.vocabulary[piece]):
+    for piece in sorted(vocabulary.pieces, key=lambda piece: vocabulary.pieces[piece]):
         parts = list(piece)
         while len(parts) > 2:
-            ranks = [tokenizer.merge_rank(a, b) for a, b in pairwise(parts)]
+            ranks = [vocabulary.merge_rank(a, b) for a, b in pairwise(parts)]
             known = [(r, i) for i, r in enumerate(ranks) if r is not None]
             if not known:
                 break

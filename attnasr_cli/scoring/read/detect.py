@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 
 from attnasr_cli.errors import DataError
-from attnasr_cli.scoring.read import tables
+from attnasr_cli.scoring.read import subtitles, tables
 
 _TRN = re.compile(r"\([^()\s]+\)\s*$")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)$")
 _LOOK = 2000  # lines that are looked at
 
 
-def detect(name: str, text: str) -> str:
-    """The kind of a file; an error where two kinds fit, never a guess."""
+def detect(name: str, text: str, column: str | None = None) -> str:
+    """The kind of a file; an error where two kinds fit, never a guess.
+
+    column: that the texts are said to be in, if it is known. Raises DataError.
+    """
     stripped = text.lstrip()
     if not stripped:
         return "txt"  # nothing is in it: an empty utterance
@@ -22,10 +25,10 @@ def detect(name: str, text: str) -> str:
     first = stripped.split("\n", 1)[0]
     if stripped[0] in "[{" and (found := _json(stripped, first)):
         return found
-    if re.match(r"(\d+\s*\n)?\s*\d+:\d\d:\d\d[,.]\d+\s*-->", stripped):
+    if subtitles.begins(stripped):
         return "srt"
-    if (table := tables.separator(first)) is not None:
-        return "tsv" if table == "\t" else "csv"
+    if (table := tables.kind(stripped, column)) is not None:
+        return table
     lines = [line for line in text.split("\n")[:_LOOK] if line.strip() and line[:2] != ";;"]
     if not lines:
         return "txt" if not text.startswith(";;") else "trn"

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from attnasr_cli.data import read_text
 from attnasr_cli.errors import DataError
-from attnasr_cli.scoring.read.parse import decode, parse
-from attnasr_cli.scoring.types import ONE, Texts
+from attnasr_cli.scoring.read.parse import parse
+from attnasr_cli.scoring.types import ONE, Texts, Want
 
 ENDINGS = {".txt": "txt", ".lab": "txt", ".srt": "srt", ".vtt": "vtt", ".json": "json"}
 
 
-def read(folder: Path, kind: str | None) -> Texts:
+def read(folder: Path, want: Want) -> Texts:
     """All files of one kind in a folder and below, in the order of their names."""
+    kind = want.kind
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in ENDINGS and p.is_file())
     if kind is not None:
         files = [p for p in files if ENDINGS[p.suffix.lower()] == kind]
@@ -29,7 +32,8 @@ def read(folder: Path, kind: str | None) -> Texts:
         )
     out = Texts(str(folder), found[0], folder=True)
     for path in files:
-        one = parse(str(path), decode(path.read_bytes(), str(path)), found[0])
+        one = parse(str(path), read_text(path), replace(want, kind=found[0]))
+        out.column, out.note = one.column or out.column, one.note or out.note
         name = path.relative_to(folder).with_suffix("").as_posix()
         for utterance in one.utterances:
             utterance.source = str(path)

@@ -1,9 +1,13 @@
-"""Kaldi's and NIST's files of texts: kaldi, trn, ctm, stm. Lines with ;; first are comments."""
+"""Kaldi's and NIST's files of texts: kaldi, trn, ctm, stm.
+
+Each reader takes the name of the file (for messages) and its text, and raises DataError with the
+line that is wrong. In NIST's files a line that begins with ;; is a comment. Times are in seconds.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from attnasr_cli.errors import DataError
 from attnasr_cli.scoring.types import (
@@ -15,6 +19,7 @@ from attnasr_cli.scoring.types import (
     TimedWord,
     Utterance,
 )
+from attnasr_cli.text.normalize import composed
 
 _TRN = re.compile(r"^(.*?)\(([^()]*)\)\s*$")
 _SPEAKER = re.compile(r"^([^-_]+)[-_]")
@@ -27,6 +32,7 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def read_kaldi(name: str, text: str) -> Texts:
+    """An utterance a line: its id, then its words. Nothing can be wrong in it but the ids."""
     out = Texts(name, "kaldi")
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
@@ -36,6 +42,8 @@ def read_kaldi(name: str, text: str) -> Texts:
 
 
 def read_trn(name: str, text: str) -> Texts:
+    """An utterance a line: its words, then (id); what stands before the first - or _ is the
+    speaker. Raises DataError for a line without an id."""
     out = Texts(name, "trn")
     for number, line in _lines(text):
         match = _TRN.match(line)
@@ -52,6 +60,10 @@ def read_trn(name: str, text: str) -> Texts:
 
 
 def read_stm(name: str, text: str) -> Texts:
+    """A segment a line: file, channel, speaker, begin, end, maybe <label>, words.
+
+    Raises DataError for too few fields, and for times that are none or run backwards.
+    """
     out = Texts(name, "stm")
     for number, line in _lines(text):
         parts = line.split(maxsplit=5)
@@ -67,13 +79,19 @@ def read_stm(name: str, text: str) -> Texts:
         label = ""
         if rest.startswith("<") and ">" in rest.split()[0]:
             label, _, rest = rest.partition(" ")
+        file, channel, speaker = map(composed, parts[:3])
         out.segments.append(
-            StmSegment(parts[0], parts[1], parts[2], begin, end, label, rest.strip(), number)
+            StmSegment(file, channel, speaker, begin, end, label, rest.strip(), number)
         )
     return out
 
 
 def read_ctm(name: str, text: str) -> Texts:
+    """A word a line: file, channel, begin, duration, word, maybe confidence; sorted by time.
+
+    Alternatives stand between <ALT_BEGIN>, <ALT> and <ALT_END>. Raises DataError for too few
+    fields, times that are none, and alternatives that do not end.
+    """
     out = Texts(name, "ctm")
     inside: dict[tuple[str, str], bool] = {}
     for number, line in _lines(text):
@@ -83,7 +101,7 @@ def read_ctm(name: str, text: str) -> Texts:
                 f"{name}:{number}: {len(parts)} fields: {line.strip()[:60]!r}",
                 "a line of a ctm file: file channel begin duration word [confidence]",
             )
-        key, word = (parts[0], parts[1]), parts[4]
+        key, word = (composed(parts[0]), composed(parts[1])), parts[4]
         words = out.channels.setdefault(key, [])
         frame = word.upper()
         if frame in (ALT_BEGIN, ALT, ALT_END):
@@ -120,11 +138,3 @@ def _seconds(item: str, name: str, line: int) -> float:
     if not 0 <= value < 1e7:
         raise DataError(f"{name}:{line}: {item} seconds: not a time", "like 12.34")
     return value
-
-
-READERS: dict[str, Callable[[str, str], Texts]] = {
-    "kaldi": read_kaldi,
-    "trn": read_trn,
-    "ctm": read_ctm,
-    "stm": read_stm,
-}

@@ -1,45 +1,43 @@
-"""One file's content as texts: decode its bytes, find its kind, and call that kind's reader."""
+"""The content of one file as texts: find its kind, and call the reader of that kind."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from attnasr_cli.errors import DataError
 from attnasr_cli.scoring.read import nist_files, subtitles, tables
 from attnasr_cli.scoring.read.detect import detect
-from attnasr_cli.scoring.types import Texts, Utterance
+from attnasr_cli.scoring.types import Texts, Utterance, Want
+
+READERS: dict[str, Callable[[str, str], Texts]] = {
+    "kaldi": nist_files.read_kaldi,
+    "trn": nist_files.read_trn,
+    "ctm": nist_files.read_ctm,
+    "stm": nist_files.read_stm,
+    "srt": subtitles.read_srt,
+    "vtt": subtitles.read_vtt,
+}
+TABLES: dict[str, Callable[[str, str, Want], Texts]] = {
+    "tsv": tables.read_tsv,
+    "csv": tables.read_csv,
+    "jsonl": tables.read_jsonl,
+    "json": tables.read_json,
+}
 
 
-def parse(name: str, text: str, kind: str | None = None) -> Texts:
-    """Parse the content of one file."""
-    empty = kind is None and not text.strip()
-    kind = kind or detect(name, text)
+def parse(name: str, text: str, want: Want | None = None) -> Texts:
+    """The texts of one file. name: of the file, for messages and as the id of a single text.
+
+    Raises DataError, with the line, where the content is not of its kind.
+    """
+    want = want or Want()
+    empty = want.kind is None and not text.strip()
+    kind = want.kind or detect(name, text, want.column)
+    if kind in TABLES:
+        return TABLES[kind](name, text, want)
+    if want.column is not None and not empty:
+        raise DataError(f"{name}: {kind} has no columns", f"so {want.column!r} cannot be one")
     if kind == "txt":
-        return Texts(
-            name, kind, [Utterance(subtitles.stem(name), " ".join(text.split()))], empty=empty
-        )
-    if kind in ("srt", "vtt"):
-        return subtitles.read(name, text, kind)
-    if kind in ("tsv", "csv"):
-        return tables.read_table(name, text, kind)
-    if kind == "jsonl":
-        return tables.read_jsonl(name, text)
-    if kind == "json":
-        return tables.read_json(name, text)
-    return nist_files.READERS[kind](name, text)
-
-
-def decode(data: bytes, name: str) -> str:
-    """Bytes as text with plain line ends; what cannot be decoded is named with its line."""
-    encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as problem:
-        line = data.count(b"\n", 0, problem.start) + 1
-        byte = data[problem.start]
-        raise DataError(
-            f"{name}:{line}: not {encoding.upper().removesuffix('-SIG')}: byte 0x{byte:02x}",
-            f"convert it: iconv -f latin1 -t utf-8 {name}",
-        ) from None
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise DataError(f"{name}:{line}: a NUL character: not a text file", "check the path")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+        spoken = [Utterance(subtitles.stem(name), " ".join(text.split()))]
+        return Texts(name, kind, spoken, empty=empty)
+    return READERS[kind](name, text)

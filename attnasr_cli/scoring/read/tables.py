@@ -2,82 +2,121 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
+import re
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any
 
+from attnasr_cli import data
 from attnasr_cli.errors import DataError
-from attnasr_cli.scoring.types import Texts, TimedWord, Utterance
-
-ID = ("id", "utt_id", "utterance_id", "utt")
-PATH = ("path", "file", "audio", "audio_filepath", "wav")
-TEXT = ("text", "pred_text", "sentence", "transcript", "transcription", "hypothesis", "reference")
+from attnasr_cli.scoring.read.columns import ID, KNOWN, PATH, TEXT, choose, folded
+from attnasr_cli.scoring.types import Texts, TimedWord, Utterance, Want
+from attnasr_cli.text.normalize import composed
 
 
-def separator(header: str) -> str | None:
-    """Tab or comma, if the line is the header of a table of texts."""
-    for mark in "\t,":
-        names = {item.strip().strip('"').lower() for item in header.split(mark)}
-        if len(names) > 1 and names & set(TEXT) and names & {*ID, *PATH}:
-            return mark
-    return None
+def kind(text: str, column: str | None = None) -> str | None:
+    """tsv or csv, if a text begins with the header of a table of texts."""
+    header, _, rest = text.partition("\n")
+    if re.match(r'"?sep=."?\s*$', header, re.IGNORECASE):
+        header = rest.partition("\n")[0]
+    texts = TEXT if column is None else TEXT | {folded(column)}
+    mark = data.separator(header, KNOWN | texts)
+    names = {folded(name) for name in data.header_names(header, mark)}
+    if len(names) < 2 or not names & texts or not names & {*ID, *PATH}:
+        return None
+    return "tsv" if mark == "\t" else "csv"
 
 
-def read_table(name: str, text: str, kind: str) -> Texts:
-    mark = "\t" if kind == "tsv" else ","
-    lines = text.split("\n")
-    if not any(lines):
-        raise DataError(f"{name}: empty", "a table begins with its column names")
-    header = lines[0]
-    csv.field_size_limit(1 << 30)
-    # a tab-separated file has no quoting: a lone " in a sentence is a "
-    if kind == "tsv":
-        rows = csv.reader(io.StringIO(text), delimiter=mark, quoting=csv.QUOTE_NONE)
-    else:
-        rows = csv.reader(io.StringIO(text), delimiter=mark, strict=True)
-    names = [item.strip() for item in next(rows)]
-    lower = [item.lower() for item in names]
-    if not set(lower) & set(TEXT) or not set(lower) & {*ID, *PATH}:
+def read_tsv(name: str, text: str, want: Want) -> Texts:
+    """A tab-separated table. Raises DataError with the line."""
+    return _table(name, text, want, "tsv", "\t")
+
+
+def read_csv(name: str, text: str, want: Want) -> Texts:
+    """A table with commas, semicolons or bars, whichever its header has. Raises DataError."""
+    return _table(name, text, want, "csv", None)
+
+
+def _table(name: str, text: str, want: Want, kind: str, mark: str | None) -> Texts:
+    table = data.read_table(name, text, mark, KNOWN)
+    where = f"{name}:{table.line}"
+    names = {folded(column) for column in table.columns}
+    if want.column is None and not names & TEXT:
+        header = f"the header {', '.join(table.columns)[:80]!r}"
         raise DataError(
-            f"{name}:1: no column for the {'text' if not set(lower) & set(TEXT) else 'id'}"
-            f" in the header {header[:80]!r}",
+            f"{where}: no column for the text in {header}", "--ref-column or --hyp-column names it"
+        )
+    if not names & {*ID, *PATH}:
+        raise DataError(
+            f"{where}: no column for the id in the header {', '.join(table.columns)[:80]!r}",
             "a table needs the columns id (or path) and text",
         )
-    out = Texts(name, kind)
-    try:
-        for row in rows:
-            if not any(item.strip() for item in row):
-                continue
-            if len(row) != len(names):
-                raise DataError(
-                    f"{name}:{rows.line_num}: {len(row)} fields, but the header has {len(names)}",
-                    f"fields are separated by {'tabs' if kind == 'tsv' else 'commas'}",
-                )
-            values = dict(zip(names, row, strict=True))
-            out.utterances.append(_utterance(name, rows.line_num, values))
-    except csv.Error as problem:
-        raise DataError(f"{name}:{rows.line_num}: {problem}", "check the quotes") from None
+    column, note = choose(table.columns, want.side, want.column, where)
+    out = Texts(name, kind, column=column, note=note)
+    for row in table.rows:
+        out.utterances.append(_utterance(f"{name}:{row.line}", row, column))
     return out
 
 
-def read_jsonl(name: str, text: str) -> Texts:
-    found: list[tuple[int, dict[str, Any]]] = []
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            values = json.loads(line)
-        except ValueError as problem:
-            raise DataError(f"{name}:{number}: not JSON: {problem}", "one object a line") from None
-        if not isinstance(values, dict):
-            raise DataError(f"{name}:{number}: not an object", 'like {"id": "a", "text": "b"}')
-        found.append((number, values))
-    out = Texts(name, "jsonl")
-    for number, values in _recordings(found):
-        _add(out, name, number, values)
+def read_jsonl(name: str, text: str, want: Want) -> Texts:
+    """A JSON object a line. Raises DataError with the line."""
+    rows = _recordings([(row.line, row.values) for row in data.read_jsonl(name, text)])
+    found = [(f"{name}:{line}", data.Row(line, values)) for line, values in rows]
+    return _objects(Texts(name, "jsonl"), found, want)
+
+
+def read_json(name: str, text: str, want: Want) -> Texts:
+    """A transcript, a list of objects, or an object of texts by id. Raises DataError."""
+    whole = data.read_json(name, text)
+    entries = whole if isinstance(whole, list) else [whole]
+    if isinstance(whole, dict) and not {"segments", *TEXT} & {folded(key) for key in whole}:
+        # {"id": "text", …} or {"id": {"text": …}, …}
+        entries = [
+            {"id": key, **value} if isinstance(value, dict) else {"id": key, "text": value}
+            for key, value in whole.items()
+        ]
+    found = []
+    for number, entry in enumerate(entries, 1):
+        where = f"{name}: entry {number}" if len(entries) > 1 else name
+        values = data.checked_object(entry, where)
+        if len(entries) == 1 and not any(folded(key) in (*ID, *PATH) for key in values):
+            values = {"file": PurePosixPath(name).stem, **values}
+        found.append((where, data.Row(0, values)))
+    return _objects(Texts(name, "json"), found, want)
+
+
+def _objects(out: Texts, found: list[tuple[str, data.Row]], want: Want) -> Texts:
+    """Utterances of JSON objects, each with the place that messages name."""
+    rows = [(where, data.Row(row.line, _joined(row.values))) for where, row in found]
+    # the column is the same for all: texts must not come from here and there
+    names = dict.fromkeys(key for _, row in rows for key in row.values)
+    if not rows:
+        return out
+    first = rows[0][0]
+    out.column, out.note = choose(names, want.side, want.column, first)
+    for where, row in rows:
+        utterance = _utterance(where, row, out.column)
+        out.utterances.append(utterance)
+        words = _timed(row.values)
+        if words:
+            channel = str(row.values.get("channel") or "1")
+            key = composed(PurePosixPath(utterance.columns.get("path", utterance.id)).stem)
+            out.channels.setdefault((key, channel), []).extend(words)
     return out
+
+
+def _joined(values: dict[str, Any]) -> dict[str, Any]:
+    """An object whose text is that of its segments, where it has only these."""
+    transcription = values.get("transcription")
+    if isinstance(transcription, list):  # whisper.cpp
+        return {**values, "transcription": _texts(transcription)}
+    if "text" not in values and isinstance(values.get("segments"), list):
+        return {**values, "text": _texts(values["segments"])}
+    return values
+
+
+def _texts(segments: Iterable[Any]) -> str:
+    return " ".join(str(s.get("text", "")) if isinstance(s, dict) else str(s) for s in segments)
 
 
 def _recordings(found: list[tuple[int, dict[str, Any]]]) -> list[tuple[int, dict[str, Any]]]:
@@ -94,37 +133,6 @@ def _recordings(found: list[tuple[int, dict[str, Any]]]) -> list[tuple[int, dict
     return list(files.values())
 
 
-def read_json(name: str, text: str) -> Texts:
-    try:
-        whole = json.loads(text)
-    except ValueError as problem:
-        raise DataError(f"{name}: not JSON: {problem}", "check the file") from None
-    out = Texts(name, "json")
-    entries = whole if isinstance(whole, list) else [whole]
-    if isinstance(whole, dict) and "text" not in whole and "segments" not in whole:
-        # {"id": "text", …}
-        entries = [{"id": key, "text": value} for key, value in whole.items()]
-    for number, entry in enumerate(entries, 1):
-        if not isinstance(entry, dict):
-            raise DataError(f"{name}: entry {number} is not an object", "id and text are needed")
-        if not any(key in entry for key in (*ID, *PATH)) and len(entries) == 1:
-            entry = {"file": PurePosixPath(name).stem, **entry}
-        _add(out, name, 0, entry)
-    return out
-
-
-def _add(out: Texts, name: str, line: int, values: dict[str, Any]) -> None:
-    if "text" not in values and isinstance(values.get("segments"), list):
-        values = {**values, "text": " ".join(str(s.get("text", "")) for s in values["segments"])}
-    utterance = _utterance(name, line, values)
-    out.utterances.append(utterance)
-    words = _timed(values)
-    if words:
-        channel = str(values.get("channel") or "1")
-        key = PurePosixPath(utterance.columns.get("path", utterance.id)).stem
-        out.channels.setdefault((key, channel), []).extend(words)
-
-
 def _timed(values: dict[str, Any]) -> list[TimedWord]:
     """Words with times of a transcript, as openai-whisper and we write them."""
     found = []
@@ -138,23 +146,25 @@ def _timed(values: dict[str, Any]) -> list[TimedWord]:
     return found
 
 
-def _utterance(name: str, line: int, values: dict[str, Any]) -> Utterance:
-    lower = {key.lower(): value for key, value in values.items() if isinstance(key, str)}
-    text = next((lower[key] for key in TEXT if key in lower), None)
-    key = next((lower[key] for key in ID if lower.get(key) not in (None, "")), None)
-    path = next((lower[key] for key in PATH if lower.get(key) not in (None, "")), None)
-    where = f"{name}:{line}" if line else name
-    if text is None:
-        raise DataError(f"{where}: no text", f"columns there: {', '.join(values)[:200]}")
+def _utterance(where: str, row: data.Row, column: str) -> Utterance:
+    if column not in row.values:
+        raise DataError(
+            f"{where}: no {column!r}", "every row needs the column that the texts are taken from"
+        )
+    text = row.values[column]
     if not isinstance(text, str):
-        raise DataError(f"{where}: the text is {type(text).__name__}, not a string", "quote it")
+        what = "null" if text is None else type(text).__name__
+        raise DataError(f"{where}: {column!r} is {what}, not a string", 'write it as a text, or ""')
+    named = {folded(key): value for key, value in row.values.items() if value not in (None, "")}
+    key = next((named[name] for name in ID if name in named), None)
+    path = next((named[name] for name in PATH if isinstance(named.get(name), str)), None)
     if key is None and path is None:
         raise DataError(f"{where}: no id", "every text needs an id or a path")
     columns = {
-        str(column): str(value)
-        for column, value in values.items()
-        if isinstance(value, (str, int, float)) and value is not text
+        name: str(value)
+        for name, value in row.values.items()
+        if isinstance(value, (str, int, float)) and name != column
     }
     if path is not None:
         columns["path"] = str(path)
-    return Utterance(str(key if key is not None else path).strip(), text, line, columns)
+    return Utterance(str(key if key is not None else path).strip(), text, row.line, columns)

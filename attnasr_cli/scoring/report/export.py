@@ -13,6 +13,7 @@ from attnasr_cli.scoring.summary import (
     Origin,
     comparison,
     confusions,
+    longest_runs,
     numbers,
     shown,
     summary,
@@ -37,13 +38,15 @@ def to_json(evaluation: Evaluation) -> str:
 
 
 def _source(origin: Origin) -> dict[str, str]:
-    return {"path": origin.path, "kind": origin.kind}
+    found = {"path": origin.path, "kind": origin.kind}
+    return found | ({"column": origin.column} if origin.column else {})
 
 
 def _score(score: Score, evaluation: Evaluation) -> dict[str, Any]:
     found = confusions(score, evaluation.top)
     return {
         **summary(score, evaluation),
+        "longest_runs": longest_runs(score, evaluation.top),
         "by": {
             column: {value: summary(part, evaluation) for value, part in score.by(column).items()}
             for column in evaluation.by
@@ -55,13 +58,23 @@ def _score(score: Score, evaluation: Evaluation) -> dict[str, Any]:
             ],
             "inserted": [{"word": word, "count": count} for word, count in found.inserted],
             "deleted": [{"word": word, "count": count} for word, count in found.deleted],
+            **(
+                {
+                    "compounds": [
+                        {"reference": ref, "hypothesis": hyp, "count": count}
+                        for (ref, hyp), count in found.compounds
+                    ]
+                }
+                if score.compounds
+                else {}
+            ),
         },
         "utterances_by_error": [_row(row) for row in shown(score, evaluation)],
     }
 
 
 def _row(row: Row) -> dict[str, Any]:
-    return {
+    found: dict[str, Any] = {
         "id": row.id,
         "reference": row.reference,
         "hypothesis": row.hypothesis,
@@ -71,6 +84,12 @@ def _row(row: Row) -> dict[str, Any]:
         "missing": row.missing,
         "columns": dict(row.columns),
     }
+    if row.compounds:
+        found["compounds"] = [
+            {"reference": one.reference, "hypothesis": one.hypothesis, "at": one.at}
+            for one in row.compounds
+        ]
+    return found
 
 
 def to_csv(evaluation: Evaluation) -> str:
@@ -82,6 +101,8 @@ def to_csv(evaluation: Evaluation) -> str:
     own = ["system", "normalizer", "alignment", "unit", "id", "missing", "reference_length"]
     own += ["hypothesis_length", "correct", "substituted", "deleted", "inserted", "errors"]
     own += ["error_rate", "reference", "hypothesis", "alignment_ops"]
+    merged = any(score.compounds for _, score in systems)
+    own += ["compounds"] if merged else []
     columns = [key for key in extra if key not in own]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -96,6 +117,7 @@ def to_csv(evaluation: Evaluation) -> str:
                     *(counts.correct, counts.substituted, counts.deleted, counts.inserted),
                     *(counts.errors, f"{counts.error_rate:.6g}"),
                     *(row.reference, row.hypothesis, row.ops),
+                    *([len(row.compounds)] if merged else []),
                     *(row.columns.get(key, "") for key in columns),
                 ]
             )

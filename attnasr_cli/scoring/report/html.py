@@ -12,7 +12,15 @@ from urllib.parse import quote
 
 from attnasr_cli import __version__
 from attnasr_cli.scoring.hypotheses import Recordings
-from attnasr_cli.scoring.summary import Evaluation, comparison, confusions, label, shown, summary
+from attnasr_cli.scoring.summary import (
+    Evaluation,
+    comparison,
+    confusions,
+    label,
+    longest_runs,
+    shown,
+    summary,
+)
 from attnasr_cli.scoring.wer import ALIGNMENTS, Score
 
 
@@ -22,9 +30,9 @@ def to_html(evaluation: Evaluation, output: Path | None) -> str:
     page_folder = output.parent if output else Path()
     data = {
         "version": __version__,
-        "reference": [evaluation.reference.path, evaluation.reference.kind],
-        "hypothesis": [evaluation.hypothesis.path, evaluation.hypothesis.kind],
-        "against": [evaluation.against.path, evaluation.against.kind]
+        "reference": [evaluation.reference.path, evaluation.reference.what],
+        "hypothesis": [evaluation.hypothesis.path, evaluation.hypothesis.what],
+        "against": [evaluation.against.path, evaluation.against.what]
         if evaluation.against
         else None,
         "paired": evaluation.paired,
@@ -44,6 +52,7 @@ def _score(score: Score, evaluation: Evaluation, finder: Recordings, page: Path)
     return {
         **summary(score, evaluation),
         "label": label(score),
+        "longest_runs": longest_runs(score, evaluation.top),
         "how": ALIGNMENTS[score.alignment],
         "by": {
             column: [
@@ -56,12 +65,14 @@ def _score(score: Score, evaluation: Evaluation, finder: Recordings, page: Path)
             [[list(pair), count] for pair, count in found.substituted],
             [list(item) for item in found.inserted],
             [list(item) for item in found.deleted],
+            [[list(pair), count] for pair, count in found.compounds],
         ],
         "rows": [
             [
                 *(row.id, row.reference, row.hypothesis, row.ops),
                 _link(finder.find(row.id, row.columns), page),
                 int(row.missing),
+                [[one.reference, one.hypothesis] for one in row.compounds],
             ]
             for row in shown(score, evaluation)
         ],

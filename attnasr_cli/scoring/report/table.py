@@ -8,8 +8,10 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from attnasr_cli.scoring import runs
 from attnasr_cli.scoring.summary import Evaluation, comparison, confusions, label, shown, summary
 from attnasr_cli.scoring.types import Row
+from attnasr_cli.scoring.units import CHAR
 from attnasr_cli.scoring.wer import ALIGNMENTS, Score
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ def show(evaluation: Evaluation, console: Console) -> None:
     console.print(Text(_sources(evaluation)))
     console.print(Text(f"alignment {score.alignment}: {ALIGNMENTS[score.alignment]}"))
     console.print(_figures(evaluation))
+    _show_runs(score, console)
     for column in evaluation.by:
         for one in evaluation.scores:
             console.print(_groups(one, column, evaluation))
@@ -47,7 +50,7 @@ def _sources(evaluation: Evaluation) -> str:
     ref, hyp = evaluation.reference, evaluation.hypothesis
     count = evaluation.scores[0].utterances
     return (
-        f"{hyp.path} ({hyp.kind}) against {ref.path} ({ref.kind}):"
+        f"{hyp.path} ({hyp.what}) against {ref.path} ({ref.what}):"
         f" {count:,} utterances, paired {evaluation.paired}"
     )
 
@@ -71,6 +74,8 @@ def _lines(score: Score, found: dict[str, Any]) -> dict[str, str]:
     lines = {f"{units} in the reference": f"{counts['reference']:,}"}
     for key in ("correct", "substituted", "deleted", "inserted", "errors"):
         lines[f"  {key}"] = f"{counts[key]:,}"
+    if "compounds" in found:
+        lines["  compounds written otherwise"] = f"{found['compounds']:,}"
     if "optional_not_said" in counts:
         lines["  optional words not said"] = f"{counts['optional_not_said']:,}"
     lines[label(score)] = rate(found["error_rate"], counts["reference"])
@@ -91,6 +96,23 @@ def _lines(score: Score, found: dict[str, Any]) -> dict[str, str]:
     if found["missing"]:
         lines["missing, counted as deleted"] = f"{found['missing']:,}"
     return lines
+
+
+def _show_runs(score: Score, console: Console) -> None:
+    """Where many words in a row are lost or invented; nothing where there are none."""
+    units = "characters" if score.unit == CHAR else "words"
+    for name, every in (("deleted", score.deletion_runs), ("inserted", score.insertion_runs)):
+        if not every or not every[0].notable:
+            continue
+        run, long = every[0], [run for run in every if run.long]
+        text = run.text if len(run.text) <= 60 else f"{run.text[:57]}…"
+        line = (
+            f"longest run of {name} {units}: {len(run.words)} in {run.id}, from {run.first}: {text}"
+        )
+        if len(long) > 1:
+            total = sum(len(run.words) for run in long)
+            line += f" ({len(long):,} runs of {runs.LEAST} or more, {total:,} {units})"
+        console.print(Text(line))
 
 
 def _groups(score: Score, column: str, evaluation: Evaluation) -> Table:
@@ -121,6 +143,10 @@ def _show_confusions(score: Score, evaluation: Evaluation, console: Console) -> 
         "inserted": found.inserted,
         "deleted": found.deleted,
     }
+    if score.compounds:
+        lists["compounds, no errors"] = [
+            (f"{ref} / {hyp}", count) for (ref, hyp), count in found.compounds
+        ]
     if not any(lists.values()):
         return
     table = Table(
@@ -182,6 +208,9 @@ def _show_rows(score: Score, evaluation: Evaluation, console: Console) -> None:
         head = f"{row.id}: {counts.errors} errors in {counts.reference}"
         console.print(Text(f"\n{head}{', missing' if row.missing else ''}", "bold"))
         console.print(aligned(row, console.width))
+        if row.compounds:
+            said = ", ".join(f"{one.reference} / {one.hypothesis}" for one in row.compounds)
+            console.print(Text(f"compounds written otherwise: {said}"))
 
 
 def aligned(row: Row, width: int) -> Text:

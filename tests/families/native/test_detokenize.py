@@ -9,8 +9,9 @@ import pytest
 from attnasr_cli.families.native.detokenize import written_text, written_words
 from attnasr_cli.lm.scorer import NgramScorer
 from attnasr_cli.lm.train import LmConfig, train_ngram
+from attnasr_cli.text.chars import CharTokenizer
 from attnasr_cli.text.phones import PhoneTokenizer
-from attnasr_cli.text.tokenizer import BOS, UNKNOWN, CharTokenizer
+from attnasr_cli.text.tokenizer import BOS, UNKNOWN
 
 LEXICON = "# phones: B IY K ER\nbe B IY\nbee B IY\nbeaker B IY K ER\na ER\n"
 

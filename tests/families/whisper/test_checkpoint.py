@@ -11,9 +11,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from attnasr_cli.errors import ModelError
-from attnasr_cli.families.whisper.checkpoint import is_whisper, load_whisper, save_hf
+from attnasr_cli.families.whisper.checkpoint import load_whisper, save_hf
+from attnasr_cli.families.whisper.family import FAMILY
 from attnasr_cli.families.whisper.net.model import Whisper, WhisperConfig
-from attnasr_cli.families.whisper.vocabulary import find_ranks, read_vocabulary
+from attnasr_cli.families.whisper.tokenizer_file import read_vocabulary
+from attnasr_cli.families.whisper.vocabulary import find_ranks
 from tests.families.whisper.conftest import ENGLISH, SMALL, WIDE_MEL, random_reference, save_pt
 
 TEXTS = [
@@ -194,9 +196,9 @@ def test_tokenizer_of_another_size(folder):
 
 
 def test_what_counts_as_whisper(folder, tmp_path):
-    assert is_whisper(folder)
-    assert is_whisper(tmp_path / "tiny.pt")
-    assert not is_whisper(tmp_path)
+    assert FAMILY.claims(folder)
+    assert FAMILY.claims(tmp_path / "tiny.pt")
+    assert not FAMILY.claims(tmp_path)
 
 
 @pytest.mark.parametrize("dims", [ENGLISH, WIDE_MEL | SMALL | {"n_vocab": 51866, "n_mels": 128}])

@@ -13,17 +13,19 @@ import pytest
 import soundfile
 import torch
 
-from attnasr_cli.audio.features import features_of
 from attnasr_cli.audio.frames import pad
-from attnasr_cli.checkpoint.folder import load_model
 from attnasr_cli.errors import UsageError
+from attnasr_cli.families import models
 from attnasr_cli.families.whisper.checkpoint import load_whisper
-from attnasr_cli.families.whisper.finetune import fitted, whisper_targets
+from attnasr_cli.families.whisper.features import log_mel
+from attnasr_cli.families.whisper.finetune import fit_recipe, whisper_targets
 from attnasr_cli.families.whisper.net.model import Whisper, WhisperConfig
-from attnasr_cli.families.whisper.vocabulary import find_ranks, read_vocabulary
+from attnasr_cli.families.whisper.tokenizer_file import read_vocabulary
+from attnasr_cli.families.whisper.vocabulary import find_ranks
 from attnasr_cli.training.augment import spec_augment
 from attnasr_cli.training.loss import losses
-from attnasr_cli.training.recipe import AugmentConfig, LossConfig, read_recipe
+from attnasr_cli.training.recipe import read_recipe
+from attnasr_cli.training.sections import AugmentConfig, LossConfig
 from tests.families.whisper.conftest import SMALL as TINY
 from tests.families.whisper.conftest import save_pt
 
@@ -111,7 +113,7 @@ def test_two_utterances_are_learnt_and_the_result_is_a_model_everywhere(
     assert ran.code == 0, ran.err
     assert "dev WER 0.00%" in ran.out
     assert "learns to write en" in ran.err
-    model = load_model(out)
+    model = models.load(out)
     assert model.header.text.normalizer == "none"
     assert model.header.languages == ("en",)
     assert model.header.origin["dev_wer"] == 0.0
@@ -119,8 +121,10 @@ def test_two_utterances_are_learnt_and_the_result_is_a_model_everywhere(
     plain = LossConfig(ctc=0.0, smoothing=0.0)
 
     def loss(net: Any) -> float:
-        targets = whisper_targets(fitted(recipe_of("data.max_s=3"), model), net, model.tokenizer)
-        rows = [features_of(sound(data / f"{n}.wav"), model.features) for n in TEXTS]
+        targets = whisper_targets(
+            fit_recipe(recipe_of("data.max_s=3"), model), net, model.tokenizer
+        )
+        rows = [log_mel(sound(data / f"{n}.wav"), model.features.bins) for n in TEXTS]
         tokens = [targets.encode(text) for text in TEXTS.values()]
         found = losses(net, *pad(rows), tokens, targets.prompt, targets.eos, plain)
         return float(found.total.detach())
@@ -138,7 +142,7 @@ def test_two_utterances_are_learnt_and_the_result_is_a_model_everywhere(
     theirs = transformers.WhisperForConditionalGeneration.from_pretrained(exported).eval()
     assert theirs.generation_config.decoder_start_token_id == model.tokenizer.bos
     vocabulary = transformers.WhisperTokenizer.from_pretrained(exported)
-    features, lengths = pad([features_of(sound(data / "one.wav"), model.features)], 300)
+    features, lengths = pad([log_mel(sound(data / "one.wav"), model.features.bins)], 300)
     prompt = [50258, 50259, 50359, 50363]
     tokens = torch.tensor([[*prompt, *vocabulary.encode(" Yes", add_special_tokens=False)]])
     with torch.inference_mode():
@@ -173,7 +177,7 @@ def test_a_pt_brings_its_vocabulary_in_a_file(
     assert "tokenizer of [init]" in ran.err
     ran = train(tmp_path / "mine", *changes, "init.tokenizer=words.tiktoken")
     assert ran.code == 0, ran.err
-    assert load_model(tmp_path / "mine").tokenizer.vocab_size == 51865
+    assert models.load(tmp_path / "mine").tokenizer.vocab_size == 51865
 
 
 def test_a_run_that_is_continued_equals_an_unbroken_one(tmp_path: Path, train: Train) -> None:
@@ -186,7 +190,7 @@ def test_a_run_that_is_continued_equals_an_unbroken_one(tmp_path: Path, train: T
     ran = train(parts, *masks, "optim.updates=20", "optim.fall=0.5")
     assert "going on from update 10" in ran.err
     assert (parts / "weights.safetensors").read_bytes() != first
-    assert load_model(parts).header.weights == load_model(whole).header.weights
+    assert models.load(parts).header.weights == models.load(whole).header.weights
     log = [json.loads(line) for line in (parts / "train" / "log.jsonl").read_text().splitlines()]
     assert all(entry["ctc"] == 0 for entry in log if entry["kind"] == "train")
 
@@ -196,7 +200,7 @@ def test_a_fine_tuned_model_is_one_to_start_from(tmp_path: Path, train: Train) -
     assert train(first, "optim.updates=10").code == 0
     again = [f"init.model={first}", "optim.updates=0", "languages=['german']"]
     assert train(second, *again).code == 0
-    one, two = load_model(first), load_model(second)
+    one, two = models.load(first), models.load(second)
     assert two.header.languages == ("de",)
     assert two.header.weights == one.header.weights
 
@@ -246,14 +250,14 @@ def test_english_only_weights_have_a_shorter_prompt(
     folder = save_random(transformers, tmp_path / "some.en", 51864)
     (folder / "tokenizer.json").write_bytes(read_vocabulary(ranks, 51864).to_bytes())
     model = load_whisper(folder)
-    recipe = fitted(recipe_of("data.max_s=3", "languages=['English']"), model)
+    recipe = fit_recipe(recipe_of("data.max_s=3", "languages=['English']"), model)
     assert recipe.languages == ("en",)
     tokenizer: Any = model.tokenizer
     targets = whisper_targets(recipe, model.net, tokenizer)
     assert targets.prompt == (tokenizer.sot, tokenizer.no_timestamps)
     assert targets.encode("So it is.") == tokenizer.encode(" So it is.")
     with pytest.raises(UsageError, match="knows English only"):
-        fitted(recipe_of("data.max_s=3", "languages=['de']"), model)
+        fit_recipe(recipe_of("data.max_s=3", "languages=['de']"), model)
 
 
 def test_masks_are_the_mean_of_each_bin() -> None:

@@ -11,9 +11,11 @@ import threading
 import pytest
 
 from attnasr_cli.app import main
-from attnasr_cli.checkpoint import hub, registry
+from attnasr_cli.checkpoint import hub
 from attnasr_cli.errors import ModelError
+from attnasr_cli.families import models
 from attnasr_cli.families.whisper.checkpoint import load_whisper, save_hf
+from attnasr_cli.families.whisper.published import PUBLISHED
 from tests.families.whisper.conftest import SMALL
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -115,11 +117,11 @@ WANTED = hub.Source("someone/small")
 
 
 def test_first_use_downloads_and_the_second_needs_no_network(server):
-    path = registry.find("someone/small")
+    path = models.find("someone/small")
     assert path.name == COMMIT
     assert load_whisper(path).header.languages[0] == "en"
     asked = len(server.log)
-    assert registry.find("someone/small") == path
+    assert models.find("someone/small") == path
     assert len(server.log) == asked
 
 
@@ -150,7 +152,7 @@ def test_a_wrong_size_is_not_kept(server):
 )
 def test_what_is_not_there(server, name, message):
     with pytest.raises(ModelError, match=message) as caught:
-        hub.pull(hub.source(name))
+        hub.pull(hub.source(name, PUBLISHED))
     assert caught.value.hint
 
 
@@ -194,10 +196,13 @@ def test_pull_and_export_commands(server, tmp_path, capsys):
 
 
 def test_names():
-    assert hub.source("whisper-tiny").revision == hub.source("openai/whisper-tiny").revision
-    assert hub.source("openai/whisper-tiny@main").revision == "main"
-    assert hub.source("a/b@v1.0") == hub.Source("a/b", "v1.0")
+    assert (
+        hub.source("whisper-tiny", PUBLISHED).revision
+        == hub.source("openai/whisper-tiny", PUBLISHED).revision
+    )
+    assert hub.source("openai/whisper-tiny@main", PUBLISHED).revision == "main"
+    assert hub.source("a/b@v1.0", PUBLISHED) == hub.Source("a/b", "v1.0")
     for path in ("english-small", "./a", "a/b/c", "/a/b", "a b/c"):
-        assert hub.source(path) is None
-    for source in hub.NAMES.values():
+        assert hub.source(path, PUBLISHED) is None
+    for source in PUBLISHED.values():
         assert re.fullmatch(r"[0-9a-f]{40}", source.revision)

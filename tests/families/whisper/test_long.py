@@ -12,7 +12,7 @@ from attnasr_cli.families.whisper.decode.batched import WindowDecoder
 from attnasr_cli.families.whisper.decode.decoding import WindowTask
 from attnasr_cli.families.whisper.decode.sequential import transcribe
 from attnasr_cli.families.whisper.features import MelRecorder
-from attnasr_cli.families.whisper.options import WindowOptions
+from attnasr_cli.families.whisper.options import WhisperOptions
 from attnasr_cli.recognize.stitch import stitch
 from tests.families.whisper.conftest import ENGLISH, SMALL, noise
 
@@ -22,7 +22,7 @@ TOKENS = 16
 
 def decoder(model, **options):
     """A decoder that writes few tokens a window, to be quick."""
-    made = WindowDecoder(model, CPU, WindowOptions(**options))
+    made = WindowDecoder(model, CPU, WhisperOptions(**options))
     task = replace(made.plan.task, max_tokens=TOKENS)
     made.plan = replace(made.plan, task=task)
     made.task = WindowTask(made.net, made.tokenizer, task)

@@ -8,11 +8,14 @@ import pytest
 
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families.whisper.decode.decoding import WindowResult
-from attnasr_cli.families.whisper.decode.fallback import Attempt, Guards, climb, compression_ratio
+from attnasr_cli.families.whisper.decode.fallback import Attempt, Guards, climb
+from attnasr_cli.families.whisper.decode.plan import LADDER, plan
 from attnasr_cli.families.whisper.decode.segments import cut
 from attnasr_cli.families.whisper.languages import language_code
-from attnasr_cli.families.whisper.options import LADDER, WindowOptions, plan
-from attnasr_cli.families.whisper.vocabulary import find_ranks, read_vocabulary
+from attnasr_cli.families.whisper.options import WhisperOptions
+from attnasr_cli.families.whisper.tokenizer_file import read_vocabulary
+from attnasr_cli.families.whisper.vocabulary import find_ranks
+from attnasr_cli.text.repetition import compression_ratio
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +47,7 @@ REFUSED = [
 @pytest.mark.parametrize(("options", "vocab", "message"), REFUSED)
 def test_what_cannot_work_is_refused(vocabulary, options, vocab, message):
     with pytest.raises(UsageError, match=message) as caught:
-        plan(WindowOptions(**options), vocabulary[vocab], "some")
+        plan(WhisperOptions(**options), vocabulary[vocab], "some")
     assert caught.value.hint
 
 
@@ -60,18 +63,18 @@ CHANGES = [
 @pytest.mark.parametrize("options", CHANGES, ids=lambda o: next(reversed(o)))
 def test_each_option_changes_the_plan(vocabulary, options):
     before = {k: v for k, v in options.items() if k == "mode" and len(options) > 1}
-    plain = plan(WindowOptions(**before), vocabulary[51865], "some")
-    changed = plan(WindowOptions(**options), vocabulary[51865], "some")
+    plain = plan(WhisperOptions(**before), vocabulary[51865], "some")
+    changed = plan(WhisperOptions(**options), vocabulary[51865], "some")
     assert changed != plain
     assert changed.settings != plain.settings  # they decide whether an output is done
 
 
 def test_no_option_was_forgotten_above():
-    assert {f.name for f in fields(WindowOptions)} == {name for o in CHANGES for name in o}
+    assert {f.name for f in fields(WhisperOptions)} == {name for o in CHANGES for name in o}
 
 
 def test_defaults_are_the_reference_command_lines(vocabulary):
-    made = plan(WindowOptions(), vocabulary[51865], "some")
+    made = plan(WhisperOptions(), vocabulary[51865], "some")
     assert made.guards == Guards(LADDER, 2.4, -1.0, 0.6)
     assert (made.task.beams, made.task.best_of, made.task.patience) == (5, 5, 1.0)
     assert made.task.length_penalty is None

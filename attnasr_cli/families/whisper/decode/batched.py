@@ -15,12 +15,17 @@ from torch import Tensor
 from attnasr_cli.audio.frames import FRAMES_PER_S, SAMPLE_RATE_HZ
 from attnasr_cli.checkpoint.folder import Model
 from attnasr_cli.device import Placement, cpu_has_bfloat16
-from attnasr_cli.errors import ModelError
-from attnasr_cli.families.base import Decoded, Piece, Word
+from attnasr_cli.families.base import (
+    Decoded,
+    Piece,
+    Word,
+)
 from attnasr_cli.families.batching import pack
 from attnasr_cli.families.threads import spread
+from attnasr_cli.families.whisper.checkpoint import parts_of
 from attnasr_cli.families.whisper.decode.decoding import WindowResult, WindowTask, pick
 from attnasr_cli.families.whisper.decode.fallback import Attempt, climb
+from attnasr_cli.families.whisper.decode.plan import Plan, plan
 from attnasr_cli.families.whisper.decode.segments import cut
 from attnasr_cli.families.whisper.decode.timing import Span, TimedWord, align
 from attnasr_cli.families.whisper.decode.word_timestamps import place_words
@@ -28,7 +33,7 @@ from attnasr_cli.families.whisper.features import WhisperMel
 from attnasr_cli.families.whisper.net.fast import accelerate
 from attnasr_cli.families.whisper.net.int8 import Quantized
 from attnasr_cli.families.whisper.net.model import Whisper
-from attnasr_cli.families.whisper.options import Plan, WindowOptions, plan
+from attnasr_cli.families.whisper.options import WhisperOptions
 from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
 from attnasr_cli.nets.protocol import Memory
 
@@ -38,23 +43,14 @@ SEED = 20_221_206  # sampling gives the same text every time
 class WindowDecoder:
     """One model with fixed options. Batches of segments in, texts out, in the same order."""
 
-    Options = WindowOptions
-    cpu_batch_s = 240.0
-    """eight windows: with fewer, a step reads the weights of the decoder for too few rows"""
-
     def __init__(
-        self, model: Model, placement: Placement, options: WindowOptions, batch_s: float = 240.0
+        self, model: Model, placement: Placement, options: WhisperOptions, batch_s: float = 240.0
     ) -> None:
-        if not isinstance(model.net, Whisper) or not isinstance(model.tokenizer, WhisperTokenizer):
-            raise ModelError(
-                f"model {model.header.name} has Whisper's features but not its net or tokenizer",
-                "take net, features and tokenizer from one model",
-            )
-        self.tokenizer: WhisperTokenizer = model.tokenizer
+        net, self.tokenizer = parts_of(model)
         self.plan: Plan = plan(options, self.tokenizer, model.header.name)
         self.settings = self.plan.settings
         self.net: Whisper = accelerate(
-            model.net, placement.device, placement.dtype, low_encoder=cpu_has_bfloat16()
+            net, placement.device, placement.dtype, low_encoder=cpu_has_bfloat16()
         )
         if placement.dtype == "bfloat16" and isinstance(self.net.decoder.readout, Quantized):
             reason = f"{placement.reason}, the output layer in int8"
@@ -63,11 +59,6 @@ class WindowDecoder:
         self.task = WindowTask(self.net, self.tokenizer, self.plan.task)
         self.features = WhisperMel(model.features.bins)
         self.max_segment_s: float = self.net.config.window / FRAMES_PER_S
-
-    @property
-    def sequential(self) -> bool:
-        """Whether recordings are to be given whole, to ``sequential.transcribe``."""
-        return self.plan.sequential
 
     def decode(self, segments: Sequence[Tensor]) -> list[Decoded]:
         """segments: mono float32 samples (N,) at 16 kHz, each no longer than a window."""
@@ -104,7 +95,7 @@ class WindowDecoder:
             for attempt, found, count in zip(attempts, spans, frames, strict=True)
         ]
 
-    def _spans(self, attempt: Attempt[WindowResult], frames: int) -> list[Span]:
+    def _spans(self, attempt: Attempt, frames: int) -> list[Span]:
         if self.plan.guards.silent(attempt.result):
             return []
         begin = self.tokenizer.timestamp_begin
@@ -113,7 +104,7 @@ class WindowDecoder:
     def _time(
         self,
         memory: Memory,
-        attempts: Sequence[Attempt[WindowResult]],
+        attempts: Sequence[Attempt],
         spans: Sequence[list[Span]],
         frames: Sequence[int],
     ) -> None:
@@ -139,7 +130,7 @@ def text_tokens(spans: Sequence[Span], tokenizer: WhisperTokenizer) -> list[int]
 
 
 def decoded(
-    attempt: Attempt[WindowResult],
+    attempt: Attempt,
     spans: Sequence[Span],
     length_s: float,
     tokenizer: WhisperTokenizer,

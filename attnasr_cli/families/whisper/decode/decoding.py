@@ -13,13 +13,14 @@ import torch
 from torch import Tensor
 
 from attnasr_cli.families.threads import few_threads
-from attnasr_cli.families.whisper.decode.fallback import compression_ratio
 from attnasr_cli.families.whisper.net.model import Whisper
-from attnasr_cli.families.whisper.tokenizer import TIMESTAMP_S, WhisperTokenizer
+from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
+from attnasr_cli.families.whisper.vocabulary import TIMESTAMP_S
 from attnasr_cli.nets.protocol import Memory, select
 from attnasr_cli.search.beam import Hypothesis, Rule, SearchConfig, search
 from attnasr_cli.search.rules import Suppress, SuppressFirst, TimestampGrammar
 from attnasr_cli.search.sampling import sample
+from attnasr_cli.text.repetition import compression_ratio
 
 
 @dataclass(frozen=True)

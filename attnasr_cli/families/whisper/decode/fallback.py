@@ -7,26 +7,10 @@ probability of the no-speech token. Only what fails is decoded again, one temper
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Generic, Protocol, TypeVar
+from dataclasses import dataclass
 
-
-class Judged(Protocol):
-    """What the guards look at."""
-
-    @property
-    def avg_logprob(self) -> float: ...
-
-    @property
-    def no_speech_prob(self) -> float: ...
-
-    @property
-    def compression_ratio(self) -> float: ...
-
-
-R = TypeVar("R", bound=Judged)
+from attnasr_cli.families.whisper.decode.decoding import WindowResult
 
 
 @dataclass(frozen=True)
@@ -42,7 +26,7 @@ class Guards:
     no_speech: float | None = 0.6
     """above this, and with a text that is not believed, a window is silent"""
 
-    def problem(self, result: Judged) -> str:
+    def problem(self, result: WindowResult) -> str:
         """Why a window should be decoded again, or empty. Silence is no reason."""
         unlikely = self.logprob is not None and result.avg_logprob < self.logprob
         if unlikely and self.no_speech is not None and result.no_speech_prob > self.no_speech:
@@ -53,7 +37,7 @@ class Guards:
             return f"repetitive (compression ratio {result.compression_ratio:.1f})"
         return ""
 
-    def silent(self, result: Judged) -> bool:
+    def silent(self, result: WindowResult) -> bool:
         """Whether what was written is to be dropped because nobody speaks."""
         if self.no_speech is None or not result.no_speech_prob > self.no_speech:
             return False
@@ -61,10 +45,10 @@ class Guards:
 
 
 @dataclass(frozen=True)
-class Attempt(Generic[R]):
+class Attempt:
     """What is kept of a window, and what it took."""
 
-    result: R
+    result: WindowResult
     temperature: float
     fallbacks: int
     suspect: str
@@ -72,13 +56,13 @@ class Attempt(Generic[R]):
 
 
 def climb(
-    guards: Guards, count: int, decode: Callable[[Sequence[int], float], Sequence[R]]
-) -> list[Attempt[R]]:
+    guards: Guards, count: int, decode: Callable[[Sequence[int], float], Sequence[WindowResult]]
+) -> list[Attempt]:
     """Decode ``count`` windows; those that fail again at the next temperature, and only those.
 
     decode(indices, temperature) gives the results of these windows in the same order.
     """
-    attempts: dict[int, Attempt[R]] = {}
+    attempts: dict[int, Attempt] = {}
     failing = list(range(count))
     for rung, temperature in enumerate(guards.temperatures):
         results = decode(failing, temperature)
@@ -88,14 +72,3 @@ def climb(
         if not failing:
             break
     return [attempts[i] for i in range(count)]
-
-
-def without_fallback(guards: Guards) -> Guards:
-    """The same guards with the first temperature only."""
-    return replace(guards, temperatures=guards.temperatures[:1])
-
-
-def compression_ratio(text: str) -> float:
-    """Bytes of a text for one byte of it compressed; 0 for no text."""
-    raw = text.encode("utf-8")
-    return len(raw) / len(zlib.compress(raw))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from attnasr_cli.audio.frames import FRAMES_PER_S
 from attnasr_cli.families.whisper.decode.timing import Span
-from attnasr_cli.families.whisper.tokenizer import TIMESTAMP_S
+from attnasr_cli.families.whisper.vocabulary import TIMESTAMP_S
 
 FRAMES_PER_TIMESTAMP = 2  # 20 ms
 

@@ -26,6 +26,20 @@ TRUSTED_TEMPERATURE = 0.5
 """text drawn above it is no prompt for what follows"""
 
 
+class WhisperRecording:
+    """A ``families.base.RecordingDecoder``: features block by block, then window by window."""
+
+    def __init__(self, decoder: WindowDecoder) -> None:
+        self.decoder, self.recorder = decoder, MelRecorder(decoder.net.config.mels)
+
+    def push(self, samples: torch.Tensor) -> None:
+        self.recorder.push(samples)
+
+    def segments(self) -> Iterator[tuple[float, Decoded]]:
+        self.recorder.finish()
+        yield from transcribe(self.decoder, self.recorder)
+
+
 def transcribe(
     decoder: WindowDecoder, recorder: MelRecorder, generator: torch.Generator | None = None
 ) -> Iterator[tuple[float, Decoded]]:
@@ -102,7 +116,7 @@ class _Recording:
         before = self.written[self.trusted_from :]
         return [*hotwords, *(before[-room:] if hotwords and room > 0 else before)]
 
-    def _decode(self, memory: Memory) -> Attempt[WindowResult]:
+    def _decode(self, memory: Memory) -> Attempt:
         previous = self._previous()
         openings: list[Opening] = self.task.openings(memory, previous)
 

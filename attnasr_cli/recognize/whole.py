@@ -8,9 +8,6 @@ from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.audio.load import Recording
 from attnasr_cli.errors import AttnasrError, UsageError
 from attnasr_cli.families.base import SegmentDecoder
-from attnasr_cli.families.whisper.decode.batched import WindowDecoder
-from attnasr_cli.families.whisper.decode.sequential import transcribe
-from attnasr_cli.families.whisper.features import MelRecorder
 from attnasr_cli.recognize.meter import Meter
 from attnasr_cli.recognize.pipeline import Result
 from attnasr_cli.recognize.reader import BLOCK_S, Job, Skip
@@ -25,7 +22,6 @@ def run(
     if len(decoders) > 1:
         raise UsageError("--mode sequential works on one device", "name one, or use --mode batched")
     decoder = decoders[0]
-    assert isinstance(decoder, WindowDecoder)
     meter = meter or Meter()
     for number, job in enumerate(job for job in jobs if job is not None):
         result = Result(job, number)
@@ -42,16 +38,16 @@ def run(
         yield result
 
 
-def _transcribe(result: Result, decoder: WindowDecoder, meter: Meter) -> None:
+def _transcribe(result: Result, decoder: SegmentDecoder, meter: Meter) -> None:
     job = result.job
     if job.before is not None:
         job.before()
-    recorder = MelRecorder(decoder.net.config.mels)
+    whole = decoder.recording()
     with Recording(
         job.path, job.start_s, job.end_s, job.channel, job.salvage, job.shown
     ) as recording:
         for block in recording.blocks(BLOCK_S):
-            recorder.push(block)
+            whole.push(block)
             seconds = block.shape[0] / SAMPLE_RATE_HZ
             result.duration_s += seconds
             meter.read(seconds)
@@ -59,9 +55,8 @@ def _transcribe(result: Result, decoder: WindowDecoder, meter: Meter) -> None:
         result.warnings = list(recording.probe.warnings)
     if job.after is not None:
         job.after()
-    recorder.finish()
     done_s = 0.0
-    for start_s, decoded in transcribe(decoder, recorder):
+    for start_s, decoded in whole.segments():
         result.parts.append((start_s, decoded))
         meter.decoded(start_s - done_s)
         done_s = start_s

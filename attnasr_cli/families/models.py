@@ -1,0 +1,77 @@
+"""Models by name or path: found, downloaded where they are published, and loaded."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from attnasr_cli.checkpoint import registry
+from attnasr_cli.checkpoint.folder import Model, load_model, read_header
+from attnasr_cli.errors import ModelError, UsageError
+from attnasr_cli.families.registry import (
+    families,
+    family_of_checkpoint,
+    family_of_style,
+    published,
+)
+
+
+def find(name: str | os.PathLike[str]) -> Path:
+    """The folder (or file) of a model; a published one is downloaded when it is first asked for.
+
+    Raises ModelError with the nearest names.
+    """
+    return registry.find(name, published())
+
+
+def load(name: str | os.PathLike[str], **extra: Path) -> Model:
+    """Load a model by name or path, on the CPU, in float32 and evaluation mode.
+
+    ``extra``: files that a foreign checkpoint may need, such as ``tokenizer``. Raises ModelError
+    with the next step, UsageError for a file that the model cannot use.
+    """
+    path = find(name)
+    if (path / "model.toml").is_file():
+        family = family_of_style(read_header(path).features.style)
+        _refuse_extra(path, extra, ())
+        return load_model(path, family.read_tokenizer)
+    found = family_of_checkpoint(path)
+    if found is None:
+        raise _unknown(path)
+    _refuse_extra(path, extra, found.extra_files)
+    return found.load(path, display_name(name, path), **extra)
+
+
+def display_name(name: str | os.PathLike[str], path: Path) -> str:
+    """How messages and results call a model: as it was asked for, or as its folder is called.
+
+    A downloaded model lies in a folder that is called by its revision, which nobody asked for.
+    """
+    text = os.fspath(name)
+    if Path(text).exists():
+        return path.stem if path.is_file() else path.resolve().name
+    return text
+
+
+def _refuse_extra(path: Path, extra: dict[str, Path], known: tuple[str, ...]) -> None:
+    for option in extra:
+        if option not in known:
+            flag = "--" + option.replace("_", "-")
+            raise UsageError(f"model {path} cannot use {flag}", "leave it out")
+
+
+def _unknown(path: Path) -> ModelError:
+    """Why no family takes a path."""
+    names = ", ".join(family.name for family in families())
+    config = path / "config.json"
+    if not config.is_file():
+        return ModelError(f"{path} is not a model", f"known families: {names}")
+    try:
+        kind = json.loads(config.read_text(encoding="utf-8")).get("model_type", "nameless")
+    except (OSError, ValueError, AttributeError) as problem:
+        return ModelError(f"damaged {config}: {problem}", "copy it again")
+    return ModelError(
+        f"{path} is a {kind!r} model, which no family here reads",
+        f"families: {names}; CTC and transducer models are not attention encoder-decoders",
+    )

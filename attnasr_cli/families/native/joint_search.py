@@ -1,0 +1,56 @@
+"""The joint search of a net: its decoder, its CTC head and a language model in one beam.
+
+Transcribing, the evaluation while training and the benchmarks all search with this.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from attnasr_cli.nets.protocol import Memory, Net
+from attnasr_cli.search.beam import Hypothesis, SearchConfig, search
+from attnasr_cli.search.scorers import CtcPrefixScorer, Scorer
+
+
+@dataclass(frozen=True)
+class JointSearch:
+    """Which scores count, and how much (Watanabe et al. 2017, doi:10.1109/JSTSP.2017.2763455)."""
+
+    net: Net
+    bos: int
+    eos: int
+    ctc_weight: float = 0.0
+    """share of the CTC head in the score; the decoder has the rest; 0 for a net without one"""
+    beams: int = 1
+    nbest: int = 1
+    length_penalty: float | None = 0.0
+    patience: float = 1.0
+    scorers: tuple[Scorer, ...] = ()
+    """others beside the CTC head, such as a language model"""
+
+    def __call__(self, memory: Memory, logits: Tensor | None) -> list[list[Hypothesis]]:
+        """Hypotheses of each utterance of a memory, best first.
+
+        logits (B, S, V) of the CTC head, None for a net without one.
+        """
+        scorers: list[Scorer] = []
+        use_ctc = logits is not None and self.ctc_weight > 0
+        if logits is not None and use_ctc:
+            scorers.append(CtcPrefixScorer(logits, memory.lengths, self.eos, self.ctc_weight))
+        scorers += self.scorers
+        config = SearchConfig(
+            beams=self.beams,
+            length_penalty=self.length_penalty,
+            patience=self.patience,
+            nbest=self.nbest,
+            net_weight=1.0 - self.ctc_weight if use_ctc else 1.0,
+        )
+        device = memory.frames.device
+        prompt = torch.full((memory.frames.shape[0], 1), self.bos, device=device)
+        limits = memory.lengths + 1  # no more tokens than positions, and the end
+        if self.net.max_tokens is not None:
+            limits = limits.clamp_max(self.net.max_tokens - 1)
+        return search(self.net, memory, prompt, self.eos, limits, config, (), scorers)

@@ -1,0 +1,31 @@
+"""A vocabulary file of somebody else's, checked against the weights that it is for."""
+
+from __future__ import annotations
+
+import binascii
+from pathlib import Path
+
+from attnasr_cli.errors import ModelError
+from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
+from attnasr_cli.families.whisper.vocabulary import from_json, from_ranks
+
+
+def read_vocabulary(path: Path, vocab: int) -> WhisperTokenizer:
+    """Read a vocabulary and check that it has the size of the weights, ``vocab``."""
+    try:
+        if path.suffix == ".tiktoken":
+            found = from_ranks(path, vocab)
+        else:
+            found = from_json(path.read_bytes())
+        tokenizer = WhisperTokenizer.of(found, vocab)
+    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as problem:
+        raise ModelError(
+            f"{path}: not a Whisper vocabulary ({problem})",
+            "give a tokenizer.json or .tiktoken file of a Whisper model",
+        ) from problem
+    if tokenizer.size != vocab:
+        raise ModelError(
+            f"{path}: {tokenizer.size} tokens, but the weights have {vocab}",
+            "take the tokenizer of the same model",
+        )
+    return tokenizer
