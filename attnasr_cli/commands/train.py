@@ -115,13 +115,15 @@ def _processes(
     chosen: list[Placement], workers: int, threads: int, world: World | None
 ) -> tuple[int, int]:
     """How many processes to start, and the CPU threads of each."""
-    from attnasr_cli.device import cores
+    import torch
 
-    total = threads or cores()
     if world is not None:
         if workers:
             raise UsageError("--workers under torchrun", "torchrun --nproc-per-node says how many")
-        return world.size, threads or max(total // int(os.environ.get("LOCAL_WORLD_SIZE", 1)), 1)
+        here = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+        # torchrun itself gives each process one thread, by OMP_NUM_THREADS
+        return world.size, max(threads // here, 1) if threads else torch.get_num_threads()
+    total = threads or torch.get_num_threads()  # the cores, or OMP_NUM_THREADS
     on_cpu = chosen[0].device.type == "cpu"
     size = workers or (total if on_cpu else len(chosen))
     if not on_cpu and size != len(chosen):
