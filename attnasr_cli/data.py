@@ -23,7 +23,7 @@ from typing import Any
 
 from attnasr_cli.errors import DataError
 
-# the most usual ones first: where only a stem is known, they are tried in this order
+# The most usual ones first: where only a stem is known, they are tried in this order.
 SOUND = (
     "flac wav mp3 ogg opus m4a oga mp2 m4b aac wma amr aif aiff aifc au snd caf w64 rf64 ac3 eac3"
     " dts mka spx ape wv tta voc sph nist"
@@ -31,7 +31,7 @@ SOUND = (
 VIDEO = "webm mp4 m4v mkv mov avi wmv asf 3gp 3g2 mts flv mpg mpeg"
 AUDIO_ENDINGS = tuple(f".{name}" for name in f"{SOUND} {VIDEO}".split())
 
-SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
+DELIMITERS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
 _EXCEL = re.compile(r'"?sep=(.)"?\s*$', re.IGNORECASE)  # Excel's own first line
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -50,12 +50,12 @@ class Table:
 
     line: int  # of the header
     columns: list[str]
-    separator: str
+    delimiter: str
     rows: Iterator[Row]
 
 
 def read_text(path: Path) -> str:
-    """The text of a file, ``-`` being stdin, with plain line ends. Raises DataError."""
+    """The text of a file (``-``: of stdin) with ``\\n`` as line end. Raises DataError."""
     if str(path) == "-":
         return decode(sys.stdin.buffer.read(), "stdin")
     try:
@@ -67,7 +67,7 @@ def read_text(path: Path) -> str:
 
 
 def decode(data: bytes, name: str) -> str:
-    """Bytes as text with plain line ends.
+    """Bytes as text with ``\\n`` as line end.
 
     Raises DataError with the line of what cannot be decoded, or of a NUL.
     """
@@ -100,8 +100,8 @@ def _encoding(data: bytes) -> str:
     return "utf-8-sig"
 
 
-def separator(header: str, known: Collection[str] = ()) -> str:
-    """What parts the fields of a header: the mark that gives most known names, then most names."""
+def delimiter(header: str, known: Collection[str] = ()) -> str:
+    """The delimiter of a table, from its header: the one with the most known names, then names."""
     best, most = ",", (-1, 0)
     for mark in (",", "\t", ";", "|"):
         names = header_names(header, mark)
@@ -112,7 +112,7 @@ def separator(header: str, known: Collection[str] = ()) -> str:
 
 
 def header_names(header: str, mark: str) -> list[str]:
-    """The names in a header line; quotes around a name are no part of it."""
+    """The names in a header line, without the quotes around them."""
     try:
         fields = next(csv.reader([header], delimiter=mark), [])
     except csv.Error:
@@ -123,8 +123,8 @@ def header_names(header: str, mark: str) -> list[str]:
 def read_table(name: str, text: str, mark: str | None = None, known: Collection[str] = ()) -> Table:
     """A table whose first line names its columns.
 
-    name: of the file, for messages. mark: what parts its fields, or None to find out (see
-    ``separator``). Raises DataError, with the line, for a row of another length than the header,
+    name: of the file, for messages. mark: its delimiter, or None to find out (see
+    ``delimiter``). Raises DataError, with the line, for a row of another length than the header,
     a quote that is not closed, a name that two columns have. A tab-separated file has no quoting
     unless its header is quoted: a lone " in a sentence is a ".
     """
@@ -138,7 +138,7 @@ def read_table(name: str, text: str, mark: str | None = None, known: Collection[
     if skipped >= len(lines) or not lines[skipped].strip():
         raise DataError(f"{name}: empty", "a table begins with its column names")
     header = lines[skipped]
-    mark = mark or separator(header, known)
+    mark = mark or delimiter(header, known)
     unquoted = mark == "\t" and not re.match(r'\s*"[^"\t]*"\s*(\t|$)', header)
     csv.field_size_limit(1 << 30)
     reader = csv.reader(
@@ -181,7 +181,7 @@ def _rows(
         if len(row) < len(names) or any(item.strip() for item in row[len(names) :]):
             raise DataError(
                 f"{name}:{line}: {len(row)} fields, but the header has {len(names)}",
-                f"fields are separated by {SEPARATORS.get(mark, repr(mark))}",
+                f"fields are separated by {DELIMITERS.get(mark, repr(mark))}",
             )
         yield Row(line, dict(zip(names, row, strict=False)))
 
@@ -209,7 +209,8 @@ def read_json(name: str, text: str) -> Any:
 
 
 def checked_object(values: Any, where: str) -> dict[str, Any]:
-    """The value, if it is an object whose texts can be written. where: "file:line" for messages."""
+    """A JSON value as an object. where: "file:line" for messages. Raises DataError if it is none,
+    or if a text in it holds half of a surrogate pair, which cannot be written."""
     if not isinstance(values, dict):
         raise DataError(f"{where}: not an object", 'like {"id": "a", "text": "b"}')
     for key, value in values.items():
@@ -225,7 +226,7 @@ def read_rows(path: Path, needed: Sequence[str], known: Collection[str] = ()) ->
     """The rows of a file, whichever of the four it is by its content; ``.tsv`` has tabs.
 
     needed: columns without which a row is an error. known: further names that columns may have,
-    to tell separators apart. Raises DataError.
+    to tell delimiters apart. Raises DataError.
     """
     name, text = str(path), read_text(path)
     start = text.lstrip()[:1]

@@ -52,7 +52,7 @@ def attend(
     from attnasr_cli.attention.pages import Shown, suffix_of, write
     from attnasr_cli.audio.load import on_disk
     from attnasr_cli.files import write_bytes
-    from attnasr_cli.recognize.reader import Job
+    from attnasr_cli.recognize.jobs import Job
     from attnasr_cli.recognize.recognizer import load
     from attnasr_cli.transcribe.inputs import STDIN
 

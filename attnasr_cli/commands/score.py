@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 FORMATS = ("table", "json", "csv", "html", "pra", "sgml")  # as report.write has them
-# what a form has no place for, so that no option is taken and ignored
+# options that a format cannot show: they are refused, never ignored
 UNUSED = {
     "table": (),
     "json": ("--worst",),
@@ -34,11 +34,22 @@ EXIT_ABOVE = 3
 KIND = "tsv, csv, jsonl, json, txt, kaldi, trn, ctm, stm, srt or vtt"
 
 
+def _path(name: str) -> Path:
+    """A path as it is given; an empty one would be the current folder, which nobody means."""
+    if not name:
+        raise UsageError("an empty name", "is a variable unset? name a file, a folder or -")
+    return Path(name)
+
+
 @app.command()
 def score(
-    ref: Annotated[Path, typer.Argument(metavar="REF", help="References: a file, a folder or -.")],
+    ref: Annotated[
+        Path,
+        typer.Argument(metavar="REF", parser=_path, help="References: a file, a folder or -."),
+    ],
     hyp: Annotated[
-        Path | None, typer.Argument(metavar="HYP", help="Hypotheses: a file, a folder or -.")
+        Path | None,
+        typer.Argument(metavar="HYP", parser=_path, help="Hypotheses: a file, a folder or -."),
     ] = None,
     normalizer: Annotated[
         str,
@@ -64,7 +75,8 @@ def score(
         typer.Option(help="Figures for each value of a column (speaker, file, …); repeatable."),
     ] = None,
     against: Annotated[
-        Path | None, typer.Option(metavar="OTHER", help="A second system, compared with HYP.")
+        Path | None,
+        typer.Option(metavar="OTHER", parser=_path, help="A second system, compared with HYP."),
     ] = None,
     model: Annotated[
         str | None, typer.Option(help="Transcribe the recordings of REF instead of HYP.")
@@ -77,7 +89,8 @@ def score(
         typer.Option(help="table, json, csv, html, pra or sgml; else by the ending of --output."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", parser=_path, help="Write to a file."),
     ] = None,
     only_errors: Annotated[
         bool, typer.Option("--only-errors", help="Show only the utterances with errors.")
@@ -217,6 +230,8 @@ def _check(
             _refuse("--fail-above needs one normalizer", "name one")
         if not 0 <= fail_above <= 1 or math.isnan(fail_above):
             _refuse(f"--fail-above {fail_above:g} is not a rate", "15 % is 0.15")
+    if model == "":
+        _refuse("an empty name of a model", "attnasr models list shows which there are")
     if (hyp is None) == (model is None):
         _refuse(
             "HYP is missing"

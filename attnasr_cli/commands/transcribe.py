@@ -123,7 +123,7 @@ def _load(config: Config, formats: list[Format]) -> Recognizer:
 
     options = {o.name: config[o.name] for o in OPTIONS if o.decoder}
     if options["word_timestamps"] is None:
-        options["word_timestamps"] = any(kind.word_times for kind in formats)
+        options["word_timestamps"] = any(kind.word_times for kind in formats) or None
     reading = ("batch", "jobs", "vad", "vad_threshold", "max_segment")
     recognizer = load(
         config["model"],

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from attnasr_cli.data import read_text
 from attnasr_cli.errors import UsageError
 from attnasr_cli.lm.counts import count_ngrams
 from attnasr_cli.lm.file import load_model, save_model, to_bytes
@@ -166,7 +167,7 @@ def train_ngram(
     stored = load_model(out)
     held_out = None
     if config.held_out:
-        held_out = measure(stored, Path(config.held_out).read_text(encoding="utf-8").splitlines())
+        held_out = measure(stored, read_text(Path(config.held_out)).split("\n"))
         note(
             f"perplexity {held_out.perplexity:.1f}, outside the vocabulary "
             f"{100 * held_out.unknown_rate:.2f} %"

@@ -12,47 +12,58 @@ from typing import Any
 from attnasr_cli.errors import UsageError
 from attnasr_cli.output.cues import CueConfig
 from attnasr_cli.output.subtitles import srt, vtt
-from attnasr_cli.output.timed import ctm, textgrid
-from attnasr_cli.recognize.transcript import Transcript
+from attnasr_cli.output.timed import ctm_lines, textgrid
+from attnasr_cli.recognize.transcript import Segment, Transcript
+
+Line = Callable[[Segment, str, int | None], str]
+"""(segment, file, channel) → its lines, with their line ends"""
 
 
 @dataclass(frozen=True)
 class Format:
-    """One way to write a transcript."""
+    """One way to write a transcript: segment by segment, or as a whole."""
 
     name: str
     ending: str
-    render: Callable[[Transcript, CueConfig], str]
+    whole: Callable[[Transcript, CueConfig], str] | None = None
     """complete content of the file, with its last line end"""
-    word_times: bool
+    line: Line | None = None
+    """what one segment adds, where it needs no other one"""
+    head: str = ""
+    """what stands before the first segment"""
+    word_times: bool = True
     """whether it is better, or only possible, with times of words"""
-    joins: bool
+    joins: bool = False
     """whether several of them one after the other, on stdout, are still of use"""
 
+    def render(self, transcript: Transcript, config: CueConfig) -> str:
+        """Complete content of the file, with its last line end."""
+        if self.whole is not None:
+            return self.whole(transcript, config)
+        assert self.line is not None
+        lines = [self.line(s, transcript.file, transcript.channel) for s in transcript.segments]
+        return self.head + "".join(lines)
 
-def txt(transcript: Transcript, config: CueConfig) -> str:
+
+def txt(segment: Segment, file: str, channel: int | None) -> str:
     """One line a segment, as openai-whisper."""
-    return "".join(segment.text.strip() + "\n" for segment in transcript.segments)
+    return segment.text.strip() + "\n"
 
 
-def tsv(transcript: Transcript, config: CueConfig) -> str:
+def tsv(segment: Segment, file: str, channel: int | None) -> str:
     """Start and end in milliseconds and the text, as openai-whisper."""
-    lines = ["start\tend\ttext\n"]
-    for s in transcript.segments:
-        text = " ".join(s.text.split())
-        lines.append(f"{round(s.start * 1000)}\t{round(s.end * 1000)}\t{text}\n")
-    return "".join(lines)
+    text = " ".join(segment.text.split())
+    return f"{round(segment.start * 1000)}\t{round(segment.end * 1000)}\t{text}\n"
 
 
 def as_json(transcript: Transcript, config: CueConfig) -> str:
     return to_json(transcript.to_json(), indent=2) + "\n"
 
 
-def jsonl(transcript: Transcript, config: CueConfig) -> str:
+def jsonl(segment: Segment, file: str, channel: int | None) -> str:
     """One line a segment, which says what file it is of."""
-    table = transcript.to_json()
-    origin = {key: table[key] for key in ("file", "channel") if key in table}
-    return "".join(to_json(origin | segment) + "\n" for segment in table["segments"])
+    origin = {"file": file} | ({} if channel is None else {"channel": channel})
+    return to_json(origin | segment.to_json()) + "\n"
 
 
 def to_json(what: Any, indent: int | None = None) -> str:
@@ -73,14 +84,14 @@ def _finite(what: Any) -> Any:
 FORMATS: dict[str, Format] = {
     f.name: f
     for f in (
-        Format("txt", "txt", txt, word_times=False, joins=True),
-        Format("srt", "srt", srt, word_times=True, joins=False),
-        Format("vtt", "vtt", vtt, word_times=True, joins=False),
-        Format("tsv", "tsv", tsv, word_times=False, joins=False),
-        Format("json", "json", as_json, word_times=True, joins=True),
-        Format("jsonl", "jsonl", jsonl, word_times=True, joins=True),
-        Format("ctm", "ctm", lambda t, c: ctm(t), word_times=True, joins=True),
-        Format("textgrid", "TextGrid", lambda t, c: textgrid(t), word_times=True, joins=False),
+        Format("txt", "txt", line=txt, word_times=False, joins=True),
+        Format("srt", "srt", srt),
+        Format("vtt", "vtt", vtt),
+        Format("tsv", "tsv", line=tsv, head="start\tend\ttext\n", word_times=False),
+        Format("json", "json", as_json, joins=True),
+        Format("jsonl", "jsonl", line=jsonl, joins=True),
+        Format("ctm", "ctm", line=ctm_lines, joins=True),
+        Format("textgrid", "TextGrid", lambda t, c: textgrid(t)),
     )
 }
 

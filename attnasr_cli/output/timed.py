@@ -9,22 +9,20 @@ from pathlib import PurePath
 
 from attnasr_cli.families.base import Word
 from attnasr_cli.output.cues import words_of
-from attnasr_cli.recognize.transcript import Transcript
+from attnasr_cli.recognize.transcript import Segment, Transcript
 
 SHORTEST_S = 0.001  # Praat knows no empty interval
 
 
-def ctm(transcript: Transcript) -> str:
+def ctm_lines(segment: Segment, file: str, channel: int | None) -> str:
     """One line a word: file, channel, start, duration, word, confidence.
 
     The file is the recording's name without folder and ending, white space replaced by ``_``.
     """
-    name = re.sub(r"\s", "_", PurePath(transcript.file).stem) or "_"
-    channel = transcript.channel or 1
+    name = re.sub(r"\s", "_", PurePath(file).stem) or "_"
     return "".join(
-        f"{name} {channel} {word.start:.3f} {max(word.end - word.start, 0):.3f}"
+        f"{name} {channel or 1} {word.start:.3f} {max(word.end - word.start, 0):.3f}"
         f" {word.word} {word.probability if math.isfinite(word.probability) else 0.0:.3f}\n"
-        for segment in transcript.segments
         for whole in words_of(segment)
         for word in _tokens(whole)
     )

@@ -1,55 +1,30 @@
-"""Many recordings through one or several nets: read ahead, pack across files, give back in order.
+"""Many recordings through one or several nets: read ahead, pack across files, give back.
 
-Segments are taken in the order of the files until a pool is full; the pool is sorted by length,
-packed into batches and decoded, by several devices where there are. The same files always make the
-same batches, whatever the threads do.
+Segments are taken in the order of the files until there are some full batches of them; these are
+sorted by length, packed and decoded, by several devices where there are. What is left over waits
+for the next ones. The same files always make the same batches, whatever the threads do.
 """
 
 from __future__ import annotations
 
-import contextlib
-import queue
-import threading
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from torch import Tensor
-
 from attnasr_cli.audio.segment import SegmentConfig, Speech
-from attnasr_cli.errors import AttnasrError
-from attnasr_cli.families.base import Decoded, SegmentDecoder
+from attnasr_cli.families.base import SegmentDecoder
 from attnasr_cli.families.batching import pack
+from attnasr_cli.recognize.devices import Devices
+from attnasr_cli.recognize.jobs import Heard, Job, Part, Result
 from attnasr_cli.recognize.meter import Meter
-from attnasr_cli.recognize.reader import End, Job, Reader
+from attnasr_cli.recognize.reader import End, Reader, place_of
 
 AHEAD = 64  # files that may be open or waiting
-BATCHES_IN_A_POOL = 4
-BUDGET_POOLS = 1  # pools of audio that may wait: one is decoded while the next is read
-
-
-@dataclass
-class Result:
-    """What became of one job."""
-
-    job: Job
-    number: int
-    parts: list[tuple[float, Decoded]] = field(default_factory=list)
-    """(start of the segment in seconds, what was heard)"""
-    duration_s: float = 0.0
-    speech_s: float = 0.0
-    warnings: list[str] = field(default_factory=list)
-    error: AttnasrError | None = None
-    skipped: bool = False
-    complete: bool = False
-    """read to the end, all segments decoded"""
-
-
-@dataclass
-class _Piece:
-    result: Result
-    place: int
-    speech: Speech
+BATCHES_AT_ONCE = 4
+"""more to choose from make batches of more equal lengths, but results come later"""
+RAMP = (1, 2, BATCHES_AT_ONCE)
+"""batches at once at the begin of a run that somebody follows as it goes on"""
 
 
 def run(
@@ -60,183 +35,182 @@ def run(
     threads: int,
     meter: Meter | None = None,
 ) -> Iterator[Result]:
-    """Transcribe jobs; results come in their order, each as soon as it and those before are done.
+    """Transcribe jobs; results come in their order. See ``events``."""
+    for event in events(jobs, decoders, cut, batch_s, threads, meter):
+        if isinstance(event, Result):
+            yield event
 
-    None among the jobs means that no more are there yet: what waits is decoded at once.
-    ``meter`` counts the seconds that were read and decoded.
+
+def events(
+    jobs: Iterable[Job | None],
+    decoders: Sequence[SegmentDecoder],
+    cut: SegmentConfig,
+    batch_s: float,
+    threads: int,
+    meter: Meter | None = None,
+    ordered: bool = True,
+) -> Iterator[Part | Result]:
+    """Transcribe jobs: every segment as soon as it is decoded, and after its last one the result.
+
+    ``ordered``: jobs come in their order, and segments in the order of time; else each as soon as
+    it is there. None among the jobs means that no more are there yet: what waits is decoded at
+    once. ``meter`` counts the seconds that were read and decoded. An AttnasrError of a decoder is
+    of the model or its options, and ends the run; any other error fails the recordings of a batch.
     """
-    pool_s = batch_s * BATCHES_IN_A_POOL * len(decoders)
-    reader = Reader(cut, threads, pool_s * BUDGET_POOLS, meter)
+    reader = Reader(cut, threads, batch_s * BATCHES_AT_ONCE * len(decoders), meter)
+    devices: Devices[Piece] = Devices(decoders)
     try:
-        yield from _Run(reader, decoders, batch_s, pool_s).results(iter(jobs))
+        yield from _Run(reader, devices, batch_s, ordered).events(iter(jobs))
     finally:
+        devices.close()
         reader.close()
+
+
+@dataclass(eq=False)
+class _Open:
+    """A recording that is not given back yet."""
+
+    result: Result
+    segments: deque[_Segment] = field(default_factory=deque)
+    """not given back yet, in the order of time"""
+
+
+@dataclass(eq=False)
+class _Segment:
+    """A segment on its way."""
+
+    recording: _Open
+    place: tuple[int, int]
+    heard: Heard | None = None
+    new: bool = True
+    given: bool = False
+
+
+@dataclass(eq=False)
+class Piece:
+    """What is decoded at once."""
+
+    segment: _Segment
+    speech: Speech
+
+    @property
+    def result(self) -> Result:
+        return self.segment.recording.result
 
 
 class _Run:
     def __init__(
-        self,
-        reader: Reader,
-        decoders: Sequence[SegmentDecoder],
-        batch_s: float,
-        pool_s: float,
+        self, reader: Reader, devices: Devices[Piece], batch_s: float, ordered: bool
     ) -> None:
-        self.reader, self.decoders = reader, decoders
-        self.batch_s, self.pool_s = batch_s, pool_s
-        self.pool: list[_Piece] = []
+        self.reader, self.devices = reader, devices
+        self.batch_s, self.ordered = batch_s, ordered
+        self.ramp = deque(RAMP if ordered else RAMP[-1:])
+        self.pool: list[Piece] = []
         self.pooled_s = 0.0
-        self.open: deque[Result] = deque()  # submitted, not given back, in order
+        self.unread: deque[_Open] = deque()  # submitted, segments not taken yet
+        self.open: dict[int, _Open] = {}  # by number, not given back
 
-    def results(self, jobs: Iterator[Job | None]) -> Iterator[Result]:
+    def events(self, jobs: Iterator[Job | None]) -> Iterator[Part | Result]:
         ended = False
-        unread: deque[Result] = deque()  # submitted, segments not taken yet
-        while True:
+        while not ended or self.open:
             flush = ended
-            while not ended and len(unread) < AHEAD:
+            while not flush and not ended and len(self.unread) < AHEAD:
                 job = next(jobs, StopIteration)
-                if job is StopIteration:
-                    ended = True
-                elif job is None:
+                if job is None:
                     flush = True
-                    break
+                elif isinstance(job, Job):
+                    recording = _Open(Result(job, self.reader.submit(job)))
+                    self.unread.append(recording)
+                    self.open[recording.result.number] = recording
                 else:
-                    assert isinstance(job, Job)
-                    result = Result(job, self.reader.submit(job))
-                    unread.append(result)
-                    self.open.append(result)
-            if unread:
-                yield from self._take(unread.popleft())
-            elif flush and self.pool:
-                self._decode_pool()
+                    ended = True
+            while self.unread:
+                yield from self._take(self.unread.popleft())
+                if not flush:
+                    break
+            if flush:
+                yield from self._decode(self.pool)
             yield from self._ready()
-            if ended and not unread and not self.pool:
-                return
 
-    def _take(self, result: Result) -> Iterator[Result]:
-        """Move a recording's segments into the pool; decode the pool whenever it is full."""
-        place = 0
+    def _take(self, recording: _Open) -> Iterator[Part | Result]:
+        """Move a recording's segments into the pool; decode what fills some batches."""
+        result = recording.result
         for item in self.reader.segments(result.number):
             if isinstance(item, End):
                 result.duration_s, result.warnings = item.duration_s, item.warnings
                 result.error = result.error or item.error
                 result.skipped, result.complete = item.skipped, True
-                break
+                yield from self._full_batches()
+                return
             if result.error is not None:
                 continue
-            result.speech_s += item.duration_s
-            result.parts.append((item.start_s, Decoded([], 0.0)))
-            self.pool.append(_Piece(result, place, item))
-            self.pooled_s += item.duration_s
-            place += 1
-            if self.pooled_s >= self.pool_s:
-                self._decode_pool()
+            speech, known = item
+            segment = _Segment(recording, place_of(speech))
+            recording.segments.append(segment)
+            if known is not None:
+                segment.heard, segment.new = known, False
+                self.reader.meter.decoded(speech.duration_s)
                 yield from self._ready()
+                continue
+            # Before the next one comes in: if that is not there, the last one was the recording's
+            # last, which is complete then.
+            yield from self._full_batches()
+            self.pool.append(Piece(segment, speech))
+            self.pooled_s += speech.duration_s
 
-    def _ready(self) -> Iterator[Result]:
-        """Results at the front of the line that wait for nothing any more."""
-        waiting = {id(piece.result) for piece in self.pool}
-        while self.open and self.open[0].complete and id(self.open[0]) not in waiting:
-            yield self.open.popleft()
+    def _full_batches(self) -> Iterator[Part | Result]:
+        """Decode as much of the pool as fills some batches, if it does."""
+        while self.pooled_s >= self._batches() * self.batch_s:
+            yield from self._decode(self.pool[: self._full()])
 
-    def _decode_pool(self) -> None:
-        pieces = [p for p in self.pool if p.result.error is None]
-        self.pool, self.pooled_s = [], 0.0
-        batches = pack([p.speech.duration_s for p in pieces], self.batch_s)
-        waiting: queue.SimpleQueue[list[int]] = queue.SimpleQueue()
-        for batch in batches:
-            waiting.put(batch)
+    def _batches(self) -> int:
+        return self.ramp[0] * len(self.devices)
 
-        def work(decoder: SegmentDecoder) -> None:
-            while True:
-                try:
-                    batch = waiting.get_nowait()
-                except queue.Empty:
-                    return
-                self._decode(decoder, [pieces[i] for i in batch])
+    def _full(self) -> int:
+        """How many of the first segments in the pool make no more than the batches at once."""
+        lengths = [piece.speech.duration_s for piece in self.pool]
 
-        if len(self.decoders) == 1:
-            work(self.decoders[0])
-            return
-        failures: list[BaseException] = []
+        def batches(count: int) -> int:
+            return len(pack(lengths[:count], self.batch_s))
 
-        def guarded(decoder: SegmentDecoder) -> None:
-            try:
-                work(decoder)
-            except BaseException as problem:
-                failures.append(problem)
+        most = self._batches()
+        return max(bisect_right(range(1, len(lengths) + 1), most, key=batches), 1)
 
-        workers = [threading.Thread(target=guarded, args=(d,)) for d in self.decoders]
-        for worker in workers:
-            worker.start()
-        try:
-            for worker in workers:
-                worker.join()
-        finally:  # Ctrl-C: the batches in hand are the last ones
-            with contextlib.suppress(queue.Empty):
-                while True:
-                    waiting.get_nowait()
-            for worker in workers:
-                worker.join()
-        if failures:
-            raise failures[0]
+    def _decode(self, pieces: list[Piece]) -> Iterator[Part | Result]:
+        """Decode the first segments of the pool."""
+        self.pool = self.pool[len(pieces) :]
+        self.pooled_s = sum(piece.speech.duration_s for piece in self.pool)
+        if len(self.ramp) > 1:
+            self.ramp.popleft()
+        wanted = [piece for piece in pieces if piece.result.error is None]
+        batches = pack([piece.speech.duration_s for piece in wanted], self.batch_s)
+        for batch, found in self.devices.decode([[wanted[i] for i in b] for b in batches]):
+            for piece, decoded in zip(batch, found, strict=True):
+                piece.segment.heard = Heard([(piece.speech.start_s, decoded)])
+            self.reader.meter.decoded(sum(piece.speech.duration_s for piece in batch))
+            yield from self._ready()
 
-    def _decode(self, decoder: SegmentDecoder, pieces: list[_Piece]) -> None:
-        """Decode one batch, in halves where the memory does not suffice."""
-        samples: list[Tensor] = [p.speech.samples for p in pieces]
-        decoded, failure = _attempt(decoder, samples)
-        if failure is not None:
-            if _out_of_memory(failure):
-                _free_memory()
-                if len(pieces) > 1:
-                    middle = len(pieces) // 2
-                    self._decode(decoder, pieces[:middle])
-                    self._decode(decoder, pieces[middle:])
-                    return
-            for piece in pieces:
-                piece.result.error = piece.result.error or _as_error(failure, piece)
-            return
-        for piece, what in zip(pieces, decoded, strict=True):
-            piece.result.parts[piece.place] = (piece.speech.start_s, what)
-        self.reader.meter.decoded(sum(p.speech.duration_s for p in pieces))
+    def _ready(self) -> Iterator[Part | Result]:
+        """What is done and not given back yet."""
+        for number in list(self.open):
+            recording = self.open[number]
+            result = recording.result
+            if result.error is None:
+                yield from self._segments(recording)
+            if result.complete and (result.error is not None or not recording.segments):
+                del self.open[number]
+                yield result
+            elif self.ordered:
+                return
 
-
-def _attempt(
-    decoder: SegmentDecoder, samples: Sequence[Tensor]
-) -> tuple[list[Decoded], Exception | None]:
-    """What was heard in a batch, or why it failed. The traceback is dropped: its frames hold the
-    tensors that fill the memory. An AttnasrError is of the options or the model, whatever the
-    segments: it ends the run."""
-    try:
-        return decoder.decode(samples), None
-    except AttnasrError:
-        raise
-    except Exception as problem:
-        problem.__context__ = problem.__cause__ = None
-        return [], problem.with_traceback(None)
-
-
-def _out_of_memory(problem: Exception) -> bool:
-    import torch
-
-    return isinstance(problem, torch.OutOfMemoryError | MemoryError) or (
-        isinstance(problem, RuntimeError) and "memory" in str(problem).lower()
-    )
-
-
-def _as_error(problem: Exception, piece: _Piece) -> AttnasrError:
-    start = piece.speech.start_s
-    where = f"{piece.result.job.shown}, {start:.1f} to {start + piece.speech.duration_s:.1f} s"
-    text = str(problem).strip().splitlines() or [type(problem).__name__]
-    hint = (
-        "choose a smaller --batch"
-        if _out_of_memory(problem)
-        else "please report this; --batch 1 decodes every segment by itself"
-    )
-    return AttnasrError(f"{where}: {text[0]}", hint)
-
-
-def _free_memory() -> None:
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    def _segments(self, recording: _Open) -> Iterator[Part]:
+        for segment in recording.segments:
+            if segment.heard is not None and not segment.given:
+                segment.given = True
+                yield Part(recording.result, segment.place, segment.heard, segment.new)
+            elif segment.heard is None and self.ordered:
+                break
+        while recording.segments and recording.segments[0].given:
+            heard = recording.segments.popleft().heard
+            assert heard is not None
+            recording.result.add(heard)

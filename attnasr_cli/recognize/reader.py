@@ -2,51 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
-from attnasr_cli.audio.load import STDIN, Recording
+from attnasr_cli.audio.load import Recording
 from attnasr_cli.audio.segment import SegmentConfig, Segmenter, Speech
 from attnasr_cli.errors import AttnasrError
+from attnasr_cli.recognize.jobs import Heard, Job, Known, Skip
 from attnasr_cli.recognize.meter import Meter
 
 BLOCK_S = 10.0
-
-
-@dataclass(frozen=True)
-class Job:
-    """One recording to transcribe, or one channel or part of it."""
-
-    path: Path | str
-    """a file, or ``-`` for stdin"""
-    channel: int | None = None
-    """from 1; None averages all"""
-    start_s: float | None = None
-    end_s: float | None = None
-    salvage: bool = False
-    name: str = ""
-    """how messages and results call it; by default the path"""
-    before: Callable[[], None] | None = None
-    """called in the reading thread before anything is read; an AttnasrError it raises fails the
-    job, ``Skip`` ends it without a result"""
-    after: Callable[[], None] | None = None
-    """called there when all is read; an AttnasrError it raises fails the job"""
-
-    @property
-    def shown(self) -> str:
-        """The name as valid text: bytes that are no UTF-8 are replaced."""
-        name = self.name or ("stdin" if str(self.path) == STDIN else str(self.path))
-        return os.fsencode(name).decode("utf-8", "replace")
-
-
-class Skip(Exception):  # noqa: N818 - not an error
-    """Nothing is to be done for this job."""
 
 
 @dataclass
@@ -57,6 +26,15 @@ class End:
     warnings: list[str] = field(default_factory=list)
     error: AttnasrError | None = None
     skipped: bool = False
+
+
+Item = tuple[Speech, Heard | None]
+"""a segment, and what was heard in it before"""
+
+
+def place_of(speech: Speech) -> tuple[int, int]:
+    """(first sample, number of samples) at 16 kHz."""
+    return round(speech.start_s * SAMPLE_RATE_HZ), speech.samples.shape[0]
 
 
 class Budget:
@@ -118,7 +96,7 @@ class Reader:
         self.cut, self.meter = cut, meter or Meter()
         self.pool = ThreadPoolExecutor(threads, "attnasr-read", initializer=_one_thread)
         self.budget = Budget(budget_s)
-        self.queues: dict[int, queue.SimpleQueue[Speech | End]] = {}
+        self.queues: dict[int, queue.SimpleQueue[Item | End]] = {}
         self.submitted = 0
 
     def submit(self, job: Job) -> int:
@@ -129,8 +107,9 @@ class Reader:
         self.pool.submit(self._read, number, job)
         return number
 
-    def segments(self, number: int) -> Iterator[Speech | End]:
-        """The job's segments as they are ready; an ``End`` is the last item."""
+    def segments(self, number: int) -> Iterator[Item | End]:
+        """The job's segments as they are ready, each with what is known of it; an ``End`` is the
+        last item."""
         self.budget.set_turn(number)
         waiting = self.queues[number]
         while True:
@@ -139,7 +118,7 @@ class Reader:
                 del self.queues[number]
                 yield item
                 return
-            self.budget.give(number, item.duration_s)
+            self.budget.give(number, item[0].duration_s)
             yield item
 
     def close(self) -> None:
@@ -150,9 +129,8 @@ class Reader:
     def _read(self, number: int, job: Job) -> None:
         end = End()
         try:
-            if job.before is not None:
-                job.before()
-            self._cut(number, job, end)
+            known = job.before() if job.before is not None else None
+            self._cut(number, job, end, known or {})
             if job.after is not None:
                 job.after()
         except Skip:
@@ -167,7 +145,7 @@ class Reader:
             )
         self.queues[number].put(end)
 
-    def _cut(self, number: int, job: Job, end: End) -> None:
+    def _cut(self, number: int, job: Job, end: End, known: Known) -> None:
         segmenter = Segmenter(self.cut)
         with Recording(
             job.path, job.start_s, job.end_s, job.channel, job.salvage, job.shown
@@ -178,15 +156,15 @@ class Reader:
                 seconds = block.shape[0] / SAMPLE_RATE_HZ
                 end.duration_s += seconds
                 self.meter.read(seconds)
-                self._put(number, segmenter.push(block))
-            self._put(number, segmenter.finish())
+                self._put(number, segmenter.push(block), known)
+            self._put(number, segmenter.finish(), known)
             end.warnings = list(recording.probe.warnings)
 
-    def _put(self, number: int, found: list[Speech]) -> None:
+    def _put(self, number: int, found: list[Speech], known: Known) -> None:
         for speech in found:
             self.meter.found(speech.duration_s)
             self.budget.take(number, speech.duration_s)
-            self.queues[number].put(speech)
+            self.queues[number].put((speech, known.get(place_of(speech))))
 
 
 def _one_thread() -> None:

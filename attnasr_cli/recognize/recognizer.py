@@ -20,11 +20,10 @@ from attnasr_cli.families.base import SegmentDecoder
 from attnasr_cli.families.options import options_of
 from attnasr_cli.families.registry import family_of_style
 from attnasr_cli.recognize import pipeline
+from attnasr_cli.recognize.jobs import Job, Part, Result
 from attnasr_cli.recognize.meter import Meter
-from attnasr_cli.recognize.pipeline import Result
-from attnasr_cli.recognize.reader import Job
-from attnasr_cli.recognize.stitch import language_of, stitch
-from attnasr_cli.recognize.transcript import Transcript
+from attnasr_cli.recognize.stitch import Stitcher, language_of, stitch
+from attnasr_cli.recognize.transcript import Segment, Transcript
 
 PathLike = str | os.PathLike[str]
 MEGABYTES_PER_S = 12.0  # what a second of audio in a batch may cost, with beams and attention
@@ -125,14 +124,43 @@ class Recognizer:
             else:
                 on_error(result.job.path, result.error)
 
+    def segments(
+        self,
+        path: PathLike,
+        channel: int | None = None,
+        start: float | None = None,
+        end: float | None = None,
+        salvage: bool = False,
+    ) -> Iterator[Segment]:
+        """The segments of a recording (``-`` is stdin), each as soon as it is decoded.
+
+        Raises AttnasrError where the recording cannot be read or goes on no more.
+        """
+        job = Job(os.fspath(path), channel, start, end, salvage)
+        stitcher = Stitcher(start or 0.0)
+        for event in self.events([job]):
+            if isinstance(event, Part):
+                yield from stitcher.push(event.heard.parts)
+            elif event.error is not None:
+                raise event.error
+
     def run(self, jobs: Iterable[Job | None], meter: Meter | None = None) -> Iterator[Result]:
         """What ``transcribe`` stands on: results with errors and figures, in order of the jobs."""
+        return (event for event in self.events(jobs, meter) if isinstance(event, Result))
+
+    def events(
+        self, jobs: Iterable[Job | None], meter: Meter | None = None, ordered: bool = True
+    ) -> Iterator[Part | Result]:
+        """Segments as they are decoded, and after its last one the result of each recording.
+
+        ``ordered``: recordings in order of the jobs, segments in the order of time; else each as
+        soon as it is there."""
         if self.sequential:
             from attnasr_cli.recognize import whole
 
-            return whole.run(jobs, self.decoders, meter)
+            return whole.events(jobs, self.decoders, meter)
         threads = self.reading.jobs or device.cores()
-        return pipeline.run(jobs, self.decoders, self.cut, self.batch_s, threads, meter)
+        return pipeline.events(jobs, self.decoders, self.cut, self.batch_s, threads, meter, ordered)
 
     def transcript(self, result: Result) -> Transcript:
         """The transcript of a result without an error."""

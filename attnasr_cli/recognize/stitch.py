@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from attnasr_cli.families.base import Decoded, Word
+from attnasr_cli.families.base import Decoded, Piece, Word
 from attnasr_cli.families.words import spaced
 from attnasr_cli.recognize.transcript import Segment
 
@@ -14,37 +14,47 @@ from attnasr_cli.recognize.transcript import Segment
 def stitch(parts: Sequence[tuple[float, Decoded]], offset_s: float = 0.0) -> list[Segment]:
     """(start of the segment in seconds, what was heard in it) → segments of the transcript.
 
-    ``offset_s`` is added to all times: where in the file the transcribed part begins. Times never
-    run backwards, also where a decoder overshoots the end of its segment.
+    ``offset_s`` is added to all times: where in the file the transcribed part begins.
     """
-    segments: list[Segment] = []
-    previous = 0.0
-    for start_s, decoded in parts:
-        for piece in decoded.pieces:
-            if not piece.text.strip():
-                continue
-            shift = start_s + offset_s
-            start = max(piece.start + shift, previous)
-            end = max(piece.end + shift, start)
-            previous = end
-            segments.append(
-                Segment(
-                    id=len(segments),
-                    start=start,
-                    end=end,
-                    text=spaced(piece.text),
-                    tokens=piece.tokens,
-                    avg_logprob=piece.avg_logprob,
-                    temperature=decoded.temperature,
-                    compression_ratio=decoded.compression_ratio,
-                    no_speech_prob=decoded.no_speech_prob,
-                    fallbacks=decoded.fallbacks,
-                    suspect=decoded.suspect,
-                    words=[_moved(word, shift, start, end) for word in piece.words],
-                    extra=decoded.extra,
-                )
-            )
-    return segments
+    return Stitcher(offset_s).push(parts)
+
+
+class Stitcher:
+    """The same bit by bit. Times never run backwards, also where a decoder overshoots the end of
+    its segment."""
+
+    def __init__(self, offset_s: float = 0.0) -> None:
+        self.offset_s, self.count, self.previous = offset_s, 0, 0.0
+
+    def push(self, parts: Sequence[tuple[float, Decoded]]) -> list[Segment]:
+        """The next (start in seconds, what was heard), in order → what comes next of the text."""
+        segments: list[Segment] = []
+        for start_s, decoded in parts:
+            for piece in decoded.pieces:
+                if piece.text.strip():
+                    segments.append(self._segment(start_s + self.offset_s, piece, decoded))
+        return segments
+
+    def _segment(self, shift: float, piece: Piece, decoded: Decoded) -> Segment:
+        start = max(piece.start + shift, self.previous)
+        end = max(piece.end + shift, start)
+        self.previous, number = end, self.count
+        self.count += 1
+        return Segment(
+            id=number,
+            start=start,
+            end=end,
+            text=spaced(piece.text),
+            tokens=piece.tokens,
+            avg_logprob=piece.avg_logprob,
+            temperature=decoded.temperature,
+            compression_ratio=decoded.compression_ratio,
+            no_speech_prob=decoded.no_speech_prob,
+            fallbacks=decoded.fallbacks,
+            suspect=decoded.suspect,
+            words=[_moved(word, shift, start, end) for word in piece.words],
+            extra=decoded.extra,
+        )
 
 
 def language_of(parts: Sequence[tuple[float, Decoded]]) -> str | None:

@@ -8,17 +8,17 @@ from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.audio.load import Recording
 from attnasr_cli.errors import AttnasrError, UsageError
 from attnasr_cli.families.base import SegmentDecoder
+from attnasr_cli.recognize.jobs import Heard, Job, Part, Result, Skip
 from attnasr_cli.recognize.meter import Meter
-from attnasr_cli.recognize.pipeline import Result
-from attnasr_cli.recognize.reader import BLOCK_S, Job, Skip
+from attnasr_cli.recognize.reader import BLOCK_S
 
 
-def run(
+def events(
     jobs: Iterable[Job | None],
     decoders: Sequence[SegmentDecoder],
     meter: Meter | None = None,
-) -> Iterator[Result]:
-    """As ``pipeline.run``, without cutting: each window is chosen by the text of the one before."""
+) -> Iterator[Part | Result]:
+    """As ``pipeline.events``, without cutting: the text of a window says where the next begins."""
     if len(decoders) > 1:
         raise UsageError("--mode sequential works on one device", "name one, or use --mode batched")
     decoder = decoders[0]
@@ -26,7 +26,7 @@ def run(
     for number, job in enumerate(job for job in jobs if job is not None):
         result = Result(job, number)
         try:
-            _transcribe(result, decoder, meter)
+            yield from _transcribe(result, decoder, meter)
         except Skip:
             result.skipped = True
         except AttnasrError as problem:
@@ -38,7 +38,7 @@ def run(
         yield result
 
 
-def _transcribe(result: Result, decoder: SegmentDecoder, meter: Meter) -> None:
+def _transcribe(result: Result, decoder: SegmentDecoder, meter: Meter) -> Iterator[Part]:
     job = result.job
     if job.before is not None:
         job.before()
@@ -57,8 +57,9 @@ def _transcribe(result: Result, decoder: SegmentDecoder, meter: Meter) -> None:
         job.after()
     done_s = 0.0
     for start_s, decoded in whole.segments():
-        result.parts.append((start_s, decoded))
+        heard = Heard([(start_s, decoded)])
+        result.add(heard)
         meter.decoded(start_s - done_s)
         done_s = start_s
-    result.speech_s = result.duration_s
+        yield Part(result, (round(start_s * SAMPLE_RATE_HZ), 0), heard)
     meter.decoded(result.duration_s - done_s)

@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 SAMPLES, SEED, LEVEL = 2000, 0, 0.95
-_CHUNK = 4_000_000  # numbers drawn at a time: 32 MB
+_CHUNK = 4_000_000  # numbers drawn at once: 32 MB
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """An interval, and the settings that give it again."""
+    """An interval, and the settings that reproduce it."""
 
     low: float
     high: float
@@ -84,7 +84,7 @@ def difference(
 
 
 def _influence(draws: _Draws, column: int) -> tuple[float, Floats]:
-    """The rate, and how much an utterance of each kind pulls it."""
+    """The rate, and the influence of one utterance of each kind on it."""
     errors, lengths = draws.rows[column], draws.rows[column + 1]
     total = float(lengths @ draws.times)
     rate = float(errors @ draws.times) / total
@@ -94,7 +94,7 @@ def _influence(draws: _Draws, column: int) -> tuple[float, Floats]:
 def _middle(
     values: Floats, rate: float, pull: Floats, times: Floats, samples: int, seed: int
 ) -> Interval:
-    """The middle of the drawn values, its ends moved for bias and skew."""
+    """The BCa interval: quantiles of the drawn values, corrected for bias and skew."""
     normal = NormalDist()
     spread = float((pull**2) @ times)
     tails = (1 - LEVEL) / 2, (1 + LEVEL) / 2

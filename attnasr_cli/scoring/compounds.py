@@ -1,7 +1,7 @@
 """Compound words: "tv set" for "tvset", "every-one" for "everyone".
 
-Which of these is right is a matter of taste, so with ``--compounds`` they are no errors, and are
-counted apart: before the final alignment the hypothesis is written as the reference has it. Only
+Which spelling is right is a matter of taste, so with ``--compounds`` they are no errors, and are
+counted apart: before the final alignment the hypothesis gets the reference's spelling. Only
 one word against several counts, or two that differ in a hyphen: "an ice" for "a nice" is an error.
 """
 
@@ -44,7 +44,7 @@ def rewritten(hypothesis: Sequence[str], found: Sequence[Compound]) -> list[str]
 
 
 def _windows(ops: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """Ranges of reference and hypothesis words around the errors, a column to both sides."""
+    """Ranges of reference and hypothesis words around the errors, with one column on each side."""
     spans: list[list[int]] = []  # columns
     for column, op in enumerate(ops):
         if op in "CO":
@@ -80,7 +80,7 @@ _Move = tuple[int, int, int, int]  # reference word, how many, hypothesis word, 
 
 
 def _in_window(ref: list[str], hyp: list[str]) -> list[_Move]:
-    """The compounds of the way through a window with the fewest errors."""
+    """The compounds of the alignment of a window that has the fewest errors."""
     moves = _moves(ref, hyp)
     if not moves:
         return []
@@ -125,7 +125,7 @@ def _moves(ref: list[str], hyp: list[str]) -> list[_Move]:
 
 
 def _joined(parts: list[str], wholes: list[str]) -> list[tuple[int, int, int]]:
-    """Where up to ``PARTS`` neighbours are together one of the wholes: (first, size, whole)."""
+    """Where up to ``PARTS`` neighbours joined are one of the wholes, as (first, size, whole)."""
     places: defaultdict[str, list[int]] = defaultdict(list)
     for place, word in enumerate(wholes):
         if word:

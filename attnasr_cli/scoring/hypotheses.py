@@ -1,4 +1,4 @@
-"""Hypotheses that are made on the spot: a model reads the recordings of the references."""
+"""``--model``: find the recordings of the references and transcribe them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Recordings:
 
     def __init__(self, reference: str) -> None:
         folder = reference if os.path.isdir(reference) else os.path.dirname(reference)
-        # paths are meant from the references' folder, then from here
+        # paths are relative to the references' folder, then to the current one
         self.starts = list(dict.fromkeys((folder, "")))
         self.known: dict[str, dict[str, str]] = {}
 

@@ -1,4 +1,4 @@
-"""jiwer's alignment, its counts exactly, as one letter per column."""
+"""jiwer's alignment, with exactly its counts, as one letter per column."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from attnasr_cli.scoring.types import Counts
 from attnasr_cli.scoring.units import graphemes
 
-_BATCH = 2000  # jiwer keeps an object per chunk of an alignment; so many utterances at a time
+_BATCH = 2000  # utterances at once: jiwer keeps an object for every chunk of an alignment
 _LETTER = {"equal": "C", "substitute": "S", "delete": "D", "insert": "I"}
 
 Split = Callable[[list[str]], list[list[str]]]
@@ -35,7 +35,7 @@ def characters(references: Sequence[str], hypotheses: Sequence[str]) -> list[Cou
 def _runs(
     references: Sequence[str], hypotheses: Sequence[str], units: Split
 ) -> Iterator[list[tuple[str, int]]]:
-    """Of each pair, the runs of equal operations with their lengths."""
+    """For each pair, its runs of equal operations with their lengths."""
     import jiwer
 
     for start in range(0, len(references), _BATCH):

@@ -90,7 +90,7 @@ def summary(score: Score, evaluation: Evaluation) -> dict[str, Any]:
 
 
 def longest_runs(score: Score, top: int) -> dict[str, Any]:
-    """Words lost or invented in a row: how many long runs there are, and where the longest are."""
+    """Words deleted or inserted in a row: the number of long runs, and where the longest are."""
     found: dict[str, Any] = {"least": runs.LEAST}
     for name, every in (("deleted", score.deletion_runs), ("inserted", score.insertion_runs)):
         long = [run for run in every if run.long]
@@ -122,7 +122,7 @@ def numbers(counts: Counts) -> dict[str, int]:
     return found
 
 
-def shown(score: Score, evaluation: Evaluation) -> list[Row]:
+def worst_first(score: Score, evaluation: Evaluation) -> list[Row]:
     """The utterances of a report, worst first: most errors, then the highest rate."""
     rows = [row for row in score.rows if row.words.errors or not evaluation.only_errors]
     keys = {row.id: (-row.words.errors, -row.words.error_rate) for row in rows}
@@ -131,12 +131,12 @@ def shown(score: Score, evaluation: Evaluation) -> list[Row]:
 
 @dataclass(frozen=True, slots=True)
 class Confusions:
-    """What goes wrong most: pairs of words, words added, words lost, each with its count."""
+    """The most frequent errors: words substituted, inserted and deleted, each with its count."""
 
     substituted: list[tuple[tuple[str, str], int]]
     inserted: list[tuple[str, int]]
     deleted: list[tuple[str, int]]
-    compounds: list[tuple[tuple[str, str], int]]  # no errors, with --compounds
+    compounds: list[tuple[tuple[str, str], int]]  # with --compounds; no errors
 
 
 def confusions(score: Score, top: int) -> Confusions:
@@ -160,7 +160,7 @@ def confusions(score: Score, top: int) -> Confusions:
 
 
 def _top(counter: Counter[K], top: int) -> list[tuple[K, int]]:
-    """The most frequent; equals in the order of their words, so that runs agree."""
+    """The most frequent ones; ties in the order of their words, as in every run."""
     return sorted(counter.items(), key=lambda item: (-item[1], str(item[0])))[:top]
 
 

@@ -97,8 +97,8 @@ class Texts:
     segments: list[StmSegment] = field(default_factory=list)  # stm
     folder: bool = False
     empty: bool = False  # nothing is in the file, so its kind is not known
-    column: str = ""  # that the texts are from, in tables and JSON
-    note: str = ""  # what was resolved that could be meant otherwise
+    column: str = ""  # of the texts, in tables and JSON
+    note: str = ""  # what was decided that the user may have meant differently
 
     @property
     def marked(self) -> bool:
@@ -134,7 +134,7 @@ class Pairing:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How the columns of an alignment fall out. Rates follow jiwer's definitions exactly."""
+    """Counts of the columns of an alignment, and the rates that jiwer defines on them."""
 
     correct: int = 0
     substituted: int = 0
@@ -225,7 +225,7 @@ class Row:
     columns: Mapping[str, str]
     missing: bool = False
     slots: tuple[int, ...] | None = None  # see network.Aligned; None: 0, 1, 2, …
-    compounds: tuple[Compound, ...] = ()  # which the hypothesis now has as the reference does
+    compounds: tuple[Compound, ...] = ()  # now spelled as in the reference
 
     @property
     def words(self) -> Counts:

@@ -81,7 +81,7 @@ class Score:
 
     @cached_property
     def merged(self) -> int:
-        """Compound words that the hypotheses wrote otherwise; counted as correct."""
+        """Compound words that the hypotheses spelled differently; counted as correct."""
         return sum(len(row.compounds) for row in self.rows)
 
     @cached_property
@@ -117,8 +117,8 @@ def score_pairs(
     """Normalise both sides of every pair, align, and count.
 
     alignment, unit: of ``ALIGNMENTS`` and ``UNITS``. compounds: "tv set" for "tvset" is no error,
-    and is counted apart. Raises UsageError for an unknown alignment or unit, DataError for marks
-    in a text that do not fit together.
+    and is counted apart. Raises UsageError for an unknown alignment or unit, DataError for
+    unbalanced braces in a marked text.
     """
     check(alignment, unit)
     refs: list[str] = []
@@ -163,7 +163,7 @@ def score_pairs(
 def _align(
     refs: Sequence[str], hyps: Sequence[str], chosen: Mapping[int, network.Aligned], alignment: str
 ) -> list[str]:
-    """The columns of every pair; those of pairs with choices are known already in nist."""
+    """The columns of every pair; in nist, those of marked pairs are known already."""
     if alignment == LEVENSHTEIN:
         return levenshtein.align(refs, hyps)
     ops = sclite.align([text.split() for text in refs], [text.split() for text in hyps])
@@ -175,7 +175,7 @@ def _align(
 def _merge(
     refs: Sequence[str], hyps: list[str], ops: Sequence[str]
 ) -> dict[int, tuple[Compound, ...]]:
-    """Write compounds in the hypotheses as the references have them; those found, by index."""
+    """Give compounds in the hypotheses the references' spelling; returns those found, by index."""
     merged: dict[int, tuple[Compound, ...]] = {}
     for index, columns in enumerate(ops):
         if not columns.strip("CO"):
@@ -198,7 +198,7 @@ def _align_again(
     chosen: dict[int, network.Aligned],
     ops: list[str],
 ) -> None:
-    """Align the pairs anew whose hypothesis has changed; texts with choices choose anew."""
+    """Align again the pairs whose hypothesis has changed; marked texts get a new best reading."""
     for index in changed:
         if index in chosen:
             best = _choose(pairs[index], normalizer, alignment, WORD, hyps[index].split())
@@ -212,7 +212,7 @@ def _align_again(
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Pause the search for cycles: alignments are many small objects and none; twice as fast."""
+    """Pause garbage collection: alignments are many small objects without cycles; twice as fast."""
     was = gc.isenabled()
     gc.disable()
     try:

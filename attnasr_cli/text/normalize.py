@@ -102,7 +102,7 @@ def get(name: str) -> Normalizer:
 
 
 def _function(name: str, module: str, attribute: str) -> Callable[[str], str]:
-    """A function of one's own: an installed module, or a .py file beside the user."""
+    """The user's own function, from a module that can be imported or from a .py file."""
     folder = str(Path(module).parent) if module.endswith(".py") else str(Path.cwd())
     module = Path(module).stem if module.endswith(".py") else module
     sys.path.insert(0, folder)

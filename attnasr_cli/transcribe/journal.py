@@ -3,7 +3,8 @@
 ``.attnasr/journal.jsonl`` has two lines for each recording: before its outputs are written, and
 after. A run that is killed leaves at most a first line without a second, and temporary files in
 ``.attnasr/tmp``; the next run knows by the first that these outputs are its own and writes them
-again. A lock keeps two runs from one folder.
+again. ``.attnasr/parts`` has the segments of recordings that were not finished. A lock keeps two
+runs from one folder.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from typing import IO, Any
 
 from attnasr_cli.errors import OutputError
 from attnasr_cli.files import Lock, replacing
+from attnasr_cli.recognize.jobs import Heard
+from attnasr_cli.transcribe.parts import Parts
 
 FOLDER = ".attnasr"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -48,6 +51,7 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.folder, self.inner = folder, folder / FOLDER
         self.temporary = self.inner / "tmp"
+        self.parts = Parts(self.inner / "parts")
         self.written: set[str] = set()  # inputs whose outputs this run has made
         try:
             self.temporary.mkdir(parents=True, exist_ok=True)
@@ -88,6 +92,7 @@ class Journal:
 
     def close(self) -> None:
         self._file.close()
+        self.parts.close()
         self._lock.close()
         with contextlib.suppress(OSError):
             self.temporary.rmdir()
@@ -141,6 +146,13 @@ class Journal:
             self.written.add(name)
         except OSError as problem:
             raise failed(Path(problem.filename or self.folder), problem) from None
+
+    def keep(self, key: str, place: tuple[int, int], heard: Heard) -> None:
+        """Remember a segment of a recording that is not finished; raises OutputError."""
+        try:
+            self.parts.add(key, place, heard)
+        except OSError as problem:
+            raise failed(self.parts.folder, problem) from None
 
     def _append(self, name: str, entry: Entry) -> None:
         row = {"input": name, "stem": entry.stem, "writing": entry.writing}

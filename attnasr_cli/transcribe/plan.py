@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any
 
+from attnasr_cli import __version__
 from attnasr_cli.audio.load import probe
 from attnasr_cli.errors import AttnasrError, AudioError, OutputError
 from attnasr_cli.output.formats import Format
-from attnasr_cli.recognize.reader import Job, Skip
+from attnasr_cli.recognize.jobs import Job, Known, Skip
 from attnasr_cli.transcribe.config import Config
 from attnasr_cli.transcribe.inputs import Input
 from attnasr_cli.transcribe.journal import Journal, content_key, key_of
@@ -35,6 +36,8 @@ class Task:
     """of the outputs, without the format's ending"""
     keys: dict[str, str] = field(default_factory=dict)
     """output path → what it will be made of; known once the recording has been looked at"""
+    parts_key: str = ""
+    """what the texts of its segments depend on; known as late"""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,11 @@ class KeyFacts:
         if kind.name in ("srt", "vtt"):
             facts["cues"] = self.cues
         return key_of(content, facts)
+
+    def parts_key(self, content: str, part: Mapping[str, Any]) -> str:
+        """The key of segments, of whatever format they will be."""
+        facts = {"version": __version__, "model": self.model, "options": self.options}
+        return key_of(content, facts | {"part": part})
 
 
 class Planner:
@@ -126,24 +134,27 @@ class Planner:
         path = Path(job.path)
         seen: list[tuple[int, ...]] = []
 
-        def before() -> None:
+        def before() -> Known:
             try:
                 if not path.is_file():  # reading a pipe would never end
-                    return
+                    return {}
                 seen.append(_state(path))
                 content = content_key(path)
             except OSError:
-                return  # reading it will say what is wrong
+                return {}  # reading it will say what is wrong
+            task.parts_key = self.facts.parts_key(content, part)
             for kind in self.formats:
                 output = f"{task.stem}.{kind.ending}"
                 task.keys[output] = self.facts.key(content, kind, part)
             if overwrite:
-                return
+                journal.parts.drop(task.parts_key)
+                return {}
             if journal.is_done(task.name, task.keys):
                 raise Skip
             obstacle = journal.in_the_way(task.name, task.keys)
             if obstacle:
                 raise OutputError(obstacle, "--overwrite replaces it")
+            return journal.parts.read(task.parts_key)
 
         def after() -> None:
             with contextlib.suppress(FileNotFoundError):  # removed, but read to its end

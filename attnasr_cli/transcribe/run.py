@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING
 from attnasr_cli import console
 from attnasr_cli.errors import AttnasrError, OutputError
 from attnasr_cli.files import write_text
+from attnasr_cli.recognize.jobs import Part
 from attnasr_cli.recognize.meter import Meter
 from attnasr_cli.transcribe.inputs import listed, printable
 from attnasr_cli.transcribe.journal import FolderError
@@ -19,8 +22,7 @@ from attnasr_cli.transcribe.progress import Progress, clock
 from attnasr_cli.transcribe.sinks import Sink
 
 if TYPE_CHECKING:
-    from attnasr_cli.recognize.pipeline import Result
-    from attnasr_cli.recognize.reader import Job
+    from attnasr_cli.recognize.jobs import Job, Result
     from attnasr_cli.recognize.recognizer import Recognizer
     from attnasr_cli.recognize.transcript import Transcript
 
@@ -54,29 +56,34 @@ class Run:
         Raises FolderError where nothing more can be written, and KeyboardInterrupt on Ctrl-C;
         what is finished by then is kept, and ``outcome`` says what it is.
         """
-        waiting: list[Task] = []
+        waiting: dict[int, Task] = {}  # by number of the job
         self.outcome.told = known is None
 
         def jobs() -> Iterator[Job | None]:
+            number = itertools.count()
             for task in tasks:
                 if task is not None:
-                    waiting.append(task)
+                    waiting[next(number)] = task
                 yield None if task is None else task.job
 
         started = time.monotonic()
-        results = self.recognizer.run(jobs(), self.meter)
+        events = self.recognizer.events(jobs(), self.meter, self.sink.ordered)
         with Progress(self.meter, len(known) if known is not None else None) as progress:
             if known is not None:
                 paths = list(dict.fromkeys(Path(w.job.path) for w in known))
                 progress.measure(paths, durations(known))
             try:
-                for result in results:
-                    task = waiting.pop(0)
-                    progress.current = waiting[0].job.shown if waiting else ""
-                    self._take(task, result, progress)
+                for event in events:
+                    if isinstance(event, Part):
+                        with progress.paused() if self.sink.ordered else nullcontext():
+                            self.sink.part(waiting[event.result.number], event)
+                        continue
+                    task = waiting.pop(event.number)
+                    progress.current = next(iter(waiting.values())).job.shown if waiting else ""
+                    self._take(task, event, progress)
                     progress.done += 1
             finally:
-                close = getattr(results, "close", None)
+                close = getattr(events, "close", None)
                 if close is not None:
                     close()
                 self.outcome.seconds = time.monotonic() - started

@@ -9,6 +9,8 @@ from attnasr_cli import console
 from attnasr_cli.errors import UsageError
 from attnasr_cli.output.cues import CueConfig
 from attnasr_cli.output.formats import Format, to_json
+from attnasr_cli.recognize.jobs import Part
+from attnasr_cli.recognize.stitch import Stitcher
 from attnasr_cli.recognize.transcript import Transcript
 from attnasr_cli.transcribe.inputs import printable
 from attnasr_cli.transcribe.journal import Journal
@@ -16,9 +18,16 @@ from attnasr_cli.transcribe.plan import Task
 
 
 class Sink(Protocol):
-    """Takes transcripts as they are done."""
+    """Takes segments and transcripts as they are done."""
 
-    def take(self, task: Task, transcript: Transcript) -> None: ...
+    ordered: bool
+    """whether it wants recordings in order of the tasks, and segments in the order of time"""
+
+    def part(self, task: Task, part: Part) -> None:
+        """A segment of a recording that goes on."""
+
+    def take(self, task: Task, transcript: Transcript) -> None:
+        """A recording that is finished."""
 
     def close(self) -> None:
         """After the last one, also when the run was cut short."""
@@ -26,7 +35,10 @@ class Sink(Protocol):
 
 class ToStdout:
     """One format, one after the other. Texts of several recordings stand one a line, after the
-    recording's name and a tab; several JSON objects make an array."""
+    recording's name and a tab; several JSON objects make an array. What a segment adds to a format
+    by itself is shown as soon as it is decoded."""
+
+    ordered = True
 
     def __init__(self, kind: Format, cues: CueConfig, several: bool) -> None:
         if several and not kind.joins:
@@ -36,6 +48,17 @@ class ToStdout:
             )
         self.kind, self.cues, self.several = kind, cues, several
         self.count = 0
+        self.line = kind.line if not (several and kind.name == "txt") else None
+        self.begun: tuple[Task, Stitcher] | None = None  # what segments were shown of
+
+    def part(self, task: Task, part: Part) -> None:
+        if self.line is None:
+            return
+        if self.begun is None or self.begun[0] is not task:
+            self.begun = task, Stitcher(task.job.start_s or 0.0)
+            _show(self.kind.head)
+        for segment in self.begun[1].push(part.heard.parts):
+            _show(self.line(segment, task.job.shown, task.job.channel))
 
     def take(self, task: Task, transcript: Transcript) -> None:
         self.count += 1
@@ -47,21 +70,31 @@ class ToStdout:
         elif self.several and self.kind.name == "json":
             table = to_json(transcript.to_json(), indent=2)
             console.result(("[\n" if self.count == 1 else ",\n") + table)
-        else:
-            text = self.kind.render(transcript, self.cues)
-            if text:
-                console.result(text.removesuffix("\n"))
+        elif self.begun is None or self.begun[0] is not task:
+            _show(self.kind.render(transcript, self.cues))
 
     def close(self) -> None:
         if self.several and self.kind.name == "json":
             console.result("]" if self.count else "[]")
 
 
+def _show(text: str) -> None:
+    if text:
+        console.result(text.removesuffix("\n"))
+
+
 class ToFolder:
-    """Every format as a file of its own, written the moment that the recording is done."""
+    """Every format as a file of its own, written the moment that the recording is done; segments of
+    recordings that are not, for a run that goes on from there."""
+
+    ordered = False
 
     def __init__(self, journal: Journal, formats: Sequence[Format], cues: CueConfig) -> None:
         self.journal, self.formats, self.cues = journal, formats, cues
+
+    def part(self, task: Task, part: Part) -> None:
+        if part.new and task.parts_key and part.place[1]:
+            self.journal.keep(task.parts_key, part.place, part.heard)
 
     def take(self, task: Task, transcript: Transcript) -> None:
         outputs: dict[str, tuple[str, bytes]] = {}
@@ -70,6 +103,8 @@ class ToFolder:
             content = kind.render(transcript, self.cues).encode("utf-8", "replace")
             outputs[output] = (task.keys.get(output, ""), content)
         self.journal.write(task.name, task.stem, outputs)
+        if task.parts_key:
+            self.journal.parts.drop(task.parts_key)
 
     def close(self) -> None:
         pass

@@ -184,6 +184,11 @@ def test_missing(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (("ref.tsv", "hyp.tsv", "--format", "pra", "--against", "o"), 2, "--against does nothing"),
         (("ref.tsv", "hyp.tsv", "--format", "sgml", "-n", "none,lower"), 2, "one normalizer"),
         (("-", "-"), 2, "stdin can be only one"),
+        (("", "hyp.tsv"), 2, "an empty name"),
+        (("ref.tsv", ""), 2, "an empty name"),
+        (("ref.tsv", "hyp.tsv", "--against", ""), 2, "an empty name"),
+        (("ref.tsv", "hyp.tsv", "-o", ""), 2, "an empty name"),
+        (("ref.tsv", "--model", ""), 2, "an empty name"),
     ],
 )
 def test_what_cannot_work_is_one_line_and_a_hint(
@@ -212,6 +217,21 @@ def test_stdin(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
         env={"PYTHONPATH": str(Path(__file__).parents[2])},
     )
     assert json.loads(done.stdout)["scores"][0]["wer"] == 0.2
+
+
+@pytest.mark.parametrize("form", ["table", "json", "csv"])
+def test_a_stdout_that_is_closed_or_full_is_an_error(here: Path, form: str) -> None:
+    line = f"{sys.executable} -m attnasr_cli score ref.tsv hyp.tsv --format {form}"
+    for where in (">&-", "> /dev/full"):
+        done = subprocess.run(
+            ["sh", "-c", f"{line} {where}"],
+            capture_output=True,
+            text=True,
+            env={"PYTHONPATH": str(Path(__file__).parents[2])},
+        )
+        assert done.returncode == 1
+        assert done.stderr.startswith("error: ")
+        assert "Traceback" not in done.stderr
 
 
 @dataclass

@@ -205,13 +205,13 @@ def test_a_file_that_vanishes(
 
     for name in ("a.wav", "b.wav"):
         speech_file(tmp_path / name, 0.8, 1)
-    real = recognizer.Recognizer.run
+    real = recognizer.Recognizer.events
 
-    def vanish(self: object, jobs: object, meter: object = None) -> object:
+    def vanish(self: object, jobs: object, *args: object) -> object:
         (tmp_path / "a.wav").unlink()
-        return real(self, jobs, meter)  # type: ignore[arg-type]
+        return real(self, jobs, *args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(recognizer.Recognizer, "run", vanish)
+    monkeypatch.setattr(recognizer.Recognizer, "events", vanish)
     ran = run(tmp_path, "-o", tmp_path / "out")
     assert ran.code == 1
     assert "1 transcribed, 1 failed" in ran.err

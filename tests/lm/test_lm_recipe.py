@@ -95,6 +95,6 @@ def test_the_last_attempt_under_the_limit_is_kept(
 def test_a_limit_that_cannot_be_met_is_said(
     recipe: Path, tmp_path: Path, attnasr: Callable[..., Any]
 ) -> None:
-    ran = attnasr("train", recipe, "-o", tmp_path / "out", "--set", "lm.max_mb=0.0001", "--quiet")
+    ran = attnasr("train", recipe, "-o", tmp_path / "out", "--set", "lm.max_mb=0.0001")
     assert ran.code == 0
     assert "more than max_mb = 0.0001" in ran.err

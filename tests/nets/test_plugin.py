@@ -20,7 +20,7 @@ PLUGIN = Path(__file__).parent.parent / "plugin"
 def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As if the plugin's package, and a broken one, were installed."""
     points = [
-        EntryPoint("bag", "attnasr_bag:Bag", nets.GROUP),
+        EntryPoint("bag", "attnasr_bag.net:Bag", nets.GROUP),
         EntryPoint("broken", "attnasr_not_there:Net", nets.GROUP),
     ]
     monkeypatch.syspath_prepend(str(PLUGIN))
@@ -28,7 +28,8 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     nets.net_names.cache_clear()
     yield
     nets.net_names.cache_clear()
-    sys.modules.pop("attnasr_bag", None)
+    for name in [name for name in sys.modules if name.startswith("attnasr_bag")]:
+        sys.modules.pop(name)
 
 
 @pytest.mark.usefixtures("installed")

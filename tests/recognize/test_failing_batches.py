@@ -15,7 +15,7 @@ from attnasr_cli.audio.segment import SegmentConfig
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families.base import Decoded, Piece
 from attnasr_cli.recognize import pipeline
-from attnasr_cli.recognize.reader import Job
+from attnasr_cli.recognize.jobs import Job
 
 CUT = SegmentConfig(max_s=20, vad=False)
 

@@ -21,7 +21,8 @@ from attnasr_cli.errors import AttnasrError, AudioError, UsageError
 from attnasr_cli.families.base import Decoded, Piece
 from attnasr_cli.families.batching import pack
 from attnasr_cli.recognize import pipeline
-from attnasr_cli.recognize.reader import Budget, Job, Skip
+from attnasr_cli.recognize.jobs import Job, Skip
+from attnasr_cli.recognize.reader import Budget
 from attnasr_cli.recognize.recognizer import Recognizer, load
 from attnasr_cli.recognize.stitch import stitch
 from tests.conftest import make_model

@@ -103,6 +103,14 @@ def test_glm(glm: normalize.Normalizer, text: str, expected: str) -> None:
     assert glm(text) == expected
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_glm_of_any_system(tmp_path: Path, end: str, encoding: str) -> None:
+    rules = ";; a comment\u2028[NOT] => [A RULE]\n[GONNA] => [GOING TO]\n"
+    (tmp_path / "my.glm").write_bytes(rules.replace("\n", end).encode(encoding))
+    assert normalizers.find(str(tmp_path / "my.glm"))("not gonna") == "not going to"
+
+
 def test_glm_rules_for_hypotheses_and_alternatives(glm: normalize.Normalizer) -> None:
     assert glm.hypothesis("can't") == "{can't / cannot}"
     pairs = [Pair("a", "he is here", "he's here"), Pair("b", "i cannot", "i can't")]

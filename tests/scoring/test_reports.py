@@ -14,7 +14,7 @@ from rich.console import Console
 
 from attnasr_cli.scoring import compare, wer
 from attnasr_cli.scoring.report import export, html, nist, table
-from attnasr_cli.scoring.summary import Evaluation, Origin, confusions, shown, summary
+from attnasr_cli.scoring.summary import Evaluation, Origin, confusions, summary, worst_first
 from attnasr_cli.scoring.types import Pair
 from attnasr_cli.text import normalize
 
@@ -84,9 +84,9 @@ def test_csv_adds_up() -> None:
 
 def test_worst_first_and_only_errors() -> None:
     every, wrong = result(), result(only_errors=True)
-    names = [row.id for row in shown(every.scores[0], every)]
+    names = [row.id for row in worst_first(every.scores[0], every)]
     assert names == ["s2-b", "s1-b", "s2-c", "s2-a", "s1-a"]
-    assert [row.id for row in shown(wrong.scores[0], wrong)] == names[:-1]
+    assert [row.id for row in worst_first(wrong.scores[0], wrong)] == names[:-1]
     assert "s1-a" not in nist.to_pra(wrong)
     assert "s1-a" in nist.to_pra(every)
     assert len(json.loads(export.to_json(wrong))["scores"][0]["utterances_by_error"]) == 4

@@ -44,6 +44,8 @@ def spoken(text: str, kind: str = "srt", detected: bool = True) -> str:
         "2\n00:00:02,000 --> 00:00:04,000\nsecond cue\n",
         f'1\n{T[0]}\n<i>hello</i> <font color="#fff">world</font>\n\n'
         f"2\n{T[1]}\n{{\\an8}}second\\Ncue{{\\i0}}\n",
+        f"1\n{T[0]}\nhello world\n\n2\n{T[1]}\nsecond cue\n\n3\n",  # cut off
+        f"1\n{T[0]}\nhello world\n\n2\n{T[1]}\nsecond cue\n\n3",
         f"1\n{T[0]}\nhello&nbsp;world\n\n2\n{T[1]}\n<b>second\ncue</b>\n",
     ],
 )
@@ -57,6 +59,7 @@ def test_srt_of_the_wild(text: str) -> None:
     [
         (f"1\n{T[0]}\n42\n\n2\n{T[1]}\nis it\n", "42 is it"),
         (f"{T[0]}\n42\n{T[1]}\nis it\n", "42 is it"),
+        (f"1\n{T[0]}\nis it\n\n42\n", "is it 42"),
         (f"1\n{T[0]}\nuse a --> b\n", "use a --> b"),
         (f"1\n{T[0]}\nI <3 it & AT&T, 1 < 2 > 0\n", "I <3 it & AT&T, 1 < 2 > 0"),
         (f"1\n{T[0]}\nat 10:30 -> go\n", "at 10:30 -> go"),

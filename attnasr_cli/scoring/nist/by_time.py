@@ -10,7 +10,7 @@ from attnasr_cli.scoring.nist.notation import text_of
 from attnasr_cli.scoring.types import Channels, Pair, StmSegment, Texts, TimedWord
 
 Key = tuple[str, str]  # file, channel
-_CHUNK = 50  # words that a chunk of ctm against ctm aims at
+_CHUNK = 50  # words in a chunk of ctm against ctm, about
 _NEVER = 999999.99  # seconds: after the last word there is silence for ever
 
 
@@ -51,7 +51,7 @@ def _take(
     if last:
         return words[at:], len(words)
     start = at
-    # sclite keeps the times of an stm in single precision: a word on the edge must fall alike
+    # sclite keeps the times of an stm in single precision, which decides for words on the edge
     (end,) = struct.unpack("f", struct.pack("f", segment.end))
     while at < len(words):
         stop = at + 1

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from attnasr_cli.data import read_text
 from attnasr_cli.errors import DataError
 from attnasr_cli.text.normalize import Normalizer
 
@@ -40,7 +41,7 @@ class Rule:
 
 
 def normalizer(path: Path) -> Normalizer:
-    """The rules of a GLM file as a normaliser, which treats the two sides apart."""
+    """The rules of a GLM file as a normaliser with its own function for each side."""
     rules = read(path)
     return Normalizer(
         path.name,
@@ -52,16 +53,10 @@ def normalizer(path: Path) -> Normalizer:
 
 
 def read(path: Path) -> list[Rule]:
-    """The rules of a GLM file, in order."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        raise DataError(f"{path}: not UTF-8 at byte {problem.start}", "convert it") from None
-    except OSError as problem:
-        raise DataError(f"{path}: {problem.strerror}", "give a GLM file") from None
-    lines = text.splitlines()
-    comment = (lines[0].split() or [";;"])[0] if lines else ";;"
-    if comment.startswith("*") or "=>" in (lines[0] if lines else ""):
+    """The rules of a GLM file, in order. Raises DataError, with the line, for what is no rule."""
+    lines = read_text(path).split("\n")
+    comment = (lines[0].split() or [";;"])[0]
+    if comment.startswith("*") or "=>" in lines[0]:
         comment = ";;"
     rules: list[Rule] = []
     applies = ""

@@ -1,7 +1,7 @@
 """Read a file or folder of texts: what kind it is, and the utterances in it.
 
 ``load(path)`` is the one entry. The kind is known from the content (see ``detect``) and can
-be forced. A file is decoded as UTF-8 (or UTF-16 with a byte order mark), line ends of any system.
+be forced. A file is decoded as UTF-8 or UTF-16, with the line ends of any system.
 """
 
 from __future__ import annotations

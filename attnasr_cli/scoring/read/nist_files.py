@@ -32,7 +32,7 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def read_kaldi(name: str, text: str) -> Texts:
-    """An utterance a line: its id, then its words. Nothing can be wrong in it but the ids."""
+    """An utterance a line: its id, then its words. Ids given twice are found when pairing."""
     out = Texts(name, "kaldi")
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():

@@ -1,4 +1,4 @@
-"""Rolling captions (YouTube's, and what became of them in srt): each line is read once.
+"""Rolling captions (YouTube's, also when converted to srt): each line is read once.
 
 A line appears at the bottom, moves up with the next one, and stands in two or three cues. In
 between there are cues of 10 ms which only hold what is shown already.
@@ -41,7 +41,7 @@ def spoken_lines(cues: Sequence[Cue]) -> list[str]:
 
 
 def _rolls(cues: Sequence[Cue]) -> bool:
-    """Whether lines are repeated as captions that roll do, and not as people repeat themselves."""
+    """Whether lines repeat as in rolling captions, and not because people repeat themselves."""
     filled = [cue for cue in cues if cue.lines]
     moved = grown = 0
     for one, two in pairwise(filled):
@@ -56,8 +56,8 @@ def _rolls(cues: Sequence[Cue]) -> bool:
 
 
 def _repeated(one: Cue, two: Cue) -> tuple[int, str]:
-    """How many lines at the head of a cue stood at the foot of the cue before, and what was
-    added to the last of these where it has grown."""
+    """How many first lines of a cue repeat the last ones of the cue before, and the words that
+    were added to the last of them where it has grown."""
     # after a pause the line before is still there if only the words below it have times
     if two.begin > one.end + _GAP_S and not (two.inline and len(two.lines) > 1):
         return 0, ""

@@ -20,9 +20,11 @@ from attnasr_cli.scoring.types import Texts, Utterance
 # [hours:]minutes:seconds[,.]thousandths, spaces and a missing fraction forgiven
 _CLOCK = r"-?(?:(\d+)\s?:\s?)?(\d{1,2})\s?:\s?(\d{1,2})(?:\s?[,.:]\s?(\d{1,9}))?"
 _TIMES = re.compile(rf"\s*(?:\d+\s+)?{_CLOCK}\s*-{{1,2}}>\s*{_CLOCK}(?=\s|$)")
-_MEANT = re.compile(r"\s*\d+\s*:[\d\s:,.]*-{1,2}>|\s*\d[\d\s:,.]*-->\s*\d")  # times, if wrong ones
+_MEANT = re.compile(
+    r"\s*\d+\s*:[\d\s:,.]*-{1,2}>|\s*\d[\d\s:,.]*-->\s*\d"
+)  # meant as times, but wrong
 _NUMBER = re.compile(r"\s*\d+\s*$")
-_INLINE = re.compile(r"<\d[\d:.]*>")  # a time inside a cue: what stands behind it comes then
+_INLINE = re.compile(r"<\d[\d:.]*>")  # the time at which the words after it appear
 _TAG = re.compile(r"</?[a-zA-Z/][^>\n]*>|</>|<\d[\d:.]*>|\{\\[^}\n]*\}|\{[a-zA-Z]:[^}\n]*\}")
 _ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|\w+);")
 _BLOCK = re.compile(r"(?:NOTE|STYLE|REGION)(?:\s|$)")
@@ -106,10 +108,14 @@ def _raw(name: str, text: str, vtt: bool) -> list[_Raw]:
             )
         else:
             lines.append(line)
+    if found:
+        _drop_label(lines, False, last, vtt, at_end=True)  # of a cue that was cut off
     return found
 
 
-def _drop_label(lines: list[str], first: bool, last: int | None, vtt: bool) -> int | None:
+def _drop_label(
+    lines: list[str], first: bool, last: int | None, vtt: bool, at_end: bool = False
+) -> int | None:
     """Take the number (in vtt: the name) of a cue from the end of the lines before its times.
 
     Returns the number, or the last one. A number is one behind an empty line, or right before the
@@ -120,7 +126,7 @@ def _drop_label(lines: list[str], first: bool, last: int | None, vtt: bool) -> i
         filled -= 1
     if not filled:
         return last
-    label, close = lines[filled - 1], filled == len(lines)
+    label, close = lines[filled - 1], filled == len(lines) and not at_end
     apart = first or (filled > 1 and not lines[filled - 2].strip())
     if _NUMBER.match(label):
         value = int(label)

@@ -20,7 +20,7 @@ def kind(text: str, column: str | None = None) -> str | None:
     if re.match(r'"?sep=."?\s*$', header, re.IGNORECASE):
         header = rest.partition("\n")[0]
     texts = TEXT if column is None else TEXT | {folded(column)}
-    mark = data.separator(header, KNOWN | texts)
+    mark = data.delimiter(header, KNOWN | texts)
     names = {folded(name) for name in data.header_names(header, mark)}
     if len(names) < 2 or not names & texts or not names & {*ID, *PATH}:
         return None
@@ -60,7 +60,7 @@ def _table(name: str, text: str, want: Want, kind: str, mark: str | None) -> Tex
 
 def read_jsonl(name: str, text: str, want: Want) -> Texts:
     """A JSON object a line. Raises DataError with the line."""
-    rows = _recordings([(row.line, row.values) for row in data.read_jsonl(name, text)])
+    rows = _by_recording([(row.line, row.values) for row in data.read_jsonl(name, text)])
     found = [(f"{name}:{line}", data.Row(line, values)) for line, values in rows]
     return _objects(Texts(name, "jsonl"), found, want)
 
@@ -86,9 +86,9 @@ def read_json(name: str, text: str, want: Want) -> Texts:
 
 
 def _objects(out: Texts, found: list[tuple[str, data.Row]], want: Want) -> Texts:
-    """Utterances of JSON objects, each with the place that messages name."""
+    """The utterances of JSON objects; each comes with the "file:line" that messages name."""
     rows = [(where, data.Row(row.line, _joined(row.values))) for where, row in found]
-    # the column is the same for all: texts must not come from here and there
+    # one column for all of them: texts must not come from several
     names = dict.fromkeys(key for _, row in rows for key in row.values)
     if not rows:
         return out
@@ -106,7 +106,7 @@ def _objects(out: Texts, found: list[tuple[str, data.Row]], want: Want) -> Texts
 
 
 def _joined(values: dict[str, Any]) -> dict[str, Any]:
-    """An object whose text is that of its segments, where it has only these."""
+    """An object with the text of its segments, where it has no text of its own."""
     transcription = values.get("transcription")
     if isinstance(transcription, list):  # whisper.cpp
         return {**values, "transcription": _texts(transcription)}
@@ -119,8 +119,8 @@ def _texts(segments: Iterable[Any]) -> str:
     return " ".join(str(s.get("text", "")) if isinstance(s, dict) else str(s) for s in segments)
 
 
-def _recordings(found: list[tuple[int, dict[str, Any]]]) -> list[tuple[int, dict[str, Any]]]:
-    """Where every line is a timed segment of a file, as attnasr writes jsonl: a line per file."""
+def _by_recording(found: list[tuple[int, dict[str, Any]]]) -> list[tuple[int, dict[str, Any]]]:
+    """One entry per recording where every line is a timed segment, as attnasr writes jsonl."""
     if not all({"file", "start", "end", "text"} <= values.keys() for _, values in found):
         return found
     files: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {}
@@ -134,7 +134,7 @@ def _recordings(found: list[tuple[int, dict[str, Any]]]) -> list[tuple[int, dict
 
 
 def _timed(values: dict[str, Any]) -> list[TimedWord]:
-    """Words with times of a transcript, as openai-whisper and we write them."""
+    """The timed words of a transcript, as openai-whisper and attnasr write them."""
     found = []
     segments = values.get("segments")
     holders = segments if isinstance(segments, list) else [values]

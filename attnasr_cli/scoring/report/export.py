@@ -15,8 +15,8 @@ from attnasr_cli.scoring.summary import (
     confusions,
     longest_runs,
     numbers,
-    shown,
     summary,
+    worst_first,
 )
 from attnasr_cli.scoring.types import Row
 from attnasr_cli.scoring.wer import Score
@@ -69,7 +69,7 @@ def _score(score: Score, evaluation: Evaluation) -> dict[str, Any]:
                 else {}
             ),
         },
-        "utterances_by_error": [_row(row) for row in shown(score, evaluation)],
+        "utterances_by_error": [_row(row) for row in worst_first(score, evaluation)],
     }
 
 
@@ -108,7 +108,7 @@ def to_csv(evaluation: Evaluation) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*own, *columns])
     for path, score in systems:
-        for row in shown(score, evaluation):
+        for row in worst_first(score, evaluation):
             counts = row.words
             writer.writerow(
                 [

@@ -18,8 +18,8 @@ from attnasr_cli.scoring.summary import (
     confusions,
     label,
     longest_runs,
-    shown,
     summary,
+    worst_first,
 )
 from attnasr_cli.scoring.wer import ALIGNMENTS, Score
 
@@ -74,7 +74,7 @@ def _score(score: Score, evaluation: Evaluation, finder: Recordings, page: Path)
                 int(row.missing),
                 [[one.reference, one.hypothesis] for one in row.compounds],
             ]
-            for row in shown(score, evaluation)
+            for row in worst_first(score, evaluation)
         ],
     }
 

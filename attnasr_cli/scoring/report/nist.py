@@ -1,8 +1,8 @@
-"""Alignments in the forms of sclite: pra to read, sgml for sc_stats and other tools of SCTK."""
+"""Alignments in sclite's formats: pra for people, sgml for sc_stats and other tools of SCTK."""
 
 from __future__ import annotations
 
-from attnasr_cli.scoring.summary import Evaluation, shown
+from attnasr_cli.scoring.summary import Evaluation, worst_first
 from attnasr_cli.scoring.types import Row
 
 
@@ -17,7 +17,7 @@ def to_pra(evaluation: Evaluation) -> str:
         f"Alignment:     {score.alignment}",
         "",
     ]
-    for row in shown(score, evaluation):
+    for row in worst_first(score, evaluation):
         counts = row.words
         lines += [
             f"id: ({row.id})",
@@ -91,7 +91,7 @@ def _cell(op: str, ref: str, hyp: str) -> str:
 
 
 def _escaped(word: str) -> str:
-    """The format has no escape, and only a quotation mark would end a word."""
+    """The format has no escapes, and only a quotation mark would end a word."""
     return word.replace('"', "''")
 
 

@@ -9,7 +9,14 @@ from rich.table import Table
 from rich.text import Text
 
 from attnasr_cli.scoring import runs
-from attnasr_cli.scoring.summary import Evaluation, comparison, confusions, label, shown, summary
+from attnasr_cli.scoring.summary import (
+    Evaluation,
+    comparison,
+    confusions,
+    label,
+    summary,
+    worst_first,
+)
 from attnasr_cli.scoring.types import Row
 from attnasr_cli.scoring.units import CHAR
 from attnasr_cli.scoring.wer import ALIGNMENTS, Score
@@ -99,7 +106,7 @@ def _lines(score: Score, found: dict[str, Any]) -> dict[str, str]:
 
 
 def _show_runs(score: Score, console: Console) -> None:
-    """Where many words in a row are lost or invented; nothing where there are none."""
+    """The longest runs of deleted and of inserted words, if there are any of note."""
     units = "characters" if score.unit == CHAR else "words"
     for name, every in (("deleted", score.deletion_runs), ("inserted", score.insertion_runs)):
         if not every or not every[0].notable:
@@ -199,7 +206,7 @@ def _show_comparison(
 
 
 def _show_rows(score: Score, evaluation: Evaluation, console: Console) -> None:
-    rows = shown(score, evaluation)[: evaluation.worst]
+    rows = worst_first(score, evaluation)[: evaluation.worst]
     if not rows:
         return
     console.print(Text(f"\nutterances, worst first ({score.normalizer})", "italic"))

@@ -1,8 +1,9 @@
-"""The forms of a report: which there are, and one written to stdout or a file."""
+"""The formats of a report, and how one is written to stdout or a file."""
 
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def write(evaluation: Evaluation, form: str, output: Path | None) -> None:
 
     A pipe or device that is named as the file stays what it is. Raises OutputError.
     """
-    if form == "table" and output is None:
+    if form == "table" and output is None and sys.stdout is not None:
         from attnasr_cli.scoring.report import table
 
         table.show(evaluation, console.out_console())

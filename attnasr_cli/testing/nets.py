@@ -123,8 +123,7 @@ def check_brute_force(net: Net, features: Tensor, lengths: Tensor, length: int =
     others = [t for t in range(vocab) if t != EOS]
     for size in range(length + 1):
         for sequence in itertools.product(others, repeat=size):
-            if size < length or size == length:
-                wanted[sequence] = 0.0
+            wanted[sequence] = 0.0
     sequences = sorted(wanted)
     for size in range(length + 1):
         group = [s for s in sequences if len(s) == size]

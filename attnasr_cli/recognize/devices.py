@@ -1,0 +1,144 @@
+"""Batches through one or several decoders, each given back as soon as it is decoded."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Generic, Protocol, TypeVar
+
+from torch import Tensor
+
+from attnasr_cli.audio.segment import Speech
+from attnasr_cli.errors import AttnasrError
+from attnasr_cli.families.base import Decoded, SegmentDecoder
+from attnasr_cli.recognize.jobs import Result
+
+
+class Piece(Protocol):
+    """What a batch is made of."""
+
+    speech: Speech
+
+    @property
+    def result(self) -> Result: ...
+
+
+P = TypeVar("P", bound=Piece)
+
+
+class Devices(Generic[P]):
+    """The decoders of a run. One works in the thread that asks for results; several work in
+    threads of their own, also while what they have found is being looked at."""
+
+    def __init__(self, decoders: Sequence[SegmentDecoder]) -> None:
+        self.decoders = decoders
+        self._waiting: queue.SimpleQueue[list[P]] = queue.SimpleQueue()
+        self._workers: list[threading.Thread] = []
+
+    def __len__(self) -> int:
+        return len(self.decoders)
+
+    def decode(self, batches: Sequence[list[P]]) -> Iterator[tuple[list[P], list[Decoded]]]:
+        """(batch, what was heard in each of its pieces), in any order. What fails sets the error
+        of its recordings and is not given back."""
+        if len(self.decoders) == 1:
+            for batch in batches:
+                yield from attempt(self.decoders[0], batch)
+            return
+        for batch in batches:
+            self._waiting.put(batch)
+        done: queue.SimpleQueue[tuple[list[P], list[Decoded]] | BaseException | None] = (
+            queue.SimpleQueue()
+        )
+
+        def work(decoder: SegmentDecoder) -> None:
+            try:
+                with contextlib.suppress(queue.Empty):
+                    while True:
+                        for found in attempt(decoder, self._waiting.get_nowait()):
+                            done.put(found)
+                done.put(None)
+            except BaseException as problem:
+                done.put(problem)
+
+        self._workers = [threading.Thread(target=work, args=(d,)) for d in self.decoders]
+        try:
+            for worker in self._workers:
+                worker.start()
+            for _ in self._workers:
+                while (found := done.get()) is not None:
+                    if isinstance(found, BaseException):
+                        raise found
+                    yield found
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """The batches in hand are the last ones: Ctrl-C need not wait for the others."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._waiting.get_nowait()
+        for worker in self._workers:
+            worker.join()
+        self._workers = []
+
+
+def attempt(decoder: SegmentDecoder, batch: list[P]) -> Iterator[tuple[list[P], list[Decoded]]]:
+    """Decode one batch, in halves where the memory does not suffice."""
+    found, failure = _decoded(decoder, [piece.speech.samples for piece in batch])
+    if failure is None:
+        yield batch, found
+        return
+    if _out_of_memory(failure):
+        _free_memory()
+        if len(batch) > 1:
+            middle = len(batch) // 2
+            yield from attempt(decoder, batch[:middle])
+            yield from attempt(decoder, batch[middle:])
+            return
+    for piece in batch:
+        piece.result.error = piece.result.error or _as_error(failure, piece)
+
+
+def _decoded(
+    decoder: SegmentDecoder, samples: Sequence[Tensor]
+) -> tuple[list[Decoded], Exception | None]:
+    """What was heard in a batch, or why it failed. The traceback is dropped: its frames hold the
+    tensors that fill the memory. An AttnasrError is of the options or the model, whatever the
+    segments: it ends the run."""
+    try:
+        return decoder.decode(samples), None
+    except AttnasrError:
+        raise
+    except Exception as problem:
+        problem.__context__ = problem.__cause__ = None
+        return [], problem.with_traceback(None)
+
+
+def _out_of_memory(problem: Exception) -> bool:
+    import torch
+
+    return isinstance(problem, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(problem, RuntimeError) and "memory" in str(problem).lower()
+    )
+
+
+def _as_error(problem: Exception, piece: Piece) -> AttnasrError:
+    start = piece.speech.start_s
+    where = f"{piece.result.job.shown}, {start:.1f} to {start + piece.speech.duration_s:.1f} s"
+    text = str(problem).strip().splitlines() or [type(problem).__name__]
+    hint = (
+        "choose a smaller --batch"
+        if _out_of_memory(problem)
+        else "please report this; --batch 1 decodes every segment by itself"
+    )
+    return AttnasrError(f"{where}: {text[0]}", hint)
+
+
+def _free_memory() -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

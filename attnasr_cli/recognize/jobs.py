@@ -1,0 +1,95 @@
+"""What goes into the pipeline, recordings, and what comes out: segments as they are done, and at
+last the result."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from attnasr_cli.audio.load import STDIN
+from attnasr_cli.errors import AttnasrError
+from attnasr_cli.families.base import Decoded
+
+
+@dataclass(frozen=True)
+class Job:
+    """One recording to transcribe, or one channel or part of it."""
+
+    path: Path | str
+    """a file, or ``-`` for stdin"""
+    channel: int | None = None
+    """from 1; None averages all"""
+    start_s: float | None = None
+    end_s: float | None = None
+    salvage: bool = False
+    name: str = ""
+    """how messages and results call it; by default the path"""
+    before: Callable[[], Known | None] | None = None
+    """called in the reading thread before anything is read; it may return segments that need not
+    be decoded again. An AttnasrError it raises fails the job, ``Skip`` ends it without a result"""
+    after: Callable[[], None] | None = None
+    """called there when all is read; an AttnasrError it raises fails the job"""
+
+    @property
+    def shown(self) -> str:
+        """The name as valid text: bytes that are no UTF-8 are replaced."""
+        name = self.name or ("stdin" if str(self.path) == STDIN else str(self.path))
+        return os.fsencode(name).decode("utf-8", "replace")
+
+
+class Skip(Exception):  # noqa: N818 - not an error
+    """Nothing is to be done for this job."""
+
+
+Span = tuple[float, float]
+"""(start, end) in seconds of the recording"""
+Known = Mapping[tuple[int, int], "Heard"]
+"""(first sample, number of samples) at 16 kHz of a segment → what was heard in it before"""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One segment that is done."""
+
+    parts: list[tuple[float, Decoded]]
+    """(start in seconds, what was heard): one, and more where a rest was decoded again"""
+    uncovered: list[Span] = field(default_factory=list)
+    """where speech was detected and no text came of it"""
+
+
+@dataclass
+class Result:
+    """What became of one job."""
+
+    job: Job
+    number: int
+    """of the job in the run, from 0"""
+    parts: list[tuple[float, Decoded]] = field(default_factory=list)
+    """(start of the segment in seconds, what was heard), in the order of time"""
+    uncovered: list[Span] = field(default_factory=list)
+    """where speech was detected and no text came of it, also not when it was decoded again"""
+    duration_s: float = 0.0
+    warnings: list[str] = field(default_factory=list)
+    error: AttnasrError | None = None
+    skipped: bool = False
+    complete: bool = False
+    """read to the end, all segments decoded"""
+
+    def add(self, heard: Heard) -> None:
+        """The next segment in the order of time."""
+        self.parts += heard.parts
+        self.uncovered += heard.uncovered
+
+
+@dataclass(frozen=True)
+class Part:
+    """A segment of a recording that goes on."""
+
+    result: Result
+    place: tuple[int, int]
+    """(first sample, number of samples) at 16 kHz; of no use where the net chose the segment"""
+    heard: Heard
+    new: bool = True
+    """false where it was known before"""

@@ -1,0 +1,71 @@
+"""Segments of recordings that are not finished, so that a run that was stopped goes on in their
+middle: one file for a recording and all that its text depends on, one line for a segment."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from attnasr_cli.families.base import Decoded, Piece, Word
+from attnasr_cli.recognize.jobs import Heard, Known
+
+
+class Parts:
+    """The folder of such files; it need not exist."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def read(self, key: str) -> Known:
+        """What is known of a recording; a line that was cut off by a kill is left out."""
+        known: dict[tuple[int, int], Heard] = {}
+        try:
+            lines = self._path(key).read_bytes().split(b"\n")
+        except OSError:
+            return known
+        for line in lines:
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                row = json.loads(line)
+                first, count = row["place"]
+                known[first, count] = _heard(row)
+        return known
+
+    def add(self, key: str, place: tuple[int, int], heard: Heard) -> None:
+        """Keep a segment. Raises OSError."""
+        row = {"place": place, "uncovered": heard.uncovered}
+        row["parts"] = [(start_s, asdict(decoded)) for start_s, decoded in heard.parts]
+        try:
+            line = json.dumps(row).encode("ascii")
+        except (TypeError, ValueError):
+            return  # a decoder's extras that JSON does not know: decoded again, if need be
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._path(key).open("ab") as file:
+            file.write(b"\n" + line)  # after what may have been cut off
+
+    def drop(self, key: str) -> None:
+        """The recording is finished, or is to be made again."""
+        with contextlib.suppress(OSError):
+            self._path(key).unlink()
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()  # where nothing is left unfinished
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{key}.jsonl"
+
+
+def _heard(row: dict[str, Any]) -> Heard:
+    parts = [(float(start_s), _decoded(decoded)) for start_s, decoded in row["parts"]]
+    return Heard(parts, [(float(start), float(end)) for start, end in row["uncovered"]])
+
+
+def _decoded(table: dict[str, Any]) -> Decoded:
+    pieces = [
+        Piece(**{**piece, "words": [Word(**word) for word in piece["words"]]})
+        for piece in table["pieces"]
+    ]
+    return Decoded(**{**table, "pieces": pieces})
