@@ -12,7 +12,7 @@ from attnasr_cli import console
 from attnasr_cli.audio.load import probe
 from attnasr_cli.checkpoint.folder import Model
 from attnasr_cli.errors import AttnasrError, DataError
-from attnasr_cli.recognize.reader import Job
+from attnasr_cli.recognize.jobs import Job
 from attnasr_cli.recognize.recognizer import Recognizer
 from attnasr_cli.scoring.api import score
 from attnasr_cli.scoring.wer import Score
