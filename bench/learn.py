@@ -21,8 +21,8 @@ from attnasr_cli.families.native.joint_search import JointSearch
 from attnasr_cli.nets import find_net
 from attnasr_cli.scoring.api import score
 from attnasr_cli.text.chars import CharTokenizer
+from attnasr_cli.training.formats.read import read_data
 from attnasr_cli.training.loss import losses
-from attnasr_cli.training.manifest import read_data
 from attnasr_cli.training.sections import LossConfig
 
 SIZES = {

@@ -26,7 +26,7 @@ from attnasr_cli.scoring.wer import Score
 from attnasr_cli.training.card import write_card
 from attnasr_cli.training.distributed import World
 from attnasr_cli.training.evaluate import evaluate, key_of, part_of
-from attnasr_cli.training.manifest import Utterance
+from attnasr_cli.training.formats.utterance import Utterance
 from attnasr_cli.training.optim import weights_of
 from attnasr_cli.training.resume import TrainState
 

@@ -22,7 +22,7 @@ from attnasr_cli import console
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.errors import AttnasrError, DataError
 from attnasr_cli.files import replacing, write_text
-from attnasr_cli.training.manifest import Utterance
+from attnasr_cli.training.formats.utterance import Utterance
 
 GROUP = 256  # utterances between two notes
 
@@ -57,10 +57,14 @@ def load_utterance(utterance: Utterance, longest_s: float) -> Tensor:
     """
     from attnasr_cli.audio.load import load, probe
 
-    samples = load(utterance.path, end_s=longest_s + 0.1)
-    if samples.shape[0] > longest_s * SAMPLE_RATE_HZ:
+    start, end = utterance.start_s, utterance.end_s
+    if end is not None and end - (start or 0.0) > longest_s:
+        raise DataError(f"{end - (start or 0.0):.1f} s long")
+    most = (start or 0.0) + longest_s + 0.1
+    samples = load(utterance.path, start, most if end is None else end)
+    if end is None and samples.shape[0] > longest_s * SAMPLE_RATE_HZ:
         whole_s = probe(utterance.path).duration_s or samples.shape[0] / SAMPLE_RATE_HZ
-        raise DataError(f"{whole_s:.1f} s long")
+        raise DataError(f"{whole_s - (start or 0.0):.1f} s long")
     return samples
 
 
@@ -100,9 +104,9 @@ def _fingerprint(utterances: Sequence[Utterance], about: str) -> str:
     for u in utterances:
         try:
             stat = u.path.stat()
-            stamp = f"{u.path.resolve()} {stat.st_size} {stat.st_mtime_ns}\n"
+            stamp = f"{u.path.resolve()} {stat.st_size} {stat.st_mtime_ns} {u.start_s} {u.end_s}\n"
         except OSError:
-            stamp = f"{u.path} -\n"
+            stamp = f"{u.place} -\n"
         digest.update(stamp.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:16]
 

@@ -18,7 +18,8 @@ from attnasr_cli.checkpoint.tables import to_table
 from attnasr_cli.errors import DataError
 from attnasr_cli.families.registry import family_of_style
 from attnasr_cli.training.cache import Loader, Rows, load_utterance, open_rows
-from attnasr_cli.training.manifest import Utterance, read_data
+from attnasr_cli.training.formats.read import read_data
+from attnasr_cli.training.formats.utterance import Utterance
 
 
 class Features(Protocol):

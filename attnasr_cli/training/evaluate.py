@@ -17,7 +17,7 @@ from attnasr_cli.recognize.recognizer import Recognizer
 from attnasr_cli.scoring.api import score
 from attnasr_cli.scoring.wer import Score
 from attnasr_cli.training.distributed import World
-from attnasr_cli.training.manifest import Utterance
+from attnasr_cli.training.formats.utterance import Utterance
 
 SHOWN = 5
 
@@ -72,7 +72,7 @@ def evaluate(
     )
     own = utterances[world.rank :: world.size]
     texts: dict[str, str] = {}
-    jobs = (Job(u.path) for u in own)
+    jobs = (Job(u.path, start_s=u.start_s, end_s=u.end_s) for u in own)
     for utterance, result in zip(own, recognizer.run(jobs), strict=True):
         if result.error is None:
             texts[utterance.id] = recognizer.transcript(result).text

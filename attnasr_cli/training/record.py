@@ -14,7 +14,7 @@ from typing import Any
 from attnasr_cli.checkpoint.tables import dumps, to_table
 from attnasr_cli.errors import UsageError
 from attnasr_cli.files import write_text
-from attnasr_cli.training.manifest import Utterance
+from attnasr_cli.training.formats.utterance import Utterance
 from attnasr_cli.training.recipe import Recipe
 from attnasr_cli.training.resume import STATE
 
@@ -48,7 +48,9 @@ def data_record(utterances: Sequence[Utterance]) -> DataRecord:
             size = u.path.stat().st_size
         except OSError:
             size = -1
-        lines.append(f"{u.id}\t{size}\t{u.text}\n".encode("utf-8", "surrogateescape"))
+        lines.append(
+            f"{u.id}\t{size}\t{u.start_s}\t{u.end_s}\t{u.text}\n".encode("utf-8", "surrogateescape")
+        )
     return DataRecord(len(lines), hashlib.sha256(b"".join(sorted(lines))).hexdigest())
 
 

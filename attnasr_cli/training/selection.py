@@ -12,7 +12,7 @@ from attnasr_cli import console
 from attnasr_cli.errors import DataError
 from attnasr_cli.files import write_text
 from attnasr_cli.training.corpus import Corpus
-from attnasr_cli.training.manifest import Utterance
+from attnasr_cli.training.formats.utterance import Utterance
 from attnasr_cli.training.sections import DataConfig
 
 SHOWN = 3  # of each kind
@@ -87,13 +87,19 @@ def report(selection: Selection, utterances: Sequence[Utterance]) -> None:
 
 def write_list(path: Path, corpus: Corpus, selection: Selection, dev: Sequence[Utterance]) -> None:
     """The data list of a model: a TSV of all utterances with seconds and why one is not used."""
-    rows = ["split\tid\tseconds\tleft_out\tpath"]
+    rows = ["split\tid\tseconds\tstart\tend\tspeaker\tleft_out\tpath"]
     for i, (u, seconds) in enumerate(zip(corpus.utterances, corpus.seconds(), strict=True)):
         one = selection.left_out.get(i)
         why = "" if one is None else f"{one.kind}: {one.why}" if one.why else one.kind
-        rows.append("\t".join(_field(f) for f in ("train", u.id, f"{seconds:.2f}", why, u.path)))
-    rows += ["\t".join(_field(f) for f in ("dev", u.id, "", "", u.path)) for u in dev]
+        rows.append(_row("train", u, f"{seconds:.2f}", why))
+    rows += [_row("dev", u, "", "") for u in dev]
     write_text(path, "\n".join(rows) + "\n")
+
+
+def _row(split: str, u: Utterance, seconds: str, why: str) -> str:
+    start, end = ("" if time is None else f"{time:g}" for time in (u.start_s, u.end_s))
+    fields = (split, u.id, seconds, start, end, u.speaker, why, u.path)
+    return "\t".join(_field(field) for field in fields)
 
 
 def _field(value: object) -> str:

@@ -22,7 +22,7 @@ from attnasr_cli.text.load import load_tokenizer
 from attnasr_cli.text.phones import PhoneTokenizer
 from attnasr_cli.text.subwords import BpeTokenizer
 from attnasr_cli.text.tokenizer import Tokenizer
-from attnasr_cli.training.manifest import Utterance
+from attnasr_cli.training.formats.utterance import Utterance
 from attnasr_cli.training.recipe import Recipe
 
 

@@ -33,10 +33,11 @@ from attnasr_cli.training.corpus import Corpus, open_corpus, read_corpora
 from attnasr_cli.training.distort import Distortion, read_noises
 from attnasr_cli.training.distributed import World
 from attnasr_cli.training.evaluate import readable, warn_of_unreadable
+from attnasr_cli.training.formats.utterance import Utterance
 from attnasr_cli.training.gradients import Gradients
 from attnasr_cli.training.interrupt import Interrupt
 from attnasr_cli.training.loop import Loop, Outcome
-from attnasr_cli.training.manifest import Utterance
+from attnasr_cli.training.overlap import overlaps
 from attnasr_cli.training.recipe import Recipe
 from attnasr_cli.training.record import (
     RECIPE,
@@ -144,6 +145,8 @@ def _prepare(
         whole = replace(recipe, data=data)
         check_unchanged(out, whole, records, accept_changes)
         warn_of_unreadable(unreadable)
+        for sentence in overlaps(utterances, dev):
+            console.warn(sentence)
     with FileLock(out / "train" / "tokenizer.lock"):
         kept = start is not None and recipe.init is not None and recipe.init.keep_tokenizer
         tokenizer = start.tokenizer if start and kept else make_tokenizer(recipe, utterances, out)

@@ -21,7 +21,7 @@ from attnasr_cli.families.registry import family_of_style
 from attnasr_cli.training.cache import Loader, Rows, load_utterance, open_rows
 from attnasr_cli.training.corpus import Corpus, change_speed, check_problems, rate_for
 from attnasr_cli.training.distort import Distortion
-from attnasr_cli.training.manifest import Utterance
+from attnasr_cli.training.formats.utterance import Utterance
 
 
 @dataclass(frozen=True)

@@ -185,7 +185,7 @@ def test_training_distorts_anew_and_goes_on_as_if_unbroken(
 
 def test_frames_are_known_before_they_are_computed(tmp_path: Path) -> None:
     from attnasr_cli.audio.features import FeatureConfig
-    from attnasr_cli.training.manifest import Utterance
+    from attnasr_cli.training.formats.utterance import Utterance
     from attnasr_cli.training.waveforms import open_distorted_corpus
 
     sizes = [4000, 5001, 7999, 16_000]

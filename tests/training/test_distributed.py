@@ -26,9 +26,9 @@ from attnasr_cli.nets.conformer import Conformer, ConformerConfig
 from attnasr_cli.training import distributed
 from attnasr_cli.training.corpus import Corpus
 from attnasr_cli.training.distributed import World, from_torchrun
+from attnasr_cli.training.formats.utterance import Utterance
 from attnasr_cli.training.gradients import Gradients
 from attnasr_cli.training.launch import launch
-from attnasr_cli.training.manifest import Utterance
 from attnasr_cli.training.recipe import Recipe
 from attnasr_cli.training.sections import AugmentConfig, BatchConfig
 

@@ -264,7 +264,7 @@ def test_a_recording_of_two_hours_costs_no_memory_and_is_named(tmp_path: Path) -
         "from pathlib import Path\nimport torch\n"
         "from attnasr_cli.audio.features import FeatureConfig\n"
         "from attnasr_cli.training.cache import load_utterance\n"
-        "from attnasr_cli.training.manifest import Utterance\n"
+        "from attnasr_cli.training.formats.utterance import Utterance\n"
         "from attnasr_cli.errors import DataError\n"
         "import attnasr_cli.audio._torchaudio\n"
         "before = peak()\n"
