@@ -50,43 +50,56 @@ class Best:
         self.out, self.model, self.dev, self.origin = out, model, dev, dict(origin)
         self.device, self.dtype, self.world = device, dtype, world
         self.part = part_of(dev, limit)
+        self.looked: tuple[int, Score] | None = None  # the last evaluation and its update
 
     def look(self, weights: Mapping[str, Tensor], state: TrainState) -> Score:
         """Evaluate weights on the part of the dev set; they are kept where they are the best."""
         self._forget_lost(state)
         key = key_of(self.part, self.model)
         if state.dev != key and state.best_update:  # other utterances than the best was chosen by
-            state.best_wer = self._score(self._kept(), self.part).wer
+            found = self._score(self._kept(), self.part)
+            state.best_wer, state.best_cer = found.wer, found.cer
         state.dev = key
         with weights_of(self.model.net, weights):
             score = self._score(self.model, self.part)
             if score.wer <= state.best_wer:
                 self._keep(score, state, self.part)
-                state.best_wer, state.best_update = score.wer, state.update
-        state.evaluated = state.update
+                self._is_best(score, state)
+        state.evaluated, self.looked = state.update, (state.update, score)
         return score
 
     def decide(self, weights: Mapping[str, Tensor], state: TrainState) -> None:
         """Keep the better on the whole dev set of the best model so far and of these weights."""
         self._forget_lost(state)
-        best: Score | None = None
-        if state.best_update and state.best_update != state.update:
-            best = self._score(self._kept(), self.dev)
+        whole = len(self.part) == len(self.dev)
         with weights_of(self.model.net, weights):
-            last = self._score(self.model, self.dev)
-            if best is None or last.wer <= best.wer:
+            part = self.looked[1] if self.looked and self.looked[0] == state.update else None
+            last = part if whole and part is not None else self._score(self.model, self.dev)
+            other = state.best_update not in (0, state.update)
+            best = self._best_of_all(state) if other else (float("inf"), 0.0)
+            if last.wer <= best[0]:
                 self._keep(last, state, self.dev)
-                if len(self.part) < len(self.dev) and state.best_update != state.update:
-                    state.best_wer = self._score(self.model, self.part).wer
-                    state.dev = key_of(self.part, self.model)
-                state.best_update, best = state.update, last
+                if other or part is None:
+                    self._is_best(part or self._score(self.model, self.part), state)
+                best = last.wer, last.cer
             else:
                 console.note(
                     f"update {state.update}: WER {last.wer:.2%} on the whole dev set; update "
                     f"{state.best_update} was better"
                 )
-                self._describe(best, state.best_update)
-        state.final, state.final_wer, state.final_cer = state.update, best.wer, best.cer
+                self._describe(*best, state.best_update)
+        state.final, (state.final_wer, state.final_cer) = state.update, best
+
+    def _best_of_all(self, state: TrainState) -> tuple[float, float]:
+        """WER and CER of the best model so far on the whole dev set."""
+        if len(self.part) == len(self.dev) and state.dev == key_of(self.part, self.model):
+            return state.best_wer, state.best_cer
+        found = self._score(self._kept(), self.dev)
+        return found.wer, found.cer
+
+    def _is_best(self, score: Score, state: TrainState) -> None:
+        state.best_wer, state.best_cer = score.wer, score.cer
+        state.best_update, state.dev = state.update, key_of(self.part, self.model)
 
     def _score(self, model: Model, utterances: Sequence[Utterance]) -> Score:
         return evaluate(model, utterances, self.device, self.dtype, self.world)
@@ -113,7 +126,7 @@ class Best:
             "updates": state.update,
             "hours_seen": round(state.hours, 2),
             "minutes": round(state.minutes, 1),
-            **_measured(score, measured),
+            **_measured(score.wer, score.cer, measured),
         }
         header = save_model(
             self.out,
@@ -129,11 +142,11 @@ class Best:
         )
         self._write_card(header)
 
-    def _describe(self, score: Score, update: int) -> None:
+    def _describe(self, wer: float, cer: float, update: int) -> None:
         """Write what the whole dev set says into the model that stays."""
         if self.world.is_main:
             header = read_header(self.out)
-            origin = {**header.origin, "updates": update, **_measured(score, self.dev)}
+            origin = {**header.origin, "updates": update, **_measured(wer, cer, self.dev)}
             header = replace(header, origin=origin)
             write_header(self.out, header)
             self._write_card(header)
@@ -142,9 +155,9 @@ class Best:
         write_card(self.out, header, sum(p.numel() for p in self.model.net.parameters()))
 
 
-def _measured(score: Score, utterances: Sequence[Utterance]) -> dict[str, Any]:
+def _measured(wer: float, cer: float, utterances: Sequence[Utterance]) -> dict[str, Any]:
     return {
-        "dev_wer": round(score.wer, 4),
-        "dev_cer": round(score.cer, 4),
+        "dev_wer": round(wer, 4),
+        "dev_cer": round(cer, 4),
         "dev_utterances": len(utterances),
     }

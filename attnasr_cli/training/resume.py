@@ -26,6 +26,7 @@ class TrainState:
     """next batch of the epoch"""
     best_wer: float = float("inf")
     """on the part of the dev set that is looked at while training, named by ``dev``"""
+    best_cer: float = float("inf")
     best_update: int = 0
     evaluated: int = 0
     """update of the last evaluation"""

@@ -67,14 +67,14 @@ def test_the_end_of_a_run_never_overwrites_a_better_model(
     part = "run.dev_utterances=2"
     assert train(part, "optim.updates=6", "optim.fall=0.0", out="short") == 0
     # update 6 is the best one; at the end both are measured on all of the dev set
-    sizes = scripted(monkeypatch, 2, 5, 3, 6)
+    sizes = scripted(monkeypatch, 2, 5, 6, 3)
     assert train(part, "optim.fall=0.0") == 0
     assert sizes == [2, 2, 6, 6]
     assert weights(tmp_path / "out") == weights(tmp_path / "short")
     origin = read_header(tmp_path / "out").origin
     assert (origin["updates"], origin["dev_wer"], origin["dev_utterances"]) == (6, 0.3, 6)
     # going on with it, to something worse
-    scripted(monkeypatch, 7, 3, 8)
+    scripted(monkeypatch, 7, 8, 3)
     assert train(part, "optim.fall=0.0", "optim.updates=18") == 0
     assert weights(tmp_path / "out") == weights(tmp_path / "short")
     assert "WER 30.00 %" in (tmp_path / "out" / "README.md").read_text()
@@ -83,7 +83,7 @@ def test_the_end_of_a_run_never_overwrites_a_better_model(
 def test_the_last_model_is_kept_where_it_is_better_on_the_whole_dev_set(
     train: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scripted(monkeypatch, 2, 3, 6, 5, 3)
+    scripted(monkeypatch, 2, 3, 5, 6)
     assert train("run.dev_utterances=2") == 0
     assert read_header(tmp_path / "out").origin["updates"] == 12
     assert read_header(tmp_path / "out").origin["dev_wer"] == 0.5
