@@ -15,6 +15,15 @@ from typing import IO
 from attnasr_cli.errors import OutputError
 
 
+def display_name(path: str | os.PathLike[str]) -> str:
+    """A name as valid text, in any locale: its bytes as UTF-8, U+FFFD for what is none. Never
+    raises."""
+    try:
+        return os.fsencode(path).decode("utf-8", "replace")
+    except UnicodeEncodeError:  # a text that is no name of this locale
+        return str(path).encode("utf-8", "replace").decode("utf-8")
+
+
 @contextmanager
 def replacing(path: Path, beside: Path | None = None) -> Iterator[IO[bytes]]:
     """A file to write into that takes the place of ``path`` when the block ends without an error;

@@ -11,17 +11,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
-from attnasr_cli.audio.resample import StreamResampler, left_context, phase
-from attnasr_cli.audio.sources import Block, Probe, Source, open_source
+from attnasr_cli.audio.sources.open import open_source
+from attnasr_cli.audio.sources.types import Probe, Source
+from attnasr_cli.audio.stretch import Stretch
 from attnasr_cli.errors import AudioError
+from attnasr_cli.files import display_name
 
 STDIN = "-"
 SHORTEST = 400  # samples: one window of 25 ms at 16 kHz
+Track = int | str
 
 
 def load(
@@ -30,32 +32,21 @@ def load(
     end_s: float | None = None,
     channel: int | None = None,
     salvage: bool = False,
+    track: Track | None = None,
 ) -> Tensor:
     """A recording (or ``-`` for stdin) → mono samples (N,) at 16 kHz, float32.
 
     ``channel`` picks one, from 1; without it all are averaged. ``salvage`` reads over damage.
+    ``track``: which sound track of a film, a number from 1 or a language.
     Raises AudioError for everything that is not at least 25 ms of finite samples.
     """
-    with Recording(path, start_s, end_s, channel, salvage) as recording:
+    with Recording(path, start_s, end_s, channel, salvage, track=track) as recording:
         return torch.cat(list(recording.blocks()))
 
 
-def blocks(
-    path: str | Path,
-    block_s: float = 30.0,
-    start_s: float | None = None,
-    end_s: float | None = None,
-    channel: int | None = None,
-    salvage: bool = False,
-) -> Iterator[Tensor]:
-    """The same samples as ``load`` in blocks (N,) of about ``block_s`` seconds."""
-    with Recording(path, start_s, end_s, channel, salvage) as recording:
-        yield from recording.blocks(block_s)
-
-
-def probe(path: str | Path) -> Probe:
-    """Duration, rate and channels of a recording, from its header."""
-    source = _open(Path(path), salvage=False)
+def probe(path: str | Path, track: Track | None = None) -> Probe:
+    """Rate, channels, tracks and perhaps the length of a recording, without decoding it."""
+    source = open_recording(Path(path), track=track)
     source.close()
     return source.probe
 
@@ -85,9 +76,10 @@ class Recording:
         channel: int | None = None,
         salvage: bool = False,
         name: str = "",
+        track: Track | None = None,
     ) -> None:
         """``name``: what errors call it; by default the path."""
-        self.name = name or ("stdin" if str(path) == STDIN else str(path))
+        self.name = name or ("stdin" if str(path) == STDIN else display_name(path))
         if start_s is not None and end_s is not None and end_s <= start_s:
             raise AudioError(
                 f"the end, {end_s} s, is not after the start, {start_s} s", "choose a later end"
@@ -95,7 +87,7 @@ class Recording:
         self._copy = on_disk(path)
         self.path = self._copy.__enter__()
         try:
-            self.source = _open(self.path, salvage, self.name)
+            self.source = open_recording(self.path, salvage, self.name, track)
         except BaseException:
             self._copy.__exit__(None, None, None)
             raise
@@ -138,55 +130,36 @@ class Recording:
 
     def _resampled(self) -> Iterator[Tensor]:
         """16 kHz samples between start and end, in pieces of any size."""
-        rate = self.probe.rate_hz
         skip = round(self.start_s * SAMPLE_RATE_HZ)  # 16 kHz samples before the start
         left = math.inf if self.end_s is None else round(self.end_s * SAMPLE_RATE_HZ) - skip
-        stream, q = StreamResampler(rate), phase(rate)
-        first = max(skip * q // stream.p // q * q - left_context(rate), 0)
-        skip -= first // q * stream.p
-        native = self.source.read(first)
+        for samples in self._from(skip):
+            piece = samples if samples.shape[0] <= left else samples[: int(left)]
+            left -= piece.shape[0]
+            if piece.shape[0]:
+                yield piece
+            if left <= 0:
+                return
+
+    def _from(self, skip: int) -> Iterator[Tensor]:
+        """16 kHz samples from number ``skip`` on, over all changes of rate and channels."""
+        stretch = Stretch(self.name, self.probe.rate_hz, skip, self.channel)
+        stretch.position = self.source.skip(stretch.first)
+        cancelled_s = 0.0
         try:
-            for samples in self._pieces(native, stream, first):
-                piece = samples[skip:] if skip else samples
-                skip = max(skip - samples.shape[0], 0)
-                if piece.shape[0] > left:
-                    piece = piece[: int(left)]
-                left -= piece.shape[0]
-                if piece.shape[0]:
-                    yield piece
-                if left <= 0:
-                    return
+            for block in self.source.read():
+                if block.rate_hz != stretch.rate_hz:
+                    yield stretch.finish()
+                    cancelled_s += stretch.cancelled_s
+                    stretch = stretch.following(block.rate_hz)
+                yield stretch.push(block.samples)
+            yield stretch.finish()
         finally:
-            close = getattr(native, "close", None)
-            if close:
-                close()
-
-    def _pieces(
-        self, native: Iterator[Block], stream: StreamResampler, first: int
-    ) -> Iterator[Tensor]:
-        position = first
-        for block in native:
-            mono = self._mono(block, position)
-            position += len(block)
-            yield stream.push(torch.from_numpy(mono))
-        yield stream.finish()
-
-    def _mono(self, block: Block, position: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-        """(N, channels) → (N,), checked."""
-        if self.channel is not None:
-            mono = np.ascontiguousarray(block[:, self.channel - 1])
-        elif block.shape[1] == 1:
-            mono = np.ascontiguousarray(block[:, 0])
-        else:
-            mono = block.mean(1, dtype=np.float32)
-        finite = np.isfinite(mono)
-        if not finite.all():
-            where = (position + int(np.argmin(finite))) / self.probe.rate_hz
-            raise AudioError(
-                f"{self.name} holds NaN or infinite samples at {where:.2f} s",
-                "write the file again from its source",
-            )
-        return mono
+            cancelled_s += stretch.cancelled_s
+            if cancelled_s:
+                self.probe.warnings.append(
+                    f"{self.name}: channels in opposite phase cancel each other for "
+                    f"{cancelled_s:.1f} s: the louder one was taken there"
+                )
 
     def _check_length(self, total: int) -> None:
         if total >= SHORTEST:
@@ -199,9 +172,11 @@ class Recording:
         raise AudioError(f"{self.name} holds {amount} of audio", "was the recording interrupted?")
 
 
-def _open(path: Path, salvage: bool, name: str | None = None) -> Source:
+def open_recording(
+    path: Path, salvage: bool = False, name: str | None = None, track: Track | None = None
+) -> Source:
     """Open a recording; every reason why not is an AudioError that names it."""
-    name = name or str(path)
+    name = name or display_name(path)
     try:
         status = path.stat()
         if path.is_dir():
@@ -212,29 +187,30 @@ def _open(path: Path, salvage: bool, name: str | None = None) -> Source:
             raise AudioError(f"{name} is empty", "was the recording or the copy interrupted?")
         if not os.access(path, os.R_OK):
             raise PermissionError(13, "Permission denied", name)
-        return open_source(path, name, salvage)
+        return open_source(path, name, salvage, track)
     except FileNotFoundError:
-        if path.is_symlink():
-            raise AudioError(
-                f"{name} is a link to nothing", f"{os.readlink(path)} is not there"
-            ) from None
-        near = _near(path)
-        raise AudioError(
-            f"no file {name}", f"did you mean {near}?" if near else "check the path"
-        ) from None
+        raise _not_there(path, name) from None
     except PermissionError:
         raise AudioError(f"{name} may not be read", "check its access rights") from None
     except OSError as problem:
-        raise AudioError(f"{name} cannot be read: {problem.strerror or problem}") from None
+        raise AudioError(
+            f"{name} cannot be read: {problem.strerror or problem}", "check the name and the disk"
+        ) from None
+    except ValueError as problem:  # a name with a byte of zero
+        raise AudioError(f"{name} cannot be read: {problem}", "check the name") from None
 
 
-def _near(path: Path) -> str | None:
-    """The name in the same folder that is most like a missing one."""
+def _not_there(path: Path, name: str) -> AudioError:
     import difflib
 
+    if path.is_symlink():
+        target = display_name(os.readlink(path))
+        return AudioError(f"{name} is a link to nothing", f"{target} is not there any more")
     try:
-        names = os.listdir(path.parent)
+        names = [near for near in os.listdir(path.parent) if near != path.name]
     except OSError:
-        return None
+        names = []
     close = difflib.get_close_matches(path.name, names, n=1, cutoff=0.75)
-    return str(path.parent / close[0]) if close else None
+    if not close:
+        return AudioError(f"no file {name}", "check the path")
+    return AudioError(f"no file {name}", f"did you mean {display_name(path.parent / close[0])}?")

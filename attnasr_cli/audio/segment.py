@@ -42,8 +42,10 @@ class SegmentConfig:
     """stretches further apart are not joined"""
     pad_s: float = 0.3
     """kept before and after: onsets and ends of words are quiet"""
-    whole_s: float = 3.0
-    """a recording no longer than this, with a sound in it, is one segment where no speech is found:
+    whole_s: float = 0.0
+    """a recording that is no longer, and in which somebody speaks, is one segment"""
+    short_s: float = 3.0
+    """a recording that is no longer, and has a sound in it, is one segment where no speech is found:
     single words are often too short for the detector"""
 
     def __post_init__(self) -> None:
@@ -59,6 +61,9 @@ class Speech:
 
     start_s: float
     samples: Tensor
+    spoken: tuple[tuple[float, float], ...] = ()
+    """(start, end) of the stretches in it where somebody speaks, in seconds of the recording;
+    empty where speech was not detected"""
 
     @property
     def duration_s(self) -> float:
@@ -81,8 +86,10 @@ class Segmenter:
         self.seen = 0  # samples in windows that were judged
         self.open: int | None = None  # where the speech that is going on began
         self.quiet_since: int | None = None  # where its end may have been
-        self.group: tuple[int, int] | None = None  # joined stretches that wait for more
+        self.group: list[tuple[int, int]] = []  # stretches that will be one segment
         self.last_end = 0  # end of the last segment given out
+        self.whole = min(_samples(config.whole_s), _samples(config.max_s))
+        self.held: list[Speech] = []  # found while the recording may yet be short enough
 
     def push(self, samples: Tensor) -> list[Speech]:
         """samples (N,) → the segments that are complete by now, in order."""
@@ -92,7 +99,11 @@ class Segmenter:
             probabilities = torch.ones((self.total - self.seen) // WINDOW)
         else:
             probabilities = self.detector.push(samples)
-        return self._walk(probabilities)
+        self.held += self._walk(probabilities)
+        if self.total <= self.whole:
+            return []
+        found, self.held = self.held, []
+        return found
 
     def finish(self) -> list[Speech]:
         """The rest, after the last sample."""
@@ -104,15 +115,18 @@ class Segmenter:
         if self.open is not None:
             end = self.total if self.quiet_since is None else self.quiet_since
             self._close(min(end, self.total), found)
-        if self.group is not None:
-            self._give(self.group, None, found)
-            self.group = None
-        if self._is_short() and self.last_end == 0 and self._has_a_sound():
+        if self.group:
+            self._give(None, found)
+        found = self.held + found
+        if found and self.total <= self.whole:
+            spoken = tuple(stretch for speech in found for stretch in speech.spoken)
+            return [Speech(0.0, self.buffer[: self.total], spoken)]
+        if not self.last_end and self._is_short() and self._has_a_sound():
             found.append(Speech(0.0, self.buffer.clone()))
         return found
 
     def _is_short(self) -> bool:
-        return self.total <= _samples(min(self.config.whole_s, self.config.max_s))
+        return self.total <= _samples(min(self.config.short_s, self.config.max_s))
 
     def _has_a_sound(self) -> bool:
         """Whether something stands out: silence, noise and hum are alike in all windows."""
@@ -131,9 +145,8 @@ class Segmenter:
             if self.open is None:
                 if p >= self.config.threshold:
                     self.open, self.quiet_since = start, None
-                elif self.group is not None and end - self.group[1] > gap:
-                    self._give(self.group, None, found)
-                    self.group = None
+                elif self.group and end - self.group[-1][1] > gap:
+                    self._give(None, found)
                 continue
             if p >= self.config.threshold:
                 self.quiet_since = None
@@ -154,23 +167,23 @@ class Segmenter:
         start, self.open, self.quiet_since = self.open, None, None
         if end - start < _samples(self.config.min_speech_s):
             return
-        if self.group is not None:
-            near = start - self.group[1] <= _samples(self.config.max_gap_s)
-            if near and end - self.group[0] <= self.target:
-                self.group = (self.group[0], end)
-                return
-            self._give(self.group, start, found)
-        self.group = (start, end)
+        if self.group:
+            near = start - self.group[-1][1] <= _samples(self.config.max_gap_s)
+            if not near or end - self.group[0][0] > self.target:
+                self._give(start, found)
+        self.group.append((start, end))
 
-    def _give(self, group: tuple[int, int], following: int | None, found: list[Speech]) -> None:
-        """Give a group out, with its padding but nothing of its neighbours."""
-        start = max(group[0] - self.pad, self.last_end)
-        end = group[1] + self.pad
+    def _give(self, following: int | None, found: list[Speech]) -> None:
+        """Give the group out, with its padding but nothing of its neighbours."""
+        group, self.group = self.group, []
+        start = max(group[0][0] - self.pad, self.last_end)
+        end = group[-1][1] + self.pad
         if following is not None:
-            end = min(end, (group[1] + following) // 2)
+            end = min(end, (group[-1][1] + following) // 2)
         end = min(end, self.total)
         samples = self.buffer[start - self.origin : end - self.origin].clone()
-        found.append(Speech(start / SAMPLE_RATE_HZ, samples))
+        spoken = tuple((a / SAMPLE_RATE_HZ, min(b, end) / SAMPLE_RATE_HZ) for a, b in group)
+        found.append(Speech(start / SAMPLE_RATE_HZ, samples, spoken if self.detector else ()))
         self.last_end = end
 
     def _measure(self, windows: int) -> None:
@@ -192,13 +205,13 @@ class Segmenter:
 
     def _forget(self) -> None:
         """Drop what no segment can need any more, in whole windows."""
-        if self._is_short():
+        if self.total <= self.whole or self._is_short():
             return
         needed = self.seen
         if self.open is not None:
             needed = min(needed, self.open)
-        if self.group is not None:
-            needed = min(needed, self.group[0])
+        if self.group:
+            needed = min(needed, self.group[0][0])
         drop = max(needed - self.pad - self.origin, 0) // WINDOW
         if drop:
             self.buffer = self.buffer[drop * WINDOW :].clone()

@@ -13,7 +13,7 @@ import typer
 from attnasr_cli import console
 from attnasr_cli.errors import UsageError
 from attnasr_cli.transcribe.config import Config, resolve, show
-from attnasr_cli.transcribe.inputs import STDIN, Patterns, find, read_list
+from attnasr_cli.transcribe.inputs import STDIN, Patterns, find, is_folder, read_list
 from attnasr_cli.transcribe.options import OPTIONS, Option
 
 if TYPE_CHECKING:
@@ -187,6 +187,8 @@ def _check(config: Config, formats: list[Format], wanted: list[str]) -> None:
         raise UsageError("--channel and --split-channels", "choose one of them")
     if config["channel"] is not None and config["channel"] < 1:
         raise UsageError(f"--channel {config['channel']}", "channels count from 1")
+    if config["audio_track"] is not None and config["audio_track"].strip("0") == "":
+        raise UsageError(f"--audio-track {config['audio_track']}", "tracks count from 1")
     start, end = config["start"], config["end"]
     if start is not None and start < 0:
         raise UsageError(f"--start {start}", "use 0 or more")
@@ -194,7 +196,7 @@ def _check(config: Config, formats: list[Format], wanted: list[str]) -> None:
         raise UsageError(f"--end {end} is not after the start", "choose a later end")
     if wanted.count(STDIN) > 1:
         raise UsageError("stdin (-) can be read only once", "give - once")
-    folders = [text for text in wanted if text != STDIN and Path(text).is_dir()]
+    folders = [text for text in wanted if text != STDIN and is_folder(text)]
     for name in ("include", "exclude"):
         if config.sources[name] == "command line" and not folders:
             raise UsageError(f"--{name} without a folder", "it chooses files inside folders")

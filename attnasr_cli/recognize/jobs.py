@@ -3,14 +3,14 @@ last the result."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from attnasr_cli.audio.load import STDIN
+from attnasr_cli.audio.load import STDIN, Recording
 from attnasr_cli.errors import AttnasrError
 from attnasr_cli.families.base import Decoded
+from attnasr_cli.files import display_name
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,27 @@ class Job:
     after: Callable[[], None] | None = None
     """called there when all is read; an AttnasrError it raises fails the job"""
 
+    audio_track: int | str | None = None
+    """which sound track of a film: its number from 1, or its language; None the default one"""
+
     @property
     def shown(self) -> str:
-        """The name as valid text: bytes that are no UTF-8 are replaced."""
-        name = self.name or ("stdin" if str(self.path) == STDIN else str(self.path))
-        return os.fsencode(name).decode("utf-8", "replace")
+        """The name as valid text, whatever bytes it holds and in any locale."""
+        if self.name:
+            return self.name.encode("utf-8", "replace").decode("utf-8")
+        return "stdin" if str(self.path) == STDIN else display_name(self.path)
+
+    def opened(self) -> Recording:
+        """The recording, to be read. Raises AudioError."""
+        return Recording(
+            self.path,
+            self.start_s,
+            self.end_s,
+            self.channel,
+            self.salvage,
+            self.shown,
+            self.audio_track,
+        )
 
 
 class Skip(Exception):  # noqa: N818 - not an error

@@ -2,7 +2,8 @@
 
 Segments are taken in the order of the files until there are some full batches of them; these are
 sorted by length, packed and decoded, by several devices where there are. What is left over waits
-for the next ones. The same files always make the same batches, whatever the threads do.
+for the next ones. Speech of which no text came is decoded again (``coverage``), together with them.
+The same files always make the same batches, whatever the threads do.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from attnasr_cli.audio.segment import SegmentConfig, Speech
 from attnasr_cli.families.base import SegmentDecoder
 from attnasr_cli.families.batching import pack
+from attnasr_cli.recognize.coverage import Coverage, Rest
 from attnasr_cli.recognize.devices import Devices
 from attnasr_cli.recognize.jobs import Heard, Job, Part, Result
 from attnasr_cli.recognize.meter import Meter
@@ -60,7 +62,7 @@ def events(
     reader = Reader(cut, threads, batch_s * BATCHES_AT_ONCE * len(decoders), meter)
     devices: Devices[Piece] = Devices(decoders)
     try:
-        yield from _Run(reader, devices, batch_s, ordered).events(iter(jobs))
+        yield from _Run(reader, devices, batch_s, cut.pad_s, ordered).events(iter(jobs))
     finally:
         devices.close()
         reader.close()
@@ -88,10 +90,12 @@ class _Segment:
 
 @dataclass(eq=False)
 class Piece:
-    """What is decoded at once."""
+    """What is decoded at once: a segment, or the rest of one."""
 
     segment: _Segment
     speech: Speech
+    coverage: Coverage
+    rest: Rest | None = None
 
     @property
     def result(self) -> Result:
@@ -100,9 +104,14 @@ class Piece:
 
 class _Run:
     def __init__(
-        self, reader: Reader, devices: Devices[Piece], batch_s: float, ordered: bool
+        self,
+        reader: Reader,
+        devices: Devices[Piece],
+        batch_s: float,
+        pad_s: float,
+        ordered: bool,
     ) -> None:
-        self.reader, self.devices = reader, devices
+        self.reader, self.devices, self.pad_s = reader, devices, pad_s
         self.batch_s, self.ordered = batch_s, ordered
         self.ramp = deque(RAMP if ordered else RAMP[-1:])
         self.pool: list[Piece] = []
@@ -128,7 +137,7 @@ class _Run:
                 yield from self._take(self.unread.popleft())
                 if not flush:
                     break
-            if flush:
+            while flush and self.pool:
                 yield from self._decode(self.pool)
             yield from self._ready()
 
@@ -155,7 +164,7 @@ class _Run:
             # Before the next one comes in: if that is not there, the last one was the recording's
             # last, which is complete then.
             yield from self._full_batches()
-            self.pool.append(Piece(segment, speech))
+            self.pool.append(Piece(segment, speech, Coverage(speech, self.pad_s)))
             self.pooled_s += speech.duration_s
 
     def _full_batches(self) -> Iterator[Part | Result]:
@@ -184,11 +193,18 @@ class _Run:
             self.ramp.popleft()
         wanted = [piece for piece in pieces if piece.result.error is None]
         batches = pack([piece.speech.duration_s for piece in wanted], self.batch_s)
+        again: list[Piece] = []
         for batch, found in self.devices.decode([[wanted[i] for i in b] for b in batches]):
             for piece, decoded in zip(batch, found, strict=True):
-                piece.segment.heard = Heard([(piece.speech.start_s, decoded)])
-            self.reader.meter.decoded(sum(piece.speech.duration_s for piece in batch))
+                coverage = piece.coverage
+                rests = coverage.take(piece.speech, decoded, piece.rest)
+                again += [Piece(piece.segment, r.speech, coverage, r) for r in rests]
+                piece.segment.heard = coverage.heard()
+            self.reader.meter.decoded(sum(p.speech.duration_s for p in batch if not p.rest))
             yield from self._ready()
+        again.sort(key=lambda piece: (piece.result.number, piece.speech.start_s))
+        self.pool = again + self.pool
+        self.pooled_s = sum(piece.speech.duration_s for piece in self.pool)
 
     def _ready(self) -> Iterator[Part | Result]:
         """What is done and not given back yet."""

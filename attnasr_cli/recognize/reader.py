@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
-from attnasr_cli.audio.load import Recording
 from attnasr_cli.audio.segment import SegmentConfig, Segmenter, Speech
 from attnasr_cli.errors import AttnasrError
 from attnasr_cli.recognize.jobs import Heard, Job, Known, Skip
@@ -127,7 +126,14 @@ class Reader:
         self.pool.shutdown(wait=True, cancel_futures=True)
 
     def _read(self, number: int, job: Job) -> None:
-        end = End()
+        end = End(error=AttnasrError("reading was given up", "please report this"))
+        try:
+            end.error = self._attempt(number, job, end)
+        finally:  # whatever happens: somebody waits for it
+            self.queues[number].put(end)
+
+    def _attempt(self, number: int, job: Job, end: End) -> AttnasrError | None:
+        """Read a job; returns what went wrong."""
         try:
             known = job.before() if job.before is not None else None
             self._cut(number, job, end, known or {})
@@ -136,20 +142,18 @@ class Reader:
         except Skip:
             end.skipped = True
         except AttnasrError as problem:
-            end.error = problem
+            return problem
         except OSError as problem:
-            end.error = AttnasrError(f"{job.shown}: {problem.strerror or problem}", "try it again")
+            return AttnasrError(f"{job.shown}: {problem.strerror or problem}", "try it again")
         except Exception as problem:  # one strange file must not stop the others
-            end.error = AttnasrError(
+            return AttnasrError(
                 f"{job.shown}: {type(problem).__name__}: {problem}", "please report this recording"
             )
-        self.queues[number].put(end)
+        return None
 
     def _cut(self, number: int, job: Job, end: End, known: Known) -> None:
         segmenter = Segmenter(self.cut)
-        with Recording(
-            job.path, job.start_s, job.end_s, job.channel, job.salvage, job.shown
-        ) as recording:
+        with job.opened() as recording:
             for block in recording.blocks(BLOCK_S):
                 if self.budget.stopped:
                     raise Skip

@@ -22,7 +22,7 @@ from attnasr_cli.families.registry import family_of_style
 from attnasr_cli.recognize import pipeline
 from attnasr_cli.recognize.jobs import Job, Part, Result
 from attnasr_cli.recognize.meter import Meter
-from attnasr_cli.recognize.stitch import Stitcher, language_of, stitch
+from attnasr_cli.recognize.stitch import Stitcher, language_of, mark, shifted, stitch
 from attnasr_cli.recognize.transcript import Segment, Transcript
 
 PathLike = str | os.PathLike[str]
@@ -107,15 +107,19 @@ class Recognizer:
         end: float | None = None,
         salvage: bool = False,
         on_error: Callable[[PathLike, AttnasrError], None] | None = None,
+        audio_track: int | str | None = None,
     ) -> Iterator[Transcript]:
         """Transcripts of recordings (``-`` is stdin), in order, each as soon as it is ready.
 
-        ``channel`` picks one, from 1; ``start`` and ``end`` are seconds. A recording that cannot be
+        ``channel`` picks one, from 1; ``start`` and ``end`` are seconds; ``audio_track`` chooses a
+        sound track of a film by its number from 1 or its language. A recording that cannot be
         transcribed raises its AttnasrError where its transcript would come, or is reported to
         ``on_error`` and left out.
         """
         listed = [paths] if isinstance(paths, str | os.PathLike) else paths
-        jobs = (Job(os.fspath(p), channel, start, end, salvage) for p in listed)
+        jobs = (
+            Job(os.fspath(p), channel, start, end, salvage, audio_track=audio_track) for p in listed
+        )
         for result in self.run(jobs):
             if result.error is None:
                 yield self.transcript(result)
@@ -140,7 +144,8 @@ class Recognizer:
         stitcher = Stitcher(start or 0.0)
         for event in self.events([job]):
             if isinstance(event, Part):
-                yield from stitcher.push(event.heard.parts)
+                lacking = shifted(event.heard.uncovered, start or 0.0)
+                yield from mark(stitcher.push(event.heard.parts), lacking)
             elif event.error is not None:
                 raise event.error
 
@@ -158,7 +163,7 @@ class Recognizer:
         if self.sequential:
             from attnasr_cli.recognize import whole
 
-            return whole.events(jobs, self.decoders, meter)
+            return whole.events(jobs, self.decoders, self.cut, meter)
         threads = self.reading.jobs or device.cores()
         return pipeline.events(jobs, self.decoders, self.cut, self.batch_s, threads, meter, ordered)
 
@@ -166,10 +171,12 @@ class Recognizer:
         """The transcript of a result without an error."""
         languages = self.model.header.languages
         only = languages[0] if len(languages) == 1 else None
+        offset_s = result.job.start_s or 0.0
+        uncovered = shifted(result.uncovered, offset_s)
         return Transcript(
             file=result.job.shown,
             duration=result.duration_s,
-            segments=stitch(result.parts, result.job.start_s or 0.0),
+            segments=mark(stitch(result.parts, offset_s), uncovered),
             language=language_of(result.parts) or only,
             model=self.model.header.name,
             device=",".join(str(p.device) for p in self.placements),
@@ -177,7 +184,9 @@ class Recognizer:
             options=self.options(),
             version=__version__,
             channel=result.job.channel,
+            audio_track=result.job.audio_track,
             warnings=result.warnings,
+            uncovered=uncovered,
         )
 
     @property

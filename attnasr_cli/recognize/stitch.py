@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from attnasr_cli.families.base import Decoded, Piece, Word
 from attnasr_cli.families.words import spaced
-from attnasr_cli.recognize.transcript import Segment
+from attnasr_cli.recognize.jobs import Span
+from attnasr_cli.recognize.transcript import NO_TEXT, Segment
 
 
 def stitch(parts: Sequence[tuple[float, Decoded]], offset_s: float = 0.0) -> list[Segment]:
@@ -55,6 +56,27 @@ class Stitcher:
             words=[_moved(word, shift, start, end) for word in piece.words],
             extra=decoded.extra,
         )
+
+
+def shifted(spans: Sequence[Span], offset_s: float) -> list[Span]:
+    """The same (start, end) later by ``offset_s``."""
+    return [(start + offset_s, end + offset_s) for start, end in spans]
+
+
+def mark(segments: Sequence[Segment], uncovered: Sequence[Span]) -> list[Segment]:
+    """The segments with a word about speech without text on the one before it, or, at the start
+    of a recording, on the one after it."""
+    marked = list(segments)
+    for start, end in uncovered:
+        if not marked:
+            break
+        before = [i for i, segment in enumerate(marked) if segment.start <= start]
+        i = before[-1] if before else 0
+        where = "after" if before else "before"
+        reason = f"{NO_TEXT} {where} it, {start:.1f} to {end:.1f} s"
+        known = marked[i].suspect
+        marked[i] = replace(marked[i], suspect=f"{known}; {reason}" if known else reason)
+    return marked
 
 
 def language_of(parts: Sequence[tuple[float, Decoded]]) -> str | None:

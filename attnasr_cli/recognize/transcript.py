@@ -7,6 +7,8 @@ from typing import Any
 
 from attnasr_cli.families.base import Word
 
+NO_TEXT = "no text for the speech"
+"""how the mark of a segment begins beside which speech was detected that has no text"""
 DIGITS = 3  # times to the millisecond, probabilities to a thousandth
 
 
@@ -74,8 +76,12 @@ class Transcript:
     version: str
     channel: int | None = None
     """the channel, from 1, where one was picked"""
+    audio_track: int | str | None = None
+    """the sound track, by number or language, where one was chosen"""
     warnings: list[str] = field(default_factory=list)
     """what was wrong with the recording"""
+    uncovered: list[tuple[float, float]] = field(default_factory=list)
+    """(start, end) in seconds of speech that was detected and of which no text came"""
 
     @property
     def text(self) -> str:
@@ -102,8 +108,15 @@ class Transcript:
         }
         if self.channel is not None:
             table["channel"] = self.channel
+        if self.audio_track is not None:
+            table["audio_track"] = self.audio_track
         if self.warnings:
             table["warnings"] = self.warnings
+        if self.uncovered:
+            table["uncovered"] = [
+                {"start": round(start, DIGITS), "end": round(end, DIGITS)}
+                for start, end in self.uncovered
+            ]
         return table
 
 

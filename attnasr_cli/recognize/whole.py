@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
-from attnasr_cli.audio.load import Recording
+from attnasr_cli.audio.segment import SegmentConfig, Segmenter, Speech
 from attnasr_cli.errors import AttnasrError, UsageError
 from attnasr_cli.families.base import SegmentDecoder
-from attnasr_cli.recognize.jobs import Heard, Job, Part, Result, Skip
+from attnasr_cli.recognize.coverage import said, uncovered
+from attnasr_cli.recognize.jobs import Heard, Job, Part, Result, Skip, Span
 from attnasr_cli.recognize.meter import Meter
 from attnasr_cli.recognize.reader import BLOCK_S
 
@@ -16,9 +17,13 @@ from attnasr_cli.recognize.reader import BLOCK_S
 def events(
     jobs: Iterable[Job | None],
     decoders: Sequence[SegmentDecoder],
+    cut: SegmentConfig,
     meter: Meter | None = None,
 ) -> Iterator[Part | Result]:
-    """As ``pipeline.events``, without cutting: the text of a window says where the next begins."""
+    """As ``pipeline.events``, without cutting: the text of a window says where the next begins.
+
+    ``cut``: how speech is detected, to say where there is some without text.
+    """
     if len(decoders) > 1:
         raise UsageError("--mode sequential works on one device", "name one, or use --mode batched")
     decoder = decoders[0]
@@ -26,7 +31,7 @@ def events(
     for number, job in enumerate(job for job in jobs if job is not None):
         result = Result(job, number)
         try:
-            yield from _transcribe(result, decoder, meter)
+            yield from _transcribe(result, decoder, cut, meter)
         except Skip:
             result.skipped = True
         except AttnasrError as problem:
@@ -38,16 +43,20 @@ def events(
         yield result
 
 
-def _transcribe(result: Result, decoder: SegmentDecoder, meter: Meter) -> Iterator[Part]:
+def _transcribe(
+    result: Result, decoder: SegmentDecoder, cut: SegmentConfig, meter: Meter
+) -> Iterator[Part]:
     job = result.job
     if job.before is not None:
         job.before()
     whole = decoder.recording()
-    with Recording(
-        job.path, job.start_s, job.end_s, job.channel, job.salvage, job.shown
-    ) as recording:
+    segmenter = Segmenter(cut) if cut.vad else None
+    spoken: list[Span] = []
+    with job.opened() as recording:
         for block in recording.blocks(BLOCK_S):
             whole.push(block)
+            if segmenter is not None:
+                spoken += _spoken(segmenter.push(block))
             seconds = block.shape[0] / SAMPLE_RATE_HZ
             result.duration_s += seconds
             meter.read(seconds)
@@ -55,6 +64,8 @@ def _transcribe(result: Result, decoder: SegmentDecoder, meter: Meter) -> Iterat
         result.warnings = list(recording.probe.warnings)
     if job.after is not None:
         job.after()
+    if segmenter is not None:
+        spoken += _spoken(segmenter.finish())
     done_s = 0.0
     for start_s, decoded in whole.segments():
         heard = Heard([(start_s, decoded)])
@@ -63,3 +74,9 @@ def _transcribe(result: Result, decoder: SegmentDecoder, meter: Meter) -> Iterat
         done_s = start_s
         yield Part(result, (round(start_s * SAMPLE_RATE_HZ), 0), heard)
     meter.decoded(result.duration_s - done_s)
+    text = [span for start_s, decoded in result.parts for span in said(start_s, decoded)]
+    result.uncovered = uncovered(spoken, text)
+
+
+def _spoken(found: Sequence[Speech]) -> list[Span]:
+    return [stretch for speech in found for stretch in speech.spoken]

@@ -14,6 +14,7 @@ from pathlib import Path, PurePath
 from attnasr_cli import console
 from attnasr_cli.data import AUDIO_ENDINGS
 from attnasr_cli.errors import DataError, UsageError
+from attnasr_cli.files import display_name
 
 STDIN = "-"
 ENDINGS = frozenset(AUDIO_ENDINGS)
@@ -29,11 +30,6 @@ class Input:
     """where it stands in the tree that is mirrored under the output folder"""
     shown: str
     """how it is called in messages and results"""
-
-
-def shown(path: str | os.PathLike[str]) -> str:
-    """A name as valid text: bytes that are no UTF-8 are replaced."""
-    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def printable(name: str) -> str:
@@ -76,9 +72,9 @@ def find(
     nothing is found.
     """
     patterns = patterns or Patterns()
-    folders = [Path(text) for text in given if text != STDIN and Path(text).is_dir()]
+    folders = [Path(text) for text in given if text != STDIN and is_folder(text)]
     tops = _top_names(folders)
-    files = [Path(text) for text in given if text != STDIN and not Path(text).is_dir()]
+    files = [path for text in given if text != STDIN and (path := Path(text)) not in tops]
     file_names = _file_names(files)
     found: list[Input] = []
     seen: set[Path] = set()
@@ -89,21 +85,29 @@ def find(
         elif path in tops:
             inside = list(walk(path, patterns, output_dir))
             if not inside and not empty_is_fine:
-                console.warn(f"no recordings in {printable(shown(path))}")
+                console.warn(f"no recordings in {printable(display_name(path))}")
             for file in inside:
                 if file not in seen:
                     seen.add(file)
                     name = tops[path] / file.relative_to(path)
-                    found.append(Input(file, name, shown(file)))
+                    found.append(Input(file, name, display_name(file)))
         elif path not in seen:
             seen.add(path)
-            found.append(Input(path, file_names[path], shown(path)))
+            found.append(Input(path, file_names[path], display_name(path)))
     if not found and not empty_is_fine:
         raise UsageError(
             "no recordings to transcribe",
             "name files or folders; --include '*.xyz' takes files with an unusual ending",
         )
     return _unique(found)
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether it is one; a name that no file can have (too long, a byte of zero) is none."""
+    try:
+        return os.path.isdir(path)
+    except ValueError:
+        return False
 
 
 def _unique(found: Sequence[Input]) -> list[Input]:
@@ -130,7 +134,7 @@ def walk(folder: Path, patterns: Patterns, output_dir: Path | None = None) -> It
 
     def complain(problem: OSError) -> None:
         console.warn(
-            f"{printable(shown(problem.filename or folder))}: {problem.strerror}", once=True
+            f"{printable(display_name(problem.filename or folder))}: {problem.strerror}", once=True
         )
 
     for here, subfolders, files in os.walk(folder, followlinks=True, onerror=complain):
@@ -141,7 +145,7 @@ def walk(folder: Path, patterns: Patterns, output_dir: Path | None = None) -> It
             if name.startswith(HIDDEN) or identity is None or identity == skipped:
                 continue
             if identity in entered:
-                known = printable(shown(Path(here, name)))
+                known = printable(display_name(Path(here, name)))
                 console.note(f"{known} is left out: seen already", once=True)
                 continue
             entered.add(identity)

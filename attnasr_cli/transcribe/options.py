@@ -24,6 +24,13 @@ INPUT = [
     ),
     Option("channel", int, "Transcribe this channel only, from 1.", "Input"),
     Option("split_channels", bool, "Transcribe every channel by itself.", "Input", False),
+    Option(
+        "audio_track",
+        str,
+        "Sound track of a film: its number from 1, or its language (en, eng).",
+        "Input",
+        metavar="N|LANG",
+    ),
     Option("start", float, "Begin here, in seconds.", "Input", config=False),
     Option("end", float, "End here, in seconds.", "Input", config=False),
     Option("salvage", bool, "Read over damage and transcribe what is left.", "Input", False),

@@ -76,6 +76,9 @@ class Planner:
     ) -> None:
         self.config, self.formats, self.journal, self.facts = config, formats, journal, facts
         self.part = {key: config[key] for key in ("start", "end", "salvage")}
+        self.track = track_of(config["audio_track"])
+        if self.track is not None:  # without it keys are those of runs before there was a choice
+            self.part["audio_track"] = self.track
         self.stems: dict[PurePath, PurePath] = {}
 
     def plan(self, inputs: Iterable[Input]) -> list[Task]:
@@ -110,6 +113,7 @@ class Planner:
                     self.config["end"],
                     self.config["salvage"],
                     item.shown,
+                    audio_track=self.track,
                 ),
                 str(item.name) + ending,
                 str(stem.with_name(stem.name + ending)),
@@ -122,7 +126,7 @@ class Planner:
         if not self.config["split_channels"]:
             return [self.config["channel"]]
         try:
-            return range(1, probe(path).channels + 1)
+            return range(1, probe(path, self.track).channels + 1)
         except AttnasrError:
             return [None]  # reading it will say what is wrong
 
@@ -167,6 +171,13 @@ class Planner:
         return replace(job, before=before, after=after)
 
 
+def track_of(text: str | None) -> int | str | None:
+    """What ``--audio-track`` means: a number from 1, or a language."""
+    if text is None:
+        return None
+    return int(text) if text.isdecimal() else text
+
+
 def _state(path: Path) -> tuple[int, ...]:
     """What changes when a file is written to."""
     status = path.stat()
@@ -200,12 +211,12 @@ def durations(tasks: Sequence[Task]) -> Callable[[Path], float | None]:
 
     def duration(path: Path) -> float | None:
         try:
-            total = probe(path).duration_s
+            job = parts[path]
+            total = probe(path, job.audio_track).duration_s
         except AttnasrError:
             return None
         if total is None:
             return None
-        job = parts[path]
         end = min(total, job.end_s) if job.end_s is not None else total
         return max(end - (job.start_s or 0.0), 0.0)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from attnasr_cli.errors import AttnasrError, OutputError
 from attnasr_cli.files import write_text
 from attnasr_cli.recognize.jobs import Part
 from attnasr_cli.recognize.meter import Meter
+from attnasr_cli.recognize.transcript import NO_TEXT
 from attnasr_cli.transcribe.inputs import listed, printable
 from attnasr_cli.transcribe.journal import FolderError
 from attnasr_cli.transcribe.plan import ChangedError, Task, durations
@@ -129,12 +130,20 @@ def _remark(transcript: Transcript) -> None:
     name = printable(transcript.file)
     for warning in transcript.warnings:
         console.warn(printable(warning))
-    doubtful = [s for s in transcript.segments if s.suspect]
+    if transcript.uncovered:
+        console.warn(f"{name}: speech without text at {_times(transcript.uncovered)}")
+    doubtful = [s for s in transcript.segments if s.suspect and not s.suspect.startswith(NO_TEXT)]
     for segment in doubtful[:SUSPECTS_SHOWN]:
         times = f"{clock(segment.start)} to {clock(segment.end)}"
         console.note(f"{name}, {times}: may be wrong, {segment.suspect}")
     if len(doubtful) > SUSPECTS_SHOWN:
         console.note(f"{name}: {len(doubtful) - SUSPECTS_SHOWN} more parts that may be wrong")
+
+
+def _times(spans: Sequence[tuple[float, float]]) -> str:
+    shown = [f"{clock(start)} to {clock(end)}" for start, end in spans[:SUSPECTS_SHOWN]]
+    more = len(spans) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
 def report(outcome: Outcome, failures_file: str | None) -> int:

@@ -19,7 +19,7 @@ WHISPER = [
     _option("best_of", int, "Samples at a temperature above 0."),
     _option("prompt", str, "Text before the recording; sets style and spelling."),
     _option("hotwords", str, "Words to expect."),
-    _option("no_timestamps", bool, "Text only, without times."),
+    _option("timestamps", bool, "Timestamp tokens; by default only in sequential mode."),
     _option("compression_ratio_threshold", float, "A text that compresses better is doubtful."),
     _option("logprob_threshold", float, "A text below this mean log probability is doubtful."),
     _option("no_speech_threshold", float, "Above this probability doubtful text is silence."),

@@ -18,32 +18,17 @@ from hypothesis import strategies as st
 from attnasr_cli.audio import load as audio
 from attnasr_cli.audio.resample import StreamResampler, resample
 from attnasr_cli.errors import AudioError
+from tests.recordings import Sound, film, pitch_hz, tone
 
 
-def tone(seconds: float = 2.0, rate: int = 16_000) -> np.ndarray:
-    """A 440 Hz tone of amplitude 0.3 with a little noise, float32 (N,)."""
-    t = np.arange(int(seconds * rate)) / rate
-    noise = np.random.default_rng(0).standard_normal(t.size)
-    return (0.3 * np.sin(2 * np.pi * 440 * t) + 0.003 * noise).astype(np.float32)
-
-
-def encode(path: Path, codec: str, rate: int, seconds: float = 2.0, **options: object) -> Path:
+def encode(path: Path, codec: str, rate: int, seconds: float = 2.0, bit_rate: int = 0) -> Path:
     """Write a tone with one of FFmpeg's encoders."""
-    samples = tone(seconds, rate)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=rate, layout="mono", **options)
-        frame = av.AudioFrame.from_ndarray(samples[None], format="flt", layout="mono")
-        frame.sample_rate, frame.pts = rate, 0
-        resampler = av.AudioResampler(stream.codec_context.format, "mono", rate)
-        for part in resampler.resample(frame):
-            container.mux(stream.encode(part))
-        container.mux(stream.encode(None))
-    return path
+    return film(path, [Sound(codec, seconds, rate, bit_rate=bit_rate)])
 
 
-def pitch_hz(samples: torch.Tensor) -> float:
-    spectrum = torch.fft.rfft(samples).abs()
-    return float(spectrum.argmax()) * 16_000 / samples.shape[0]
+def blocks(path: Path, block_s: float = 30.0, end_s: float | None = None) -> list[torch.Tensor]:
+    with audio.Recording(path, end_s=end_s) as recording:
+        return list(recording.blocks(block_s))
 
 
 @pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 22_050, 44_100, 48_000, 96_000, 44_101])
@@ -82,8 +67,8 @@ def test_libsndfile_formats(tmp_path: Path, name: str) -> None:
     ],
 )
 def test_formats_of_ffmpeg(tmp_path: Path, name: str, codec: str, rate: int) -> None:
-    options = {"bit_rate": 128_000} if codec == "wmav2" else {}
-    loaded = audio.load(encode(tmp_path / name, codec, rate, **options))
+    bit_rate = 128_000 if codec == "wmav2" else 0
+    loaded = audio.load(encode(tmp_path / name, codec, rate, bit_rate=bit_rate))
     assert abs(loaded.shape[0] - 32_000) <= 3_200
     assert pitch_hz(loaded) == pytest.approx(440, abs=2)
     probe = audio.probe(tmp_path / name)
@@ -117,7 +102,7 @@ def test_resampling_in_blocks_equals_resampling_the_whole(rate: int, sizes: list
 def test_blocks_and_cuts_equal_the_whole(tmp_path: Path, rate: int) -> None:
     soundfile.write(tmp_path / "a.flac", tone(5.0, rate), rate)
     whole = audio.load(tmp_path / "a.flac")
-    parts = list(audio.blocks(tmp_path / "a.flac", block_s=0.37))
+    parts = blocks(tmp_path / "a.flac", block_s=0.37)
     assert {part.shape[0] for part in parts[:-1]} == {round(0.37 * 16_000)}
     assert torch.allclose(torch.cat(parts), whole, atol=1e-6)
     cut = audio.load(tmp_path / "a.flac", start_s=1.234, end_s=3.5)
@@ -230,9 +215,10 @@ def test_memory_is_flat(tmp_path: Path) -> None:
     with soundfile.SoundFile(path, "w", 44_100, 2) as file:
         for _ in range(1_800):
             file.write(second)
-    list(audio.blocks(path, end_s=60))
+    blocks(path, end_s=60)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    total = sum(block.shape[0] for block in audio.blocks(path))
+    with audio.Recording(path) as recording:
+        total = sum(block.shape[0] for block in recording.blocks())
     grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     assert total == pytest.approx(1_800 * 16_000, abs=2)
     assert grown_mb < 60  # the samples are 110 MB, the file's 600 MB

@@ -192,3 +192,21 @@ def test_blocks_do_not_matter_to_the_detector() -> None:
     parts = VoiceDetector()
     found = [parts.push(part) for part in torch.split(samples, 777)]
     assert torch.allclose(torch.cat([*found, parts.finish()]), expected, atol=1e-5)
+
+
+def test_the_stretches_of_speech_in_a_segment_are_known() -> None:
+    [first, second] = cut(30, (1, 3), (4, 6), (9, 10), config=SegmentConfig(max_s=20))
+    assert [(round(a, 1), round(b, 1)) for a, b in first.spoken] == [(1, 3), (4, 6)]
+    assert [(round(a, 1), round(b, 1)) for a, b in second.spoken] == [(9, 10)]
+    assert all(s.spoken == () for s in Segmenter(SegmentConfig(vad=False)).finish())
+
+
+@pytest.mark.parametrize("block", [700, 16_000, 160_000])
+def test_a_short_recording_is_given_whole_if_somebody_speaks(block: int) -> None:
+    config = SegmentConfig(max_s=20, whole_s=15)
+    [speech] = cut(14, (1, 3), (9, 10), config=config, block=block)
+    assert spans([speech]) == [(0, 14)]
+    assert len(speech.spoken) == 2
+    assert cut(14, config=config, block=block) == []
+    parted = cut(16, (1, 3), (9, 10), config=config, block=block)
+    assert spans(parted) == spans(cut(16, (1, 3), (9, 10), config=SegmentConfig(max_s=20)))

@@ -126,10 +126,10 @@ class JointDecoder:
         if not text or average < self.model.decoding.min_logprob:
             return Decoded([], average, compression_ratio=ratio)
         duration_s = samples.shape[0] / SAMPLE_RATE_HZ
-        words: list[Word] = []
-        if self.word_timestamps:
-            words = self._words(i, best, duration_s, memory, logits)
-        piece = Piece(0.0, duration_s, spaced(text), best.tokens, average, words)
+        words = self._words(i, best, duration_s, memory, logits)
+        start, end = (words[0].start, words[-1].end) if words else (0.0, duration_s)
+        kept = words if self.word_timestamps else []
+        piece = Piece(start, end, spaced(text), best.tokens, average, kept)
         extra: dict[str, Any] = {}
         if self.settings["nbest"] > 1:
             extra["alternatives"] = [
@@ -152,15 +152,18 @@ class JointDecoder:
     def _words(
         self, i: int, best: Hypothesis, duration_s: float, memory: Memory, logits: Tensor | None
     ) -> list[Word]:
+        """Words with their times: where the CTC head puts them, or where the decoder looked."""
         size = int(memory.lengths[i])
         spans: Spans | None = None
         if logits is not None:
             spans = ctc_align(torch.log_softmax(logits[i, :size], -1), best.tokens)
         if spans is None:
             one = select(memory, torch.tensor([i], device=memory.frames.device))
-            fed = torch.tensor([[self.model.tokenizer.bos, *best.tokens[:-1]]])
-            weights = self.net.attend(one, fed.to(memory.frames.device))  # (1, L, H, U, S)
-            spans = attention_align(weights[0, ..., :size])
+            # The end token takes what follows the last word.
+            fed = torch.tensor([[self.model.tokenizer.bos, *best.tokens]])
+            weights = self.net.attend(one, fed.to(memory.frames.device))  # (1, L, H, U + 1, S)
+            first, last = attention_align(weights[0, ..., :size])
+            spans = Spans(first[:-1], last[:-1])
         return words_of(
             best.tokens,
             best.token_log_probs,

@@ -33,8 +33,10 @@ class WhisperOptions:
     """text before the recording, which sets style and spelling"""
     hotwords: str | None = None
     """words to expect, in front of every window"""
-    no_timestamps: bool = False
-    """text only"""
+    timestamps: bool | None = None
+    """the decoder writes timestamp tokens; without, it writes text only and the words are aligned
+    with the audio. On in sequential mode, which needs them, off in batched mode, which loses fewer
+    words without (docs/whisper.md)"""
     word_timestamps: bool = False
     """times and probabilities of words"""
     compression_ratio_threshold: float | None = None

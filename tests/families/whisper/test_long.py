@@ -93,9 +93,10 @@ def test_sequential_is_the_reference_segment_by_segment(openai, pair, seconds, t
 
 def test_only_failing_windows_are_decoded_again(pair, monkeypatch):
     _, model = pair(SMALL)
-    made = decoder(model, beam=1, best_of=1, temperature=(0.0, 0.5), language="en")
+    options = {"beam": 1, "language": "en", "timestamps": True}
+    made = decoder(model, best_of=1, temperature=(0.0, 0.5), **options)
     segments = [noise(i, 3.0 + i) for i in range(4)]
-    first = decoder(model, beam=1, temperature=0.0, language="en", logprob_threshold=-99.0)
+    first = decoder(model, temperature=0.0, logprob_threshold=-99.0, **options)
     likely = sorted(what.avg_logprob for what in first.decode(segments))
     threshold = (likely[1] + likely[2]) / 2
     made.plan = replace(made.plan, guards=replace(made.plan.guards, logprob=threshold))

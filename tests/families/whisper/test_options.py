@@ -40,7 +40,7 @@ REFUSED = [
     ({"temperature": "0.4,0.2"}, 51865, "temperatures"),
     ({"temperature": -1.0}, 51865, "temperatures"),
     ({"no_condition_on_previous_text": True}, 51865, "batched mode"),
-    ({"mode": "sequential", "no_timestamps": True}, 51865, "sequential mode"),
+    ({"mode": "sequential", "timestamps": False}, 51865, "sequential mode"),
 ]
 
 
@@ -54,7 +54,7 @@ def test_what_cannot_work_is_refused(vocabulary, options, vocab, message):
 CHANGES = [
     {"language": "German"}, {"task": "translate"}, {"mode": "sequential"}, {"temperature": "0,1"},
     {"beam": 2}, {"best_of": 2}, {"patience": 2.0}, {"length_penalty": 0.5}, {"prompt": "So"},
-    {"hotwords": "Attnasr"}, {"no_timestamps": True}, {"word_timestamps": True},
+    {"hotwords": "Attnasr"}, {"timestamps": True}, {"word_timestamps": True},
     {"compression_ratio_threshold": 2.0}, {"logprob_threshold": -0.5}, {"no_speech_threshold": 0.1},
     {"mode": "sequential", "no_condition_on_previous_text": True},
 ]  # fmt: skip

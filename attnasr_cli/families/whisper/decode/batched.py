@@ -27,8 +27,8 @@ from attnasr_cli.families.whisper.decode.decoding import WindowResult, WindowTas
 from attnasr_cli.families.whisper.decode.fallback import Attempt, climb
 from attnasr_cli.families.whisper.decode.plan import Plan, plan
 from attnasr_cli.families.whisper.decode.segments import cut
-from attnasr_cli.families.whisper.decode.timing import Span, TimedWord, align
-from attnasr_cli.families.whisper.decode.word_timestamps import place_words
+from attnasr_cli.families.whisper.decode.timing import POSITION_S, Span, TimedWord, align
+from attnasr_cli.families.whisper.decode.word_timestamps import place_words, sentences
 from attnasr_cli.families.whisper.features import WhisperMel
 from attnasr_cli.families.whisper.net.fast import accelerate
 from attnasr_cli.families.whisper.net.int8 import Quantized
@@ -85,43 +85,57 @@ class WindowDecoder:
 
         attempts = climb(self.plan.guards, len(segments), again)
         frames = lengths.tolist()
-        spans = [
-            self._spans(attempt, count) for attempt, count in zip(attempts, frames, strict=True)
-        ]
-        if self.plan.words:
-            self._time(memory, attempts, spans, frames)
+        spans = self._spans(memory, attempts, frames)
         return [
             decoded(attempt, found, count / FRAMES_PER_S, self.tokenizer)
             for attempt, found, count in zip(attempts, spans, frames, strict=True)
         ]
 
-    def _spans(self, attempt: Attempt, frames: int) -> list[Span]:
-        if self.plan.guards.silent(attempt.result):
-            return []
-        begin = self.tokenizer.timestamp_begin
-        return cut(attempt.result.tokens, begin, frames, keep_rest=True).spans
+    def _spans(
+        self, memory: Memory, attempts: Sequence[Attempt], frames: Sequence[int]
+    ) -> list[list[Span]]:
+        """The text of each window in stretches, each with the times of its first and last word.
 
-    def _time(
-        self,
-        memory: Memory,
-        attempts: Sequence[Attempt],
-        spans: Sequence[list[Span]],
-        frames: Sequence[int],
-    ) -> None:
-        chosen = [i for i, found in enumerate(spans) if found]
-        if not chosen:
-            return
+        Timestamps say when a stretch begins and ends; where the decoder wrote none, or not the
+        last one, its words are aligned with the audio.
+        """
+        begin = self.tokenizer.timestamp_begin
+        stamped = self.plan.task.timestamps
+        found: list[list[Span]] = []
+        to_align: list[int] = []
+        for i, (attempt, count) in enumerate(zip(attempts, frames, strict=True)):
+            if self.plan.guards.silent(attempt.result):
+                found.append([])
+                continue
+            tokens = attempt.result.tokens
+            found.append(cut(tokens, begin, count, keep_rest=True).spans)
+            if not stamped or self.plan.words or (tokens and tokens[-1] < begin):
+                to_align.append(i)
+        if not to_align:
+            return found
         words = align(
             self.net,
             self.tokenizer,
-            pick(memory, chosen),
-            [text_tokens(spans[i], self.tokenizer) for i in chosen],
-            [frames[i] for i in chosen],
-            [attempts[i].result.language for i in chosen],
+            pick(memory, to_align),
+            [text_tokens(found[i], self.tokenizer) for i in to_align],
+            [frames[i] for i in to_align],
+            [attempts[i].result.language for i in to_align],
             self.plan.task.task,
+            ask_end=not stamped,
         )
-        for i, found in zip(chosen, words, strict=True):
-            place_words(spans[i], found, self.tokenizer.eot, 0.0, 0.0)
+        for i, timed in zip(to_align, words, strict=True):
+            if not stamped:
+                found[i] = sentences(timed)
+            elif not self.plan.words:
+                if timed:
+                    found[i][-1].end = max(timed[-1].end, found[i][-1].start)
+                continue
+            place_words(found[i], timed, self.tokenizer.eot, 0.0, 0.0)
+            for span in found[i]:
+                span.end = max(span.end, span.start + POSITION_S)  # without time it would be lost
+                if not self.plan.words:
+                    span.words = []
+        return found
 
 
 def text_tokens(spans: Sequence[Span], tokenizer: WhisperTokenizer) -> list[int]:

@@ -77,7 +77,7 @@ def plan(options: WhisperOptions, tokenizer: WhisperTokenizer, name: str) -> Pla
             "--no-condition-on-previous-text in batched mode, where no window has text before it",
             "add --mode sequential, or leave it away",
         )
-    if sequential and options.no_timestamps:
+    if sequential and options.timestamps is False:
         raise UsageError(
             "--no-timestamps in sequential mode, which goes on where the last timestamp stands",
             "add --mode batched",
@@ -91,7 +91,7 @@ def plan(options: WhisperOptions, tokenizer: WhisperTokenizer, name: str) -> Pla
     task = TaskOptions(
         task=options.task or "transcribe",
         language=_language(options, tokenizer, name),
-        timestamps=not options.no_timestamps,
+        timestamps=sequential if options.timestamps is None else options.timestamps,
         beams=beams,
         best_of=best_of,
         patience=_or(options.patience, 1.0),

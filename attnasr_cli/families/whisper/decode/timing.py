@@ -18,6 +18,7 @@ from torch import Tensor
 
 from attnasr_cli.families.whisper.net.model import Whisper
 from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
+from attnasr_cli.families.whisper.vocabulary import TIMESTAMP_S
 from attnasr_cli.families.whisper.words import split_words
 from attnasr_cli.nets.protocol import Memory
 
@@ -55,13 +56,18 @@ def align(
     frames: Sequence[int],
     languages: Sequence[str | None],
     task: str = "transcribe",
+    ask_end: bool = False,
 ) -> list[list[TimedWord]]:
     """Words of each window: texts are tokens without timestamps, frames how much of the window is
-    audio, in frames of 10 ms."""
+    audio, in frames of 10 ms.
+
+    ``ask_end``: the last word ends where the decoder would write its timestamp. The path alone
+    draws the last word out over speech that has no text.
+    """
     starts = [tokenizer.start(language, task, True) for language in languages]
+    first = tokenizer.timestamp_begin if ask_end else tokenizer.no_timestamps
     rows = [
-        [*start, tokenizer.no_timestamps, *text, tokenizer.eot]
-        for start, text in zip(starts, texts, strict=True)
+        [*start, first, *text, tokenizer.eot] for start, text in zip(starts, texts, strict=True)
     ]
     width = max(map(len, rows))
     padded = [row + [tokenizer.eot] * (width - len(row)) for row in rows]
@@ -79,7 +85,21 @@ def align(
         tokens_at, positions_at = warp(cost.double().cpu().numpy())
         words = split_words(tokenizer, [*text, tokenizer.eot], languages[b])
         found.append(_words(words, tokens_at, positions_at, probabilities))
+        if ask_end and found[-1]:
+            stamps = logits[b, n + len(text), tokenizer.timestamp_begin :]
+            _end_at(found[-1], int(stamps.argmax()) * TIMESTAMP_S)
     return found
+
+
+def _end_at(words: list[TimedWord], end_s: float) -> None:
+    """The last word ends at ``end_s``, unless the path says that it has not begun by then."""
+    spoken = [i for i, word in enumerate(words) if any(map(str.isalnum, word.text))]
+    last = spoken[-1] if spoken else 0
+    if end_s <= words[last].start:
+        return
+    words[last].end = end_s
+    for mark in words[last + 1 :]:
+        mark.start = mark.end = end_s
 
 
 def _path_matrix(weights: Tensor) -> Tensor:

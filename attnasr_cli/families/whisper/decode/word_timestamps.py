@@ -13,6 +13,8 @@ PREPEND = "\"'“¿([{-"
 APPEND = "\"'.。,，!！?？:：”)]}、"
 SENTENCE_END = ".。!！?？"
 LONGEST_MEDIAN_S = 0.7
+LONGEST_WORD_S = 1.5
+"""a word that is aligned with more than this hides a stretch that has no text"""
 
 
 def place_words(
@@ -47,6 +49,28 @@ def place_words(
             last_s = span.end
         span.words = placed
     return last_s
+
+
+def sentences(words: list[TimedWord]) -> list[Span]:
+    """Words of a window → stretches of text that end where a sentence ends, or where a word is
+    aligned with more audio than a word can take: something was left out there.
+    """
+    _merge_punctuation(words)
+    spans: list[Span] = []
+    open_ = False
+    for word in words:
+        if not word.text:
+            continue
+        if not open_:
+            spans.append(Span(word.start, word.end, []))
+        span = spans[-1]
+        span.tokens += word.tokens
+        hidden = word.end - word.start > LONGEST_WORD_S
+        if hidden:
+            word.end = word.start + LONGEST_WORD_S / 2
+        span.end = word.end
+        open_ = not hidden and word.text.rstrip("\"'”’)]")[-1:] not in SENTENCE_END
+    return spans
 
 
 def _shorten_at_sentences(words: Sequence[TimedWord], longest: float) -> None:
