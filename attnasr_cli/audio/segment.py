@@ -45,8 +45,8 @@ class SegmentConfig:
     whole_s: float = 0.0
     """a recording that is no longer, and in which somebody speaks, is one segment"""
     short_s: float = 3.0
-    """a recording that is no longer, and has a sound in it, is one segment where no speech is found:
-    single words are often too short for the detector"""
+    """a recording that is no longer, and has a sound in it, is one segment where no speech is
+    found: single words are often too short for the detector"""
 
     def __post_init__(self) -> None:
         if self.max_s < 1.0:
