@@ -23,8 +23,10 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def train(
-    recipe: Annotated[Path, typer.Argument(help="TOML file that says what to make")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="folder of the new model")],
+    recipe: Annotated[
+        Path | None, typer.Argument(help="TOML file that says what to make, or a name of --list")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="folder of the new model")] = None,
     train: Annotated[
         list[Path] | None,
         typer.Option("--train", help="corpus folder or manifest; may be repeated"),
@@ -46,6 +48,15 @@ def train(
         bool,
         typer.Option("--accept-changes", help="go on with another recipe or other data"),
     ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="look at data and recipe, and train nothing")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="print the recipe with all defaults, and stop")
+    ] = False,
+    list_: Annotated[
+        bool, typer.Option("--list", help="list the recipes that ship, and stop")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress")] = False,
 ) -> int:
     """Train a model, or go on with a run that was stopped: the same command does both.
@@ -54,16 +65,29 @@ def train(
     """
     console.set_quiet(quiet)
     from attnasr_cli.training.recipe import as_recipe, read_table
+    from attnasr_cli.training.shipped import described, find_recipe
 
+    if list_:
+        names = described()
+        for name, text in names:
+            console.result(f"{name:<{max(len(n) for n, _ in names)}}  {text}")
+        return 0
+    if recipe is None:
+        raise UsageError("no recipe", "name a TOML file, or one of attnasr train --list")
+    recipe = find_recipe(recipe)
     table = read_table(recipe, change or [])
+    if dry_run and "lm" not in table:
+        return _print_recipe(as_recipe(table, recipe))
+    if out is None and not check:
+        raise UsageError("no folder for the model", "give one with -o")
     if "lm" in table:
         unused = {
             "--dev": dev, "--device": device != "auto", "--dtype": dtype != "auto",
             "--threads": threads, "--workers": workers, "--cache": cache,
-            "--accept-changes": accept_changes,
+            "--accept-changes": accept_changes, "--check": check, "--dry-run": dry_run,
         }  # fmt: skip
         return _train_lm(
-            table, recipe, out, train or [], [n for n, given in unused.items() if given]
+            table, recipe, out or Path(), train or [], [n for n, used in unused.items() if used]
         )
     # oneDNN keeps the code that it made for so many shapes; 1024 are too few for a run's.
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16384")
@@ -72,6 +96,9 @@ def train(
         train = [recipe.parent / p for p in plan.data.train]
     if plan.data.dev and not dev:
         dev = [recipe.parent / p for p in plan.data.dev]
+    if check:
+        return _check(plan, train or [], dev or [])
+    assert out is not None  # or it is a check
     from attnasr_cli.training.distributed import from_torchrun
     from attnasr_cli.training.launch import launch
 
@@ -92,6 +119,37 @@ def train(
     if world is None or world.is_main:
         console.result(f"{out}: dev WER {outcome.wer:.2%}, CER {outcome.cer:.2%}")
     return 0
+
+
+def _print_recipe(plan: Recipe) -> int:
+    """The resolved recipe as TOML, on stdout."""
+    from attnasr_cli.training.record import dumped
+    from attnasr_cli.training.start import check_config
+
+    if plan.init is None:
+        check_config(plan)
+    console.result(dumped(plan).rstrip())
+    return 0
+
+
+def _check(plan: Recipe, train: list[Path], dev: list[Path]) -> int:
+    """Findings about the data on stdout; 1 where nothing can be trained."""
+    from attnasr_cli.training.check import check
+    from attnasr_cli.training.start import check_config, start_from
+
+    if not train or not dev:
+        raise UsageError("a check needs both training and dev data", "give --train and --dev")
+    plan, start = start_from(plan)
+    net = start.net if start is not None else check_config(plan)
+    found = check(plan, train, dev, sum(p.numel() for p in net.parameters()))
+    for line in found.lines:
+        console.result(line)
+    for problem in found.problems:
+        console.result(f"! {problem}")
+    if found.usable:
+        return 0
+    console.error("there is nothing to train or to measure on", "see the lines above")
+    return 1
 
 
 def _placements(device: str, dtype: str, world: World | None) -> list[Placement]:

@@ -62,7 +62,7 @@ def read_table(path: Path, changes: Sequence[str] = ()) -> dict[str, Any]:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(
-            f"no recipe {path}", "see recipes/ in the repository for examples"
+            f"no recipe {path}", "attnasr train --list shows those that ship"
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, IsADirectoryError) as problem:
         raise UsageError(f"{path} is not a recipe: {problem}", "a recipe is a TOML file") from None

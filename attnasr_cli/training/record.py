@@ -93,15 +93,19 @@ def check_unchanged(
 
 def write_record(out: Path, recipe: Recipe, data: Mapping[str, DataRecord]) -> None:
     """Store both in the folder of a run."""
-    write_text(out / RECIPE, dumps(tables(recipe)))
+    write_text(out / RECIPE, dumped(recipe))
     records = {name: asdict(record) for name, record in data.items()}
     write_text(out / "train" / DATA, json.dumps(records, indent=1) + "\n")
 
 
+def dumped(recipe: Recipe) -> str:
+    """The whole recipe as TOML."""
+    return dumps(to_table(recipe))
+
+
 def tables(recipe: Recipe) -> dict[str, Any]:
     """The whole recipe as it is written: every key with its value."""
-    table: dict[str, Any] = tomllib.loads(dumps(to_table(recipe)))
-    return table
+    return tomllib.loads(dumped(recipe))
 
 
 def differences(

@@ -106,7 +106,8 @@ def _config(recipe: Recipe, vocab: int) -> dict[str, Any]:
     return {**sizes, **recipe.config, "vocab": vocab, "bins": recipe.features.bins}
 
 
-def check_config(recipe: Recipe) -> None:
-    """Refuse impossible sizes before anything is read. Raises ModelError and UsageError."""
+def check_config(recipe: Recipe) -> Net:
+    """The net without weights: impossible sizes are refused before anything is read. Raises
+    ModelError and UsageError."""
     with torch.device("meta"):
-        build_net(recipe.net, _config(recipe, recipe.text.vocab), "the recipe")
+        return build_net(recipe.net, _config(recipe, recipe.text.vocab), "the recipe")
