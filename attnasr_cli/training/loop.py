@@ -117,7 +117,7 @@ class Loop:
         if summed[3] > 0:  # in whichever process: all stop at the same update
             self._save()
             console.note(
-                f"stopped after update {state.update}; the same command goes on from there"
+                f"stopped at update {state.update}; the same command goes on from there"
             )
             raise KeyboardInterrupt
         self.interrupt.deferred = False

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -200,8 +202,9 @@ def children(process: int) -> list[int]:
 
 def until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
     while not condition():
-        assert process.poll() is None, process.communicate()[1]
-        os.sched_yield()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.02)  # however slow the machine is
+            raise AssertionError(process.communicate()[1])
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks processes up in /proc")
@@ -222,14 +225,13 @@ def test_a_signal_to_the_command_ends_all_processes(
     process.send_signal(kind)
     _, said = process.communicate()
     for worker in workers:
-        while Path(f"/proc/{worker}").exists() and "Z" not in _status(worker):
-            os.sched_yield()
+        while _status(worker) != "Z":
+            select.select([], [], [], 0.02)
     if kind != signal.SIGKILL:
         assert process.returncode == 130
         assert "stopped at update" in said
         assert "Traceback" not in said
-    with torch.serialization.safe_globals([]):
-        assert torch.load(state, weights_only=True)["progress"]["update"] > 0
+    assert torch.load(state, weights_only=True)["progress"]["update"] > 0
 
 
 def _status(process: int) -> str:
