@@ -1,9 +1,13 @@
-# Two commands set everything up: `make demo` and `make test`.
+# Two commands set everything up: `make demo` and `make test`. `make help` lists all.
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test check lint types model eval wheel clean
+.PHONY: help demo test check lint types model eval wheel clean
+
+help:   ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -22,12 +26,12 @@ demo: $(VENV)/.installed   ## transcribe the sample recording with the model tha
 test: $(VENV)/.installed-dev   ## all tests
 	$(BIN)/python -m pytest
 
-lint: $(VENV)/.installed-dev
+lint: $(VENV)/.installed-dev   ## style, and what may import what
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 
-types: $(VENV)/.installed-dev
+types: $(VENV)/.installed-dev   ## mypy, strict
 	$(BIN)/mypy
 
 check: lint types test   ## the gate: the same here and in CI
@@ -45,7 +49,7 @@ RUN     = $(BIN)/attnasr train $(RECIPE)/recipe.toml -o $(DATA)/run --dev $(DEV)
 
 SHIP    = $(BIN)/python $(RECIPE)/ship.py --lm $(DATA)/lm/lm.safetensors --lexicon $(DATA)/lexicon.txt
 
-model: $(VENV)/.installed
+model: $(VENV)/.installed   ## the embedded model again from its data; hours
 	$(BIN)/python $(RECIPE)/prepare.py --repos $(REPOS) --out $(DATA) --with unlabelled
 	awk -F'\t' '$$6 != "an4" && $$6 != "speechocean762"' $(DATA)/english/train.tsv > $(DATA)/english/native.tsv
 	$(BIN)/python $(RECIPE)/prepare_text.py --repos $(REPOS) --out $(DATA)/text --exclude $(DEV)
@@ -67,8 +71,8 @@ model: $(VENV)/.installed
 eval: $(VENV)/.installed   ## WER of the embedded model on the development speakers
 	$(BIN)/attnasr score $(DEV) --model english-small --normalizer lower
 
-wheel: $(VENV)/.installed-dev
+wheel: $(VENV)/.installed-dev   ## the wheel, into dist/
 	$(BIN)/python -m build --wheel
 
-clean:
+clean:   ## what was built and cached
 	rm -rf dist build .pytest_cache .mypy_cache .ruff_cache

@@ -1,26 +1,49 @@
 """attnasr: speech to text with attention encoder-decoders (LAS, Transformer, Conformer, Whisper).
 
-The public names are lazy: importing this package imports no torch.
+    import attnasr_cli
+
+    recognizer = attnasr_cli.load("english-small")
+    for transcript in recognizer.transcribe(["a.wav", "b.mp3"]):
+        print(transcript.text)
+
+The public names are lazy: importing this package imports no torch. ``docs/python.md`` has more.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from attnasr_cli.errors import (
+        AttnasrError,
+        AudioError,
+        DataError,
+        ModelError,
+        OutputError,
+        UsageError,
+    )
+    from attnasr_cli.families.base import Word
+    from attnasr_cli.recognize.recognizer import Recognizer, load
+    from attnasr_cli.recognize.transcript import Segment, Transcript
+    from attnasr_cli.scoring.api import score
+    from attnasr_cli.scoring.wer import Score
 
 __version__ = "0.1.0"
 
 _LAZY = {
-    "load": "attnasr_cli.recognize.recognizer",
-    "Recognizer": "attnasr_cli.recognize.recognizer",
-    "Transcript": "attnasr_cli.recognize.transcript",
-    "score": "attnasr_cli.scoring.api",
-    "Score": "attnasr_cli.scoring.wer",
-    "AttnasrError": "attnasr_cli.errors",
-    "UsageError": "attnasr_cli.errors",
-    "AudioError": "attnasr_cli.errors",
-    "ModelError": "attnasr_cli.errors",
-    "DataError": "attnasr_cli.errors",
-    "OutputError": "attnasr_cli.errors",
+    "load": "recognize.recognizer",
+    "Recognizer": "recognize.recognizer",
+    "Transcript": "recognize.transcript",
+    "Segment": "recognize.transcript",
+    "Word": "families.base",
+    "score": "scoring.api",
+    "Score": "scoring.wer",
+    "AttnasrError": "errors",
+    "UsageError": "errors",
+    "AudioError": "errors",
+    "ModelError": "errors",
+    "DataError": "errors",
+    "OutputError": "errors",
 }
 
 __all__ = [
@@ -31,8 +54,10 @@ __all__ = [
     "OutputError",
     "Recognizer",
     "Score",
+    "Segment",
     "Transcript",
     "UsageError",
+    "Word",
     "__version__",
     "load",
     "score",
@@ -43,5 +68,9 @@ def __getattr__(name: str) -> Any:
     if name in _LAZY:
         import importlib
 
-        return getattr(importlib.import_module(_LAZY[name]), name)
+        return getattr(importlib.import_module(f"attnasr_cli.{_LAZY[name]}"), name)
     raise AttributeError(f"module 'attnasr_cli' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

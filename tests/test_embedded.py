@@ -13,7 +13,8 @@ import soundfile
 import torch
 
 from attnasr_cli.app import main
-from attnasr_cli.checkpoint.registry import DEFAULT, find
+from attnasr_cli.checkpoint.registry import DEFAULT
+from attnasr_cli.families.models import find
 from attnasr_cli.recognize.recognizer import load
 from attnasr_cli.scoring.api import score
 

@@ -48,6 +48,9 @@ class Attending:
     def sequential(self) -> bool:
         return self.decoder.sequential
 
+    def changed(self, options: Any) -> Attending:
+        return Attending(self.decoder.changed(options), self.layer, self.head)
+
     def recording(self) -> RecordingDecoder:
         return self.decoder.recording()
 

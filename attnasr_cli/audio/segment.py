@@ -40,10 +40,10 @@ class SegmentConfig:
     """a pause this long ends a stretch of speech"""
     max_gap_s: float = 1.5
     """stretches further apart are not joined"""
-    pad_s: float = 0.3
+    pad_s: float = 0.5
     """kept before and after: onsets and ends of words are quiet"""
-    whole_s: float = 0.0
-    """a recording that is no longer, and in which somebody speaks, is one segment"""
+    edge_s: float = 2.5
+    """kept before the first and after the last speech of a recording"""
     short_s: float = 3.0
     """a recording that is no longer, and has a sound in it, is one segment where no speech is
     found: single words are often too short for the detector"""
@@ -70,13 +70,42 @@ class Speech:
         return self.samples.shape[0] / SAMPLE_RATE_HZ
 
 
+class _Stretches:
+    """Where there is speech, while nothing is cut by it. Positions are samples."""
+
+    def __init__(self, config: SegmentConfig) -> None:
+        self.config, self.seen = config, 0
+        self.found: list[tuple[int, int]] = []
+
+    def push(self, probabilities: Tensor) -> None:
+        """The next windows' probabilities of speech (n,)."""
+        config = self.config
+        pause = _samples(config.min_silence_s)
+        for p in probabilities.tolist():
+            start, self.seen = self.seen, self.seen + WINDOW
+            goes_on = bool(self.found) and start - self.found[-1][1] < pause
+            if p >= config.threshold and not goes_on:
+                self.found.append((start, self.seen))
+            elif goes_on and p >= config.release:
+                self.found[-1] = (self.found[-1][0], self.seen)
+
+    def between(self, start: int, end: int) -> list[tuple[int, int]]:
+        """The stretches in a part of the recording; what lies before it is forgotten."""
+        least = _samples(self.config.min_speech_s)
+        parts = [(max(a, start), min(b, end)) for a, b in self.found]
+        self.found = [(a, b) for a, b in self.found if b > end]
+        return [(a, b) for a, b in parts if b - a >= least]
+
+
 class Segmenter:
     """One recording's way from blocks to segments. Positions are samples from its first one."""
 
     def __init__(self, config: SegmentConfig | None = None) -> None:
         self.config = config = config or SegmentConfig()
-        self.detector = VoiceDetector() if config.vad else None
+        self.detector = VoiceDetector()
+        self.noted = None if config.vad else _Stretches(config)
         self.pad = _samples(config.pad_s) if config.vad else 0
+        self.edge = _samples(config.edge_s) if config.vad else 0
         self.longest = max(_samples(config.max_s) - 2 * self.pad, WINDOW)
         self.target = min(max(_samples(config.target_s) - 2 * self.pad, WINDOW), self.longest)
         self.buffer = torch.zeros(0)
@@ -88,39 +117,21 @@ class Segmenter:
         self.quiet_since: int | None = None  # where its end may have been
         self.group: list[tuple[int, int]] = []  # stretches that will be one segment
         self.last_end = 0  # end of the last segment given out
-        self.whole = min(_samples(config.whole_s), _samples(config.max_s))
-        self.held: list[Speech] = []  # found while the recording may yet be short enough
 
     def push(self, samples: Tensor) -> list[Speech]:
         """samples (N,) → the segments that are complete by now, in order."""
         self.buffer = torch.cat([self.buffer, samples])
         self.total += samples.shape[0]
-        if self.detector is None:
-            probabilities = torch.ones((self.total - self.seen) // WINDOW)
-        else:
-            probabilities = self.detector.push(samples)
-        self.held += self._walk(probabilities)
-        if self.total <= self.whole:
-            return []
-        found, self.held = self.held, []
-        return found
+        return self._walk(self._judged(self.detector.push(samples)))
 
     def finish(self) -> list[Speech]:
         """The rest, after the last sample."""
-        if self.detector is None:
-            rest = torch.ones(1 if self.total > self.seen else 0)
-        else:
-            rest = self.detector.finish()
-        found = self._walk(rest)
+        found = self._walk(self._judged(self.detector.finish()))
         if self.open is not None:
             end = self.total if self.quiet_since is None else self.quiet_since
             self._close(min(end, self.total), found)
         if self.group:
-            self._give(None, found)
-        found = self.held + found
-        if found and self.total <= self.whole:
-            spoken = tuple(stretch for speech in found for stretch in speech.spoken)
-            return [Speech(0.0, self.buffer[: self.total], spoken)]
+            self._give(None, found, self.edge)
         if not self.last_end and self._is_short() and self._has_a_sound():
             found.append(Speech(0.0, self.buffer.clone()))
         return found
@@ -134,11 +145,20 @@ class Segmenter:
         full = self.energy[: max(self.total // WINDOW, 1)]
         return loudest > AUDIBLE and loudest > LOUDER * min(full, default=0.0)
 
+    def _judged(self, probabilities: Tensor) -> Tensor:
+        """What the next windows count as: without voice detection all are speech, and where there
+        really is some is only noted."""
+        if self.noted is None:
+            return probabilities
+        self.noted.push(probabilities)
+        return torch.ones_like(probabilities)
+
     def _walk(self, probabilities: Tensor) -> list[Speech]:
         """Judge the next windows, one probability each."""
         found: list[Speech] = []
         self._measure(probabilities.shape[0])
-        gap, silence = _samples(self.config.max_gap_s), _samples(self.config.min_silence_s)
+        silence = _samples(self.config.min_silence_s)
+        gap = max(_samples(self.config.max_gap_s), self.edge)
         for p in probabilities.tolist():
             start, end = self.seen, self.seen + WINDOW
             self.seen = end
@@ -173,17 +193,25 @@ class Segmenter:
                 self._give(start, found)
         self.group.append((start, end))
 
-    def _give(self, following: int | None, found: list[Speech]) -> None:
-        """Give the group out, with its padding but nothing of its neighbours."""
+    def _give(self, following: int | None, found: list[Speech], behind: int = 0) -> None:
+        """Give the group out, with its padding but nothing of its neighbours.
+
+        behind: samples kept after it, if they are more than the padding.
+        """
         group, self.group = self.group, []
-        start = max(group[0][0] - self.pad, self.last_end)
-        end = group[-1][1] + self.pad
+        length, most = group[-1][1] - group[0][0], int(self.config.max_s * SAMPLE_RATE_HZ)
+        end = group[-1][1] + max(self.pad, min(behind, most - length - self.pad))
+        before = self.pad
+        if not self.last_end:
+            before = max(self.pad, min(self.edge, most - (end - group[0][0])))
+        start = max(group[0][0] - before, self.last_end)
         if following is not None:
             end = min(end, (group[-1][1] + following) // 2)
         end = min(end, self.total)
         samples = self.buffer[start - self.origin : end - self.origin].clone()
-        spoken = tuple((a / SAMPLE_RATE_HZ, min(b, end) / SAMPLE_RATE_HZ) for a, b in group)
-        found.append(Speech(start / SAMPLE_RATE_HZ, samples, spoken if self.detector else ()))
+        stretches = group if self.noted is None else self.noted.between(start, end)
+        spoken = tuple((a / SAMPLE_RATE_HZ, min(b, end) / SAMPLE_RATE_HZ) for a, b in stretches)
+        found.append(Speech(start / SAMPLE_RATE_HZ, samples, spoken))
         self.last_end = end
 
     def _measure(self, windows: int) -> None:
@@ -205,14 +233,15 @@ class Segmenter:
 
     def _forget(self) -> None:
         """Drop what no segment can need any more, in whole windows."""
-        if self.total <= self.whole or self._is_short():
+        if self._is_short():
             return
         needed = self.seen
         if self.open is not None:
             needed = min(needed, self.open)
         if self.group:
             needed = min(needed, self.group[0][0])
-        drop = max(needed - self.pad - self.origin, 0) // WINDOW
+        kept = self.pad if self.last_end else max(self.pad, self.edge)
+        drop = max(needed - kept - self.origin, 0) // WINDOW
         if drop:
             self.buffer = self.buffer[drop * WINDOW :].clone()
             self.energy = self.energy[drop:]

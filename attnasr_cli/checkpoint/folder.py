@@ -11,13 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
-from torch import Tensor
+from safetensors.torch import save
 
 from attnasr_cli.audio.features import FeatureConfig
-from attnasr_cli.checkpoint.quantize import pack, unpack
+from attnasr_cli.checkpoint.quantize import pack
 from attnasr_cli.checkpoint.tables import dumps, from_table, to_table
+from attnasr_cli.checkpoint.weights import (
+    OLD_WEIGHTS,
+    WEIGHTS,
+    load_weights,
+    old_weights_kept,
+    sha256_of,
+)
 from attnasr_cli.errors import ModelError
 from attnasr_cli.files import write_bytes, write_text
 from attnasr_cli.nets import find_net
@@ -26,7 +31,6 @@ from attnasr_cli.text.load import load_tokenizer
 from attnasr_cli.text.tokenizer import Tokenizer
 
 SCHEMA = 1
-WEIGHTS = "weights.safetensors"
 LM_FILE = "lm.safetensors"
 
 
@@ -124,9 +128,20 @@ class Model:
 def find_lm(path: Path) -> LmFile | None:
     """The language model that lies in a model folder, for its header."""
     file = path / LM_FILE
-    if not file.is_file():
+    return LmFile(LM_FILE, sha256_of(file)) if file.is_file() else None
+
+
+def checked_lm(model: Model) -> Path | None:
+    """The file of a model's language model, or None. Raises ModelError where it is missing or not
+    the one that ``model.toml`` names."""
+    file, header = model.lm_path, model.header.lm
+    if file is None or header is None:
         return None
-    return LmFile(LM_FILE, hashlib.sha256(file.read_bytes()).hexdigest())
+    if not file.is_file():
+        raise ModelError(f"no language model {file}", "the model folder is incomplete")
+    if sha256_of(file) != header.sha256:
+        raise ModelError(f"damaged language model {file}: the checksum differs", "copy it again")
+    return file
 
 
 def read_header(path: Path) -> Header:
@@ -166,7 +181,12 @@ def load_model(path: Path, read_tokenizer: Callable[[Path], Tokenizer] = load_to
     """
     header = read_header(path)
     net = build_net(header.net, header.config, str(path / "model.toml"))
-    _load_weights(net, path / header.weights.file, header.weights.sha256)
+    try:
+        load_weights(net, path, header.weights.file, header.weights.sha256)
+    except ModelError:
+        if read_header(path).weights == header.weights:
+            raise
+        return load_model(path, read_tokenizer)  # replaced between the two readings
     tokenizer = read_tokenizer(path / header.text.tokenizer)
     vocab = header.config.get("vocab")
     if vocab != tokenizer.vocab_size:
@@ -175,34 +195,6 @@ def load_model(path: Path, read_tokenizer: Callable[[Path], Tokenizer] = load_to
             "tokenizer and weights must come from the same training",
         )
     return Model(header, net.eval(), tokenizer, path)
-
-
-def _load_weights(net: Net, file: Path, sha256: str) -> None:
-    try:
-        content = file.read_bytes()
-    except FileNotFoundError:
-        raise ModelError(f"no weights file {file}", "the model folder is incomplete") from None
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise ModelError(f"damaged weights {file}: the checksum differs", "copy it again")
-    del content
-    try:
-        tensors: dict[str, Tensor] = load_file(file)
-    except SafetensorError as problem:
-        raise ModelError(f"damaged weights {file}: {problem}", "copy it again") from None
-    tensors = unpack(tensors)
-    wanted = net.state_dict()
-    for name in wanted:
-        if name not in tensors:
-            raise ModelError(f"{file} lacks the weight {name}", "it is of another net or config")
-        if tensors[name].shape != wanted[name].shape:
-            raise ModelError(
-                f"{file}: {name} is {tuple(tensors[name].shape)}, not {tuple(wanted[name].shape)}",
-                "weights and [config] do not belong together",
-            )
-    extra = sorted(set(tensors) - set(wanted))
-    if extra:
-        raise ModelError(f"{file} has an unknown weight {extra[0]}", "it is of another net")
-    net.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
 
 
 def save_model(
@@ -219,6 +211,9 @@ def save_model(
     lm: LmFile | None = None,
 ) -> Header:
     """Write a model folder: every file beside and then renamed, ``model.toml`` last.
+
+    Weights that are replaced stay under a second name until ``model.toml`` names the new ones: the
+    folder is a whole model at every moment, for a reader and after a kill.
 
     ``dtype`` is what weights are kept in: float32, float16, bfloat16, or int8 with scales.
     """
@@ -243,9 +238,19 @@ def save_model(
         origin=origin or {},
     )
     write_bytes(path / tokenizer.file_name, tokenizer.to_bytes())
-    write_bytes(path / WEIGHTS, content)
+    with old_weights_kept(path, _named_sha256(path)):
+        write_bytes(path / WEIGHTS, content)
     write_header(path, header)
+    (path / OLD_WEIGHTS).unlink(missing_ok=True)
     return header
+
+
+def _named_sha256(path: Path) -> str:
+    """The checksum of the weights that a model folder has now, or empty."""
+    try:
+        return read_header(path).weights.sha256
+    except ModelError:  # none yet, or a damaged one that is replaced as a whole
+        return ""
 
 
 def write_header(path: Path, header: Header) -> None:

@@ -51,6 +51,7 @@ def attend(
     from attnasr_cli.attention.maps import EXTRA, Attending
     from attnasr_cli.attention.pages import Shown, suffix_of, write
     from attnasr_cli.audio.load import on_disk
+    from attnasr_cli.device import keep_freed_memory
     from attnasr_cli.files import write_bytes
     from attnasr_cli.recognize.jobs import Job
     from attnasr_cli.recognize.recognizer import load
@@ -58,6 +59,7 @@ def attend(
 
     suffix = suffix_of(output)
     given: dict[str, Any] = {"vad": vad, "beam": beam, "language": language}
+    keep_freed_memory()
     recognizer = load(model, device, dtype, **given)
     recognizer = recognizer.wrapped(lambda decoder: Attending(decoder, layer, head))
     with on_disk(recording) as path:
@@ -71,7 +73,7 @@ def attend(
         )
     shown = Shown(
         Path(recording).name if recording != STDIN else "stdin",
-        recognizer.model.header.name,
+        recognizer.header.name,
         [((start or 0.0) + at, found) for at, found in segments],
         layer,
         head,

@@ -31,7 +31,7 @@ UNUSED = {
 }
 EXIT_ABOVE = 3
 
-KIND = "tsv, csv, jsonl, json, txt, kaldi, trn, ctm, stm, srt or vtt"
+KIND = "tsv, csv, jsonl, json, txt, kaldi, trn, ctm, stm, srt, vtt, ass, lrc or textgrid"
 
 
 def _path(name: str) -> Path:

@@ -33,6 +33,7 @@ CUE_OPTIONS = (
     "max_cue_duration",
     "min_cue_duration",
     "cue_gap",
+    "max_cps",
 )
 
 MAY_BE_EMPTY = ("prompt", "hotwords")
@@ -91,9 +92,9 @@ def _run(
         sink = ToStdout(formats[0], cues, several)
     recognizer = _load(config, formats)
     model = ""
-    if journal is not None and recognizer.model.path is not None:
+    if journal is not None and recognizer.path is not None:
         vocabulary = [Path(config["tokenizer"])] if config["tokenizer"] else []
-        model = model_key(recognizer.model.path, *vocabulary)
+        model = model_key(recognizer.path, *vocabulary)
     facts = KeyFacts(model, recognizer.options(), vars(cues))
     planner = Planner(config, formats, journal, facts)
     run = Run(recognizer, sink)
@@ -119,8 +120,10 @@ def _run(
 
 def _load(config: Config, formats: list[Format]) -> Recognizer:
     """The model, with the options that somebody chose, said in one line."""
+    from attnasr_cli.device import keep_freed_memory
     from attnasr_cli.recognize.recognizer import load
 
+    keep_freed_memory()
     options = {o.name: config[o.name] for o in OPTIONS if o.decoder}
     if options["word_timestamps"] is None:
         options["word_timestamps"] = any(kind.word_times for kind in formats) or None
@@ -135,7 +138,7 @@ def _load(config: Config, formats: list[Format]) -> Recognizer:
     reasons = "; ".join(p.reason for p in recognizer.placements)
     beam = recognizer.options().get("beam")
     searched = f"; beam {beam}" if beam else ""
-    name = recognizer.model.header.name
+    name = recognizer.header.name
     console.note(f"model {name} on {reasons}{searched}; batches of {recognizer.batch_s:.0f} s")
     return recognizer
 
@@ -173,14 +176,14 @@ def _check(config: Config, formats: list[Format], wanted: list[str]) -> None:
         raise UsageError(f"formats {names} need files", "add --output-dir DIR, or choose one")
     if not to_folder and chosen("overwrite"):
         raise UsageError("--overwrite without --output-dir", "add --output-dir DIR")
-    subtitles = [kind for kind in formats if kind.name in ("srt", "vtt")]
+    subtitles = [kind for kind in formats if kind.cues]
     for name in ("words", *CUE_OPTIONS):
         if chosen(name) and not subtitles:
             flag = "--" + name.replace("_", "-")
-            raise UsageError(f"{flag} with format {names}", "it is for --format srt or vtt")
+            raise UsageError(f"{flag} with format {names}", "it is for subtitles, like srt")
     timed = [kind for kind in formats if kind.word_times]
     if chosen("word_timestamps") and not timed:
-        raise UsageError(f"--word-timestamps with format {names}", "choose json, srt, vtt or ctm")
+        raise UsageError(f"--word-timestamps with format {names}", "choose json, ctm or subtitles")
     if config["word_timestamps"] is False and (chosen_words(formats) or config["words"]):
         raise UsageError(f"--no-word-timestamps with format {names}", "it needs times of words")
     if config["channel"] is not None and config["split_channels"]:

@@ -125,6 +125,10 @@ class SegmentDecoder(Protocol):
         """segments: mono float32 samples (N,) at 16 kHz. The result is in the same order and does
         not depend on what else is in the batch."""
 
+    def changed(self, options: Any) -> SegmentDecoder:
+        """A decoder of the same model with other options (an ``Options``), which shares its
+        weights. Raises UsageError for what the model cannot do."""
+
     def recording(self) -> RecordingDecoder:
         """A decoder of one whole recording. Raises TypeError where ``sequential`` is false."""
 

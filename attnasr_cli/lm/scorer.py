@@ -31,6 +31,9 @@ FULL_ROWS = 384  # contexts whose look-ahead of the whole trie is kept: about 0.
 FIRST_ROWS = 8192  # contexts whose look-ahead of the first pieces is kept: about 1 kB each
 
 AHEAD_WORDS = 2
+AHEAD_RISE = 2.0
+"""natural logarithm: by so much, in all but rare cases, whole contexts make a word more probable
+than look-ahead took it to be"""
 
 EMPTY_WORD = -20.0  # natural logarithm: two word marks with nothing between are no word
 
@@ -89,6 +92,13 @@ class NgramScorer:
         self.first = LookAhead(self.model, ways, len(targets), FIRST_ROWS)
         ways = paths(lexicon.nodes, lexicon.group, lexicon.groups)
         self.full = LookAhead(self.model, ways, lexicon.groups, FULL_ROWS)
+
+    @property
+    def monotone(self) -> bool:
+        """Whether the end of a word lowers the score: by a bonus below 0 that outweighs what
+        look-ahead with fewer words of context took the word to be less probable than it is."""
+        whole = self.ahead_words >= self.model.start(1).shape[1]
+        return self.word_bonus <= (0.0 if whole else -AHEAD_RISE)
 
     def start(self, memory: Any, rows: int) -> State:
         """The state at the beginning of ``rows`` sentences, on the device of the memory."""

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from attnasr_cli.nets.precision import unrounded
+from attnasr_cli.nets.precision import keep_float32
 from attnasr_cli.nets.protocol import length_mask
 
 
@@ -77,7 +77,7 @@ class Subsampling(nn.Module):
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         x = features[:, None].to(memory_format=torch.channels_last)  # (B, 1, T, F)
-        with unrounded(x):
+        with keep_float32(x):
             for conv in self.convs:
                 x = F.silu(conv(masked(x, lengths, 2)))  # (B, C, T/2, F/2)
                 lengths = (lengths + 1) // 2
@@ -100,7 +100,7 @@ class Rotation(NamedTuple):
         angle = torch.cat([angle, angle], -1)
         return Rotation(angle.cos(), angle.sin())
 
-    def turn(self, x: Tensor) -> Tensor:
+    def apply_rotary(self, x: Tensor) -> Tensor:
         """(…, n, D/H) rotated by position."""
         a, b = x.chunk(2, -1)
         turned = torch.cat([-b, a], -1)
@@ -130,7 +130,7 @@ class SelfAttention(nn.Module):
     def forward(self, x: Tensor, rotation: Rotation, mask: Tensor) -> Tensor:
         """x (B, n, D), mask broadcast to (B, H, n, n), true where a position may be seen."""
         q, k, v = (split_heads(part, self.heads) for part in self.qkv(x).chunk(3, -1))
-        seen = attention(rotation.turn(q), rotation.turn(k), v, mask)
+        seen = attention(rotation.apply_rotary(q), rotation.apply_rotary(k), v, mask)
         out: Tensor = self.out(join_heads(seen))
         return out
 
@@ -139,7 +139,7 @@ class SelfAttention(nn.Module):
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """New positions x (R, n, D) after a past of keys and values (R, H, u, D/H)."""
         q, k, v = (split_heads(part, self.heads) for part in self.qkv(x).chunk(3, -1))
-        q, k = rotation.turn(q), rotation.turn(k)
+        q, k = rotation.apply_rotary(q), rotation.apply_rotary(k)
         k, v = torch.cat([past[0], k], 2), torch.cat([past[1], v], 2)  # (R, H, u + n, D/H)
         n, total = q.shape[2], k.shape[2]
         mask = torch.ones(n, total, dtype=torch.bool, device=x.device).tril(total - n)
@@ -174,7 +174,9 @@ class CrossAttention(nn.Module):
         scores: Tensor = q @ keys[0].to(q.dtype).transpose(-1, -2) * q.shape[-1] ** -0.5
         return scores.float().masked_fill(~mask[:, None, None], float("-inf")).softmax(-1)
 
-    def look(self, x: Tensor, keys: tuple[Tensor, Tensor], mask: Tensor) -> tuple[Tensor, Tensor]:
+    def cross_attention(
+        self, x: Tensor, keys: tuple[Tensor, Tensor], mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """x (B, n, D) → what is seen (B, n, D) and the weights (B, H, n, S)."""
         weights = self.weights(x, keys, mask)
         seen = weights.to(keys[1].dtype) @ keys[1]
@@ -191,7 +193,7 @@ class FeedForward(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        with unrounded(x):
+        with keep_float32(x):
             hidden = self.dropout(F.silu(self.up(x.to(self.up.weight.dtype))))
             out: Tensor = self.down(hidden)
             return out

@@ -21,7 +21,7 @@ from attnasr_cli.nets.blocks import (
     masked,
 )
 from attnasr_cli.nets.ctc import InnerCtc
-from attnasr_cli.nets.precision import unrounded
+from attnasr_cli.nets.precision import keep_float32
 from attnasr_cli.nets.protocol import Memory, length_mask
 from attnasr_cli.nets.transformer_decoder import AttentionDecoderNet
 
@@ -73,7 +73,7 @@ class ConvModule(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        with unrounded(x):
+        with keep_float32(x):
             x = masked(F.glu(self.gate(x), -1), lengths)  # (B, S, D), silent padding
             x = self.depthwise(x.transpose(1, 2)).transpose(1, 2)
             out: Tensor = self.out(F.silu(self.norm(x)))
@@ -122,7 +122,7 @@ class HalfRate(nn.Module):
     def down(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """x (B, S, D) → (B, ceil(S / 2), D)"""
         x = F.pad(masked(x, lengths), (0, 0, 0, x.shape[1] % 2))
-        with unrounded(x):  # else the sum that runs through the layers would be rounded in each
+        with keep_float32(x):  # else the sum that runs through the layers would be rounded in each
             joined: Tensor = self.join(x.unflatten(1, (-1, 2)).flatten(2))
         return joined, (lengths + 1) // 2
 

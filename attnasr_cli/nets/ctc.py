@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from attnasr_cli.nets.precision import unrounded
+from attnasr_cli.nets.precision import keep_float32
 from attnasr_cli.nets.protocol import Memory, Net
 
 
@@ -20,7 +20,7 @@ class CtcNet(Net):
     def ctc(self, memory: Memory) -> Tensor:
         if self.head is None:
             return super().ctc(memory)
-        with unrounded(memory.frames):
+        with keep_float32(memory.frames):
             logits: Tensor = self.head(memory.frames.to(self.head.weight.dtype))
             return logits
 
@@ -39,6 +39,6 @@ class InnerCtc(nn.Module):
 
     def forward(self, x: Tensor, head: nn.Linear) -> tuple[Tensor, Tensor]:
         """x (B, S, D) → the stream with the belief added, and the logits (B, S, V)."""
-        with unrounded(x):
+        with keep_float32(x):
             logits = head(self.norm(x))
         return x + self.back(logits.float().softmax(-1)), logits

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 
-def unrounded(x: Tensor) -> contextlib.AbstractContextManager[object]:
+def keep_float32(x: Tensor) -> contextlib.AbstractContextManager[object]:
     """A context for products of x in float32, on a CPU, while nothing is trained.
 
     A GPU sums in float32 whatever it multiplies, and training averages rounding out.

@@ -86,7 +86,7 @@ class AttentionDecoder(nn.Module):
             past.append(new)
             x = x + seen
             query = layer.norm_cross(x).view(utterances, -1, x.shape[-1])  # (B, K·n, D)
-            seen, weights = layer.cross.look(query, keys, memory.mask)
+            seen, weights = layer.cross.cross_attention(query, keys, memory.mask)
             x = x + seen.view(x.shape)
             x = x + layer.ff(layer.norm_ff(x))
             # (B, H, K·n, S) → the last position of each row, mean over heads
@@ -118,7 +118,7 @@ class AttentionDecoder(nn.Module):
             x = x + layer.dropout(attended)
             query = layer.norm_cross(x)
             if want_weights:
-                seen, weights = layer.cross.look(query, keys, memory.mask)
+                seen, weights = layer.cross.cross_attention(query, keys, memory.mask)
                 all_weights.append(weights)
             else:
                 seen = layer.cross(query, keys, memory.mask)

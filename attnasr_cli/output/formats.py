@@ -11,6 +11,7 @@ from typing import Any
 
 from attnasr_cli.errors import UsageError
 from attnasr_cli.output.cues import CueConfig
+from attnasr_cli.output.karaoke import ass, lrc
 from attnasr_cli.output.subtitles import srt, vtt
 from attnasr_cli.output.timed import ctm_lines, textgrid
 from attnasr_cli.recognize.transcript import Segment, Transcript
@@ -33,6 +34,8 @@ class Format:
     """what stands before the first segment"""
     word_times: bool = True
     """whether it is better, or only possible, with times of words"""
+    cues: bool = False
+    """whether it is made of subtitles, so that their options change it"""
     joins: bool = False
     """whether several of them one after the other, on stdout, are still of use"""
 
@@ -85,8 +88,10 @@ FORMATS: dict[str, Format] = {
     f.name: f
     for f in (
         Format("txt", "txt", line=txt, word_times=False, joins=True),
-        Format("srt", "srt", srt),
-        Format("vtt", "vtt", vtt),
+        Format("srt", "srt", srt, cues=True),
+        Format("vtt", "vtt", vtt, cues=True),
+        Format("ass", "ass", ass, cues=True),
+        Format("lrc", "lrc", lrc, cues=True),
         Format("tsv", "tsv", line=tsv, head="start\tend\ttext\n", word_times=False),
         Format("json", "json", as_json, joins=True),
         Format("jsonl", "jsonl", line=jsonl, joins=True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 
 from attnasr_cli.output.cues import Cue, CueConfig, cues
 from attnasr_cli.recognize.transcript import Transcript
@@ -48,10 +49,11 @@ def _shown(
 def _highlighted(cue: Cue, clean: Callable[[str], str]) -> Iterator[tuple[float, float, str]]:
     """The cue once for each of its words, that word underlined, without a hole in between."""
     words = cue.words
+    edges = [cue.start, *(min(max(w.start, cue.start), cue.end) for w in words[1:]), cue.end]
+    edges = list(accumulate(edges, max))
     for i, word in enumerate(words):
-        start = cue.start if i == 0 else word.start
-        end = words[i + 1].start if i + 1 < len(words) else max(cue.end, word.start)
-        if end <= start:
+        start, end = edges[i], edges[i + 1]
+        if round(end * 1000) <= round(start * 1000):
             continue
         lines: list[str] = []
         for line in cue.lines:

@@ -50,13 +50,12 @@ def _transcribe(
     if job.before is not None:
         job.before()
     whole = decoder.recording()
-    segmenter = Segmenter(cut) if cut.vad else None
+    segmenter = Segmenter(cut)
     spoken: list[Span] = []
     with job.opened() as recording:
         for block in recording.blocks(BLOCK_S):
             whole.push(block)
-            if segmenter is not None:
-                spoken += _spoken(segmenter.push(block))
+            spoken += _spoken(segmenter.push(block))
             seconds = block.shape[0] / SAMPLE_RATE_HZ
             result.duration_s += seconds
             meter.read(seconds)
@@ -64,8 +63,7 @@ def _transcribe(
         result.warnings = list(recording.probe.warnings)
     if job.after is not None:
         job.after()
-    if segmenter is not None:
-        spoken += _spoken(segmenter.finish())
+    spoken += _spoken(segmenter.finish())
     done_s = 0.0
     for start_s, decoded in whole.segments():
         heard = Heard([(start_s, decoded)])

@@ -19,9 +19,19 @@ KINDS = {
     "stm": "NIST stm: file channel speaker begin end [<label>] text",
     "srt": "SubRip subtitles, one recording",
     "vtt": "WebVTT subtitles, one recording",
+    "ass": "Advanced SubStation Alpha subtitles, one recording",
+    "lrc": "lyrics with times, one recording",
+    "textgrid": "Praat's TextGrid, one recording: a tier of segments or words",
 }
 MARKED = ("trn", "ctm", "stm")  # texts in which (uh) and { a / b } mean something
-ONE = ("txt", "srt", "vtt")  # a file is one recording, and its name the id
+ONE = (
+    "txt",
+    "srt",
+    "vtt",
+    "ass",
+    "lrc",
+    "textgrid",
+)  # a file is one recording, and its name the id
 ALT_BEGIN, ALT, ALT_END = "<ALT_BEGIN>", "<ALT>", "<ALT_END>"  # frames of alternatives in a ctm
 
 
@@ -96,6 +106,7 @@ class Texts:
     channels: Channels = field(default_factory=dict)  # words with times: ctm, json
     segments: list[StmSegment] = field(default_factory=list)  # stm
     folder: bool = False
+    recording: bool = False  # its rows are the segments of one recording
     empty: bool = False  # nothing is in the file, so its kind is not known
     column: str = ""  # of the texts, in tables and JSON
     note: str = ""  # what was decided that the user may have meant differently
@@ -107,7 +118,8 @@ class Texts:
     @property
     def one(self) -> bool:
         """One recording whose name is only that of the file."""
-        return self.kind in ONE and not self.folder and len(self.utterances) == 1
+        kind = self.kind in ONE or self.recording
+        return kind and not self.folder and len(self.utterances) == 1
 
 
 @dataclass(frozen=True, slots=True)

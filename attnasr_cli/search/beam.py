@@ -240,8 +240,9 @@ class _Search:
         limit = max(round(self.config.beams * self.config.patience), 1)
         if len(found) >= limit or not kept:
             return True
-        if self.config.length_penalty == 0.0 and len(found) >= self.config.nbest:
-            # Sums of log probabilities only fall: nothing alive can overtake the best that ended.
+        falling = self.config.length_penalty == 0.0 and all(s.monotone for s in self.scorers)
+        if falling and len(found) >= self.config.nbest:
+            # Sums that only fall: nothing alive can overtake the best that ended.
             bar = sorted((h.score for h in found), reverse=True)[self.config.nbest - 1]
             return bar >= kept[0][0]
         return False

@@ -23,6 +23,11 @@ class Scorer(Protocol):
 
     weight: float
 
+    @property
+    def monotone(self) -> bool:
+        """Whether the score of a sequence never rises as it grows: then the search may stop when
+        nothing alive is better than the best that has ended."""
+
     def start(self, memory: Memory, rows: int) -> Tree:
         """State before the first token for ``rows`` = B·K rows, those of an utterance adjacent."""
 
@@ -51,6 +56,9 @@ class CtcPrefixScorer:
     head. The recursion over frames is written as cumulative log-sum-exps and one matrix product, so
     a step costs no Python loop over frames and is exact for all of the vocabulary.
     """
+
+    monotone = True
+    """a longer prefix is at most as probable as a shorter one"""
 
     def __init__(self, logits: Tensor, lengths: Tensor, eos: int, weight: float) -> None:
         """logits (B, S, V) of the CTC head and their lengths (B,)."""

@@ -45,6 +45,8 @@ def check_family(family: Family, checkpoint: Path | Model, **options: Any) -> No
     chosen = options_of(family, options, model.header.name)
     decoder = family.decoder(model, CPU, chosen, 120.0)
     check_decoder(decoder, segments)
+    again = decoder.changed(chosen)
+    assert [text(d) for d in again.decode(segments)] == [text(d) for d in decoder.decode(segments)]
     check_attention(decoder, segments[0])
     check_folder(family, model, segments, chosen)
     check_export(family, model)

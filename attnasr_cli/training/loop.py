@@ -116,9 +116,7 @@ class Loop:
         self.average.follow(self.net, state.update)
         if summed[3] > 0:  # in whichever process: all stop at the same update
             self._save()
-            console.note(
-                f"stopped at update {state.update}; the same command goes on from there"
-            )
+            console.note(f"stopped at update {state.update}; the same command goes on from there")
             raise KeyboardInterrupt
         self.interrupt.deferred = False
 

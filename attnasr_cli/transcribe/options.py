@@ -82,7 +82,7 @@ OUTPUT = [
     Option(
         "format",
         str,
-        "txt, srt, vtt, tsv, json, jsonl, ctm, textgrid, or several: txt,srt.",
+        "txt, srt, vtt, ass, lrc, tsv, json, jsonl, ctm, textgrid, or several: txt,srt.",
         "Output",
         "txt",
         short="-f",
@@ -104,11 +104,12 @@ OUTPUT = [
         config=False,
         metavar="FILE",
     ),
-    Option("words", bool, "Highlight each word in srt and vtt as it is said.", "Output", False),
-    Option("max_line_width", int, "Characters in a line of a subtitle.", "Output", 42),
+    Option("words", bool, "Highlight each word of a subtitle as it is said.", "Output", False),
+    Option("max_line_width", int, "Columns of a subtitle; 我 takes two.", "Output", 42),
     Option("max_line_count", int, "Lines in a subtitle.", "Output", 2),
     Option("max_cue_duration", float, "Longest time of a subtitle, in seconds.", "Output", 7.0),
     Option("min_cue_duration", float, "Shortest time of a subtitle, in seconds.", "Output", 1.0),
+    Option("max_cps", float, "Columns of a subtitle a second; 17 to 21, by language.", "Output"),
     Option("cue_gap", float, "Time between two subtitles, in seconds.", "Output", 0.08),
     Option("quiet", bool, "Nothing on stderr but errors.", "Output", False, short="-q"),
     Option(

@@ -54,7 +54,7 @@ class KeyFacts:
         if not kind.word_times:
             options.pop("word_timestamps", None)
         facts: dict[str, Any] = {"model": self.model, "options": options, "part": part}
-        if kind.name in ("srt", "vtt"):
+        if kind.cues:
             facts["cues"] = self.cues
         return key_of(content, facts)
 

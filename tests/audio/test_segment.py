@@ -52,7 +52,7 @@ def spans(found: list[Speech]) -> list[tuple[float, float]]:
 
 
 def test_one_stretch_is_padded() -> None:
-    [(start, end)] = spans(cut(10, (3.0, 5.0)))
+    [(start, end)] = spans(cut(10, (3.0, 5.0), config=SegmentConfig(pad_s=0.3, edge_s=0.3)))
     assert start == pytest.approx(2.7, abs=0.04)
     assert end == pytest.approx(5.3, abs=0.04)
 
@@ -198,15 +198,33 @@ def test_the_stretches_of_speech_in_a_segment_are_known() -> None:
     [first, second] = cut(30, (1, 3), (4, 6), (9, 10), config=SegmentConfig(max_s=20))
     assert [(round(a, 1), round(b, 1)) for a, b in first.spoken] == [(1, 3), (4, 6)]
     assert [(round(a, 1), round(b, 1)) for a, b in second.spoken] == [(9, 10)]
-    assert all(s.spoken == () for s in Segmenter(SegmentConfig(vad=False)).finish())
 
 
 @pytest.mark.parametrize("block", [700, 16_000, 160_000])
-def test_a_short_recording_is_given_whole_if_somebody_speaks(block: int) -> None:
-    config = SegmentConfig(max_s=20, whole_s=15)
-    [speech] = cut(14, (1, 3), (9, 10), config=config, block=block)
-    assert spans([speech]) == [(0, 14)]
-    assert len(speech.spoken) == 2
-    assert cut(14, config=config, block=block) == []
-    parted = cut(16, (1, 3), (9, 10), config=config, block=block)
-    assert spans(parted) == spans(cut(16, (1, 3), (9, 10), config=SegmentConfig(max_s=20)))
+def test_without_vad_nothing_is_cut_by_speech_but_it_is_noted(block: int) -> None:
+    config = SegmentConfig(max_s=10, vad=False)
+    found = cut(23, (1, 3), (3.1, 4), (9.5, 21), config=config, block=block)
+    assert sum(speech.duration_s for speech in found) == pytest.approx(23)
+    noted = [stretch for speech in found for stretch in speech.spoken]
+    edges = sorted({round(t, 1) for stretch in noted for t in stretch})
+    assert {1.0, 4.0, 9.5, 21.0} <= set(edges)
+    assert not {3.0, 3.1} & set(edges)  # no pause worth the name
+    assert sum(b - a for a, b in noted) == pytest.approx(3 + 11.5, abs=0.2)
+
+
+@pytest.mark.parametrize("block", [700, 16_000, 160_000])
+def test_more_is_kept_at_the_ends_of_a_recording(block: int) -> None:
+    config = SegmentConfig(max_s=20, pad_s=0.3, edge_s=2.0)
+    found = cut(29.5, (4, 6), (20, 21), (26, 28), config=config, block=block)
+    assert spans(found) == [
+        (pytest.approx(2.0, abs=0.04), pytest.approx(6.3, abs=0.04)),
+        (pytest.approx(19.7, abs=0.04), pytest.approx(21.3, abs=0.04)),
+        (pytest.approx(25.7, abs=0.04), pytest.approx(29.5, abs=0.04)),
+    ]
+    assert spans(cut(5, (1, 4), config=config, block=block)) == [(0.0, 5.0)]
+
+
+def test_what_is_kept_at_the_ends_makes_no_segment_too_long() -> None:
+    for config in (SegmentConfig(max_s=20, target_s=20), SegmentConfig(max_s=10, edge_s=8.0)):
+        found = cut(40, (5, 24), (30, 38), config=config)
+        assert all(speech.duration_s <= config.max_s + 1e-6 for speech in found)

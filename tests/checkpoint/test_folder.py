@@ -118,6 +118,58 @@ def test_a_full_disk_leaves_the_old_model_whole(
     assert {p.name: p.read_bytes() for p in model.iterdir()} == before
 
 
+def test_a_model_is_whole_at_every_moment_while_it_is_replaced(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed, or read by another process, after any of the writes."""
+    first = load_model(model)
+    changed = load_model(model)
+    with torch.no_grad():
+        for parameter in changed.net.parameters():
+            parameter.add_(1.0)
+    wanted = [m.net.state_dict() for m in (first, changed)]
+    seen = 0
+    for name in ("replace", "unlink", "link"):
+        real = getattr(os, name)
+
+        def watched(*args: Any, real: Any = real, **kwargs: Any) -> None:
+            nonlocal seen
+            real(*args, **kwargs)
+            found = load_model(model).net.state_dict()
+            assert any(all(torch.equal(found[k], w[k]) for k in w) for w in wanted)
+            seen += 1
+
+        monkeypatch.setattr(os, name, watched)
+    save_model(model, changed.net, "x", first.tokenizer, first.features)
+    assert seen >= 4
+    monkeypatch.undo()
+    assert len(list(model.glob("weights*"))) == 1
+    assert torch.equal(next(iter(load_model(model).net.state_dict().values())),
+                       next(iter(wanted[1].values())))  # fmt: skip
+
+
+def test_a_save_that_was_killed_is_made_again(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice killed between weights and model.toml, the first model is still there."""
+    first = load_model(model)
+    wanted = {k: v.clone() for k, v in first.net.state_dict().items()}
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for _ in range(2):
+        with torch.no_grad():
+            next(first.net.parameters()).add_(1.0)
+        with monkeypatch.context() as patch:
+            patch.setattr("attnasr_cli.checkpoint.folder.write_header", killed)
+            with pytest.raises(KeyboardInterrupt):
+                save_model(model, first.net, "x", first.tokenizer, first.features)
+        found = load_model(model).net.state_dict()
+        assert all(torch.equal(found[name], tensor) for name, tensor in wanted.items())
+    save_model(model, first.net, "x", first.tokenizer, first.features)
+    assert not (model / "weights.old.safetensors").exists()
+    assert load_model(model).header.name == "x"
+
+
 def test_toml_that_we_write_is_read_back() -> None:
     table = {
         "a": 1, "b": 'quote " back \\ line \n end', "c": [1, 2], "d": True,

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from attnasr_cli.families.native.decoder import JointDecoder
+from attnasr_cli.families.native.decoder import NativeDecoder
 from attnasr_cli.recognize.recognizer import load
 from tests.conftest import Ran, make_model
 
@@ -141,7 +141,7 @@ def test_rows_are_what_the_decoder_saw_before_each_token(tiny_model: Path) -> No
     from dataclasses import replace
 
     decoder = load(tiny_model, dtype="float32", device="cpu").decoders[0]
-    assert isinstance(decoder, JointDecoder)
+    assert isinstance(decoder, NativeDecoder)
     samples = torch.randn(16_000, generator=torch.Generator().manual_seed(0))
     found = decoder.decode([samples])[0]
     assert len(found.pieces[0].tokens) > 2

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from attnasr_cli import console
-from attnasr_cli.families.native.decoder import JointDecoder
+from attnasr_cli.families.native.decoder import NativeDecoder
 from tests.conftest import Ran
 
 Run = Callable[..., Ran]
@@ -28,20 +28,20 @@ def run(attnasr: Run, tiny_model: Path) -> Run:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The number of segments in each batch; the one that makes it as long as ``stop_at`` is
     interrupted by Ctrl-C."""
-    real = JointDecoder.decode
+    real = NativeDecoder.decode
 
     class Log(list[int]):
         stop_at = 0
 
     log = Log()
 
-    def decode(self: JointDecoder, segments: Sequence[object]) -> object:
+    def decode(self: NativeDecoder, segments: Sequence[object]) -> object:
         log.append(len(segments))
         if len(log) == log.stop_at:
             raise KeyboardInterrupt
         return real(self, segments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(JointDecoder, "decode", decode)
+    monkeypatch.setattr(NativeDecoder, "decode", decode)
     return log
 
 

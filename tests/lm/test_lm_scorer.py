@@ -208,3 +208,16 @@ def test_two_word_marks_in_a_row_are_no_word(model: NgramModel) -> None:
     assert float(scores[mark]) < -15
     assert float(scores[2]) < -15
     assert float(scores.max()) > -5
+
+
+@pytest.mark.parametrize(
+    ("bonus", "ahead", "monotone"),
+    [(-3.0, 1, True), (0.0, 1, False), (0.0, 9, True), (0.7, 9, False)],
+)
+def test_it_says_whether_its_sum_may_rise(
+    model: NgramModel, bonus: float, ahead: int, monotone: bool
+) -> None:
+    """The search stops early only where what it has found cannot be overtaken."""
+    pieces, encode = TOKENIZERS["characters"]
+    scorer = NgramScorer(model, pieces, encode, EOS, word_bonus=bonus, ahead_words=ahead)
+    assert scorer.monotone is monotone

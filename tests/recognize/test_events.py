@@ -30,7 +30,10 @@ class Decoder:
 
     def decode(self, segments: Sequence[Tensor]) -> list[Decoded]:
         self.batches.append(len(segments))
-        return [Decoded([Piece(0.0, 0.1, f"{s.shape[0]}", [], -0.5)], -0.5) for s in segments]
+        return [
+            Decoded([Piece(0.0, s.shape[0] / 16_000, f"{s.shape[0]}", [], -0.5)], -0.5)
+            for s in segments
+        ]
 
 
 @pytest.fixture(scope="module")

@@ -123,7 +123,7 @@ def test_a_bad_file_raises_or_is_reported(recognizer: Recognizer, recordings: li
     failed: list[object] = []
     good = list(recognizer.transcribe(paths, on_error=lambda path, problem: failed.append(path)))
     assert len(good) == 2
-    assert failed == ["nowhere.wav"]
+    assert failed == [Path("nowhere.wav")]
 
 
 def test_channels_and_parts(recognizer: Recognizer, tmp_path: Path, recordings: list[Path]) -> None:
@@ -181,9 +181,14 @@ def test_what_cannot_be_honoured_is_refused(
         load(tiny_model, **(CPU | options))
 
 
-def test_options_change_something(tiny_model: Path, recordings: list[Path]) -> None:
+def test_options_change_something(tiny_model: Path, recordings: list[Path], tmp_path: Path) -> None:
+    speech = load_audio(recordings[1]).numpy()
+    quiet = np.zeros(4 * 16_000, np.float32)
+    soundfile.write(tmp_path / "quiet.wav", np.concatenate([quiet, speech, quiet]), 16_000)
+    paths = [*recordings, tmp_path / "quiet.wav"]
+
     def told(**options: object) -> list[tuple[str, float, int]]:
-        found = load(tiny_model, **(CPU | options)).transcribe(recordings)
+        found = load(tiny_model, **(CPU | options)).transcribe(paths)
         return [
             (s.text, round(s.avg_logprob, 3), len(s.extra.get("alternatives", [])))
             for t in found

@@ -135,7 +135,7 @@ def test_compounds_are_counted_apart_in_every_form(files: tuple[Path, Path], att
     ]
     row = next(row for row in whole["utterances_by_error"] if row["id"] == "a")
     assert row["compounds"] == [{"reference": "tv set", "hypothesis": "tvset", "at": 1}]
-    assert row["errors"] == 1
+    assert row["units"]["errors"] == 1
     table = attnasr("score", *files, "--compounds").out
     assert re.search(r"compounds written otherwise +2\n", table)
     assert "tv set / tvset" in table

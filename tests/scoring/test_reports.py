@@ -59,9 +59,11 @@ def test_json_has_everything_and_adds_up() -> None:
     first = found["scores"][0]
     assert (first["alignment"], first["unit"], found["paired"]) == ("levenshtein", "word", "by id")
     for name in ("correct", "substituted", "deleted", "inserted", "errors", "reference"):
-        total = sum(row[name] for row in first["utterances_by_error"])
+        total = sum(row["units"][name] for row in first["utterances_by_error"])
         assert first["units"][name] == total
         assert sum(part["units"][name] for part in first["by"]["speaker"].values()) == total
+    odd = next(row for row in first["utterances_by_error"] if row["id"] == "s1-b")
+    assert (odd["reference"], odd["hypothesis"]) == ("a dog ran", "a dig ran off")
     assert first["wer"] == first["units"]["errors"] / first["units"]["reference"]
     assert first["empty_references"] == {"utterances": 1, "inserted": 3}
     assert first["missing"] == 1

@@ -170,6 +170,17 @@ def test_rolling_captions_turned_into_srt() -> None:
     assert spoken(text) == "hello my world this is the the end the end"
 
 
+def test_highlighted_words_are_read_once() -> None:
+    shown = ["<u>so</u> it goes", "so <u>it</u> goes", "so it goes", "so it <u>goes</u>"]
+    text = "".join(f"{k + 1}\n{T[k]}\n{words}\n\n" for k, words in enumerate([*shown, "no", "no"]))
+    assert spoken(text) == "so it goes no no"
+    shown = ["<font color='red'>so</font> it\ngoes", "so <font color='red'>it</font>\ngoes"]
+    text = "".join(f"{k + 1}\n{T[k]}\n{words}\n\n" for k, words in enumerate(shown))
+    assert spoken(text) == "so it goes"
+    later = text + "9\n00:01:00,000 --> 00:01:01,000\n<i>so</i> it\ngoes\n"
+    assert spoken(later) == "so it goes so it goes"
+
+
 def test_three_lines_that_roll_and_lines_that_grow() -> None:
     shown = ["a b", "a b\nc d", "a b\nc d\ne f", "c d\ne f\ng h"]
     text = "".join(f"{k + 1}\n{T[k]}\n{words}\n\n" for k, words in enumerate(shown))

@@ -206,3 +206,33 @@ def test_without_weight_the_decoder_does_not_run(net: Conformer, memory: Memory)
             assert run(0.0) == wanted
         finally:
             del net.decoder.embed.forward
+
+
+class LateBonus:
+    """A scorer whose sum rises: the seventh token of a sequence earns what was not foreseen."""
+
+    weight = 1.0
+
+    def __init__(self, vocab: int, monotone: bool) -> None:
+        self.vocab, self.monotone = vocab, monotone
+
+    def start(self, memory: Memory, rows: int) -> Tensor:
+        return torch.zeros(rows)
+
+    def score(self, state: Tensor) -> Tensor:
+        scores = torch.where(state == 6, 90.0, -5.0)[:, None].repeat(1, self.vocab)
+        scores[:, EOS] = 0.0
+        return scores
+
+    def advance(self, state: Tensor, tokens: Tensor) -> Tensor:
+        return state + 1
+
+
+def test_a_sum_that_may_rise_is_searched_to_its_end(net: Conformer, memory: Memory) -> None:
+    """The early stop claims that sums only fall; a scorer says whether its own do."""
+    prompt = torch.full((3, 1), BOS)
+    config = SearchConfig(beams=6, patience=10.0)
+    found = search(net, memory, prompt, EOS, 9, config, (), [LateBonus(5, monotone=False)])
+    assert all(best[0].score > 0 and len(best[0].tokens) >= 7 for best in found)
+    hasty = search(net, memory, prompt, EOS, 9, config, (), [LateBonus(5, monotone=True)])
+    assert any(best[0].score < 0 for best in hasty)  # so the test can fail

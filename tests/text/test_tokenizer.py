@@ -70,3 +70,9 @@ def test_damaged_files_are_named(tmp_path: Path, name: str) -> None:
 def test_too_few_texts_for_the_pieces() -> None:
     with pytest.raises(ModelError, match="cannot make 900 bpe pieces"):
         BpeTokenizer.train(["a b c"], 900)
+
+
+def test_pieces_are_made_once(bpe: BpeTokenizer) -> None:
+    """They are asked for at every segment, and a vocabulary has tens of thousands."""
+    assert bpe.pieces is bpe.pieces
+    assert BpeTokenizer.from_bytes(bpe.to_bytes()).pieces == bpe.pieces

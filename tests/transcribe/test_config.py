@@ -12,7 +12,7 @@ import pytest
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families.native.options import NativeOptions
 from attnasr_cli.output.cues import CueConfig
-from attnasr_cli.recognize.recognizer import Reading
+from attnasr_cli.recognize.reading import Reading
 from attnasr_cli.transcribe.config import PREFIX, resolve, show, user_file
 from attnasr_cli.transcribe.options import OPTIONS
 

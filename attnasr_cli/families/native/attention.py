@@ -15,10 +15,10 @@ from attnasr_cli.text.phones import PhoneTokenizer
 from attnasr_cli.text.tokenizer import SPACE, SPECIAL, Tokenizer
 
 if TYPE_CHECKING:
-    from attnasr_cli.families.native.decoder import JointDecoder
+    from attnasr_cli.families.native.decoder import NativeDecoder
 
 
-def attention(decoder: JointDecoder, samples: Tensor, decoded: Decoded) -> SegmentAttention:
+def attention(decoder: NativeDecoder, samples: Tensor, decoded: Decoded) -> SegmentAttention:
     """Teacher-force the tokens of a segment (N,) again."""
     tokenizer = decoder.model.tokenizer
     tokens = [token for piece in decoded.pieces for token in piece.tokens]
@@ -45,7 +45,7 @@ def _pieces(tokenizer: Tokenizer, tokens: Sequence[int]) -> list[str]:
     return [names[token] for token in tokens]
 
 
-def _words(decoder: JointDecoder, tokens: Sequence[int]) -> list[tuple[str, int, int]]:
+def _words(decoder: NativeDecoder, tokens: Sequence[int]) -> list[tuple[str, int, int]]:
     tokenizer = decoder.model.tokenizer
     groups = group(tokens, tokenizer.pieces)
     texts = written_words(tokenizer, decoder.lm, tokens)

@@ -4,6 +4,7 @@ language model where there is one, in one beam search."""
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,9 @@ from torch import Tensor
 
 from attnasr_cli.audio.features import LogMel
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
-from attnasr_cli.checkpoint.folder import Model
+from attnasr_cli.checkpoint.folder import Model, checked_lm
 from attnasr_cli.device import Placement
-from attnasr_cli.errors import ModelError, UsageError
+from attnasr_cli.errors import UsageError
 from attnasr_cli.families.base import (
     Decoded,
     Piece,
@@ -41,7 +42,7 @@ IMPROBABLE = -1.0  # mean log probability of a token
 MAX_SEGMENT_S = 20.0
 
 
-class JointDecoder:
+class NativeDecoder:
     """One model with fixed options. Batches of segments in, texts out, in the same order."""
 
     def __init__(
@@ -56,13 +57,18 @@ class JointDecoder:
         self.max_segment_s = MAX_SEGMENT_S
         self.net = model.net.to(placement.device)
         self.features = LogMel(model.features)
-        self.settings = settings = _resolve(model, options)
+        self.lm: NgramScorer | None = None
+        self._choose(options)
+
+    def _choose(self, options: NativeOptions) -> None:
+        """Take these options. Raises UsageError for what the model cannot do."""
+        self.settings = settings = _resolve(self.model, options)
         self.word_timestamps = options.word_timestamps
-        self.lm = _language_model(model, settings["lm_weight"])
+        self.lm = _language_model(self.model, settings["lm_weight"], self.lm)
         self.search = JointSearch(
             self.net,
-            model.tokenizer.bos,
-            model.tokenizer.eos,
+            self.model.tokenizer.bos,
+            self.model.tokenizer.eos,
             ctc_weight=settings["ctc_weight"],
             beams=settings["beam"],
             nbest=settings["nbest"],
@@ -70,6 +76,12 @@ class JointDecoder:
             patience=settings["patience"],
             scorers=() if self.lm is None else (self.lm,),
         )
+
+    def changed(self, options: NativeOptions) -> NativeDecoder:
+        """A decoder with other options that shares the weights and the language model."""
+        other = copy.copy(self)
+        other._choose(options)
+        return other
 
     @property
     def sequential(self) -> bool:
@@ -225,15 +237,19 @@ def _resolve(model: Model, options: NativeOptions) -> dict[str, Any]:
     }
 
 
-def _language_model(model: Model, weight: float) -> NgramScorer | None:
-    if not weight or model.lm_path is None:
+def _language_model(model: Model, weight: float, loaded: NgramScorer | None) -> NgramScorer | None:
+    """The language model with this weight, or None at 0; ``loaded``: the same with another."""
+    if loaded is not None and weight:
+        scorer = copy.copy(loaded)
+        scorer.weight = weight
+        return scorer
+    file = checked_lm(model) if weight else None
+    if file is None:
         return None
     from attnasr_cli.lm.scorer import NgramScorer
 
-    if not model.lm_path.is_file():
-        raise ModelError(f"no language model {model.lm_path}", "the model folder is incomplete")
     return NgramScorer(
-        model.lm_path,
+        file,
         model.tokenizer.pieces,
         model.tokenizer.encode,
         model.tokenizer.eos,

@@ -60,9 +60,9 @@ class NativeFamily:
     def decoder(
         self, model: Model, placement: Placement, options: Any, batch_s: float
     ) -> SegmentDecoder:
-        from attnasr_cli.families.native.decoder import JointDecoder
+        from attnasr_cli.families.native.decoder import NativeDecoder
 
-        return JointDecoder(model, placement, options, batch_s)
+        return NativeDecoder(model, placement, options, batch_s)
 
     def check_recipe(self, recipe: Recipe) -> None:
         """Whatever the dataclasses of a recipe allow can be trained."""

@@ -1,6 +1,6 @@
 """Fine-tuning of Whisper's weights: what a recipe may ask for, and what the decoder is taught.
 
-It learns to write without timestamps, behind the prompt that ``transcribe --no-timestamps`` gives:
+It learns to write without timestamps, behind the prompt that ``transcribe`` gives in batched mode:
 start, language, task, no timestamps; then the text and the end.
 """
 
@@ -16,7 +16,7 @@ from attnasr_cli.checkpoint.folder import DecodingConfig, Model
 from attnasr_cli.errors import ModelError, UsageError
 from attnasr_cli.families.targets import Targets
 from attnasr_cli.families.whisper.checkpoint import parts_of
-from attnasr_cli.families.whisper.decode.decoding import TaskOptions, WindowTask
+from attnasr_cli.families.whisper.decode.decoding import DecodingTask, TaskOptions
 from attnasr_cli.families.whisper.languages import SPACELESS, language_code
 from attnasr_cli.families.whisper.net.model import Whisper
 from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
@@ -99,7 +99,7 @@ def whisper_targets(recipe: Recipe, net: Net, tokenizer: Tokenizer) -> Targets:
     whisper, vocabulary = net, tokenizer
     language = recipe.languages[0] if vocabulary.multilingual else None
     options = TaskOptions(language=language, timestamps=False, beams=1)
-    task = WindowTask(whisper, vocabulary, options)
+    task = DecodingTask(whisper, vocabulary, options)
     space = "" if language in SPACELESS else " "  # between words, and in front of the first
 
     def encode(text: str) -> list[int]:

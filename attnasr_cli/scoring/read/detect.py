@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from attnasr_cli.errors import DataError
-from attnasr_cli.scoring.read import subtitles, tables
+from attnasr_cli.scoring.read import karaoke, subtitles, tables, textgrid
 
 _TRN = re.compile(r"\([^()\s]+\)\s*$")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)$")
@@ -22,6 +22,12 @@ def detect(name: str, text: str, column: str | None = None) -> str:
         return "txt"  # nothing is in it: an empty utterance
     if stripped.startswith("WEBVTT"):
         return "vtt"
+    if textgrid.is_textgrid(stripped):
+        return "textgrid"
+    if karaoke.is_ass(stripped):
+        return "ass"
+    if karaoke.is_lrc(stripped):
+        return "lrc"
     first = stripped.split("\n", 1)[0]
     if stripped[0] in "[{" and (found := _json(stripped, first)):
         return found
@@ -61,7 +67,8 @@ def _json(text: str, first: str) -> str | None:
         whole = json.loads(first)
     except ValueError:
         return "json" if re.match(r'[\[{]\s*(["{\[}\]]|$)', text) else None
-    if isinstance(whole, dict) and ("\n" in text.strip() or "segments" not in whole):
+    parts = isinstance(whole, dict) and (whole.get("segments") or whole.get("transcription"))
+    if isinstance(whole, dict) and ("\n" in text.strip() or not isinstance(parts, list)):
         return "jsonl"
     return "json"
 

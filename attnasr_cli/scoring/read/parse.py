@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from attnasr_cli.errors import DataError
-from attnasr_cli.scoring.read import nist_files, subtitles, tables
+from attnasr_cli.scoring.read import karaoke, nist_files, subtitles, tables, textgrid
 from attnasr_cli.scoring.read.detect import detect
 from attnasr_cli.scoring.types import Texts, Utterance, Want
 
@@ -16,12 +16,15 @@ READERS: dict[str, Callable[[str, str], Texts]] = {
     "stm": nist_files.read_stm,
     "srt": subtitles.read_srt,
     "vtt": subtitles.read_vtt,
+    "ass": karaoke.read_ass,
+    "lrc": karaoke.read_lrc,
 }
 TABLES: dict[str, Callable[[str, str, Want], Texts]] = {
     "tsv": tables.read_tsv,
     "csv": tables.read_csv,
     "jsonl": tables.read_jsonl,
     "json": tables.read_json,
+    "textgrid": textgrid.read_textgrid,
 }
 
 

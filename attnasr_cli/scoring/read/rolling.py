@@ -1,12 +1,14 @@
-"""Rolling captions (YouTube's, also when converted to srt): each line is read once.
+"""Captions that show a text several times: each of its words is read once.
 
-A line appears at the bottom, moves up with the next one, and stands in two or three cues. In
-between there are cues of 10 ms which only hold what is shown already.
+Rolling ones (YouTube's, also when converted to srt): a line appears at the bottom, moves up with
+the next one, and stands in two or three cues. In between there are cues of 10 ms which only hold
+what is shown already. Highlighted ones (of Whisper and others): the same text in one cue a word,
+each time with another word underlined.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -22,10 +24,12 @@ class Cue:
     end: float
     lines: tuple[str, ...]
     inline: bool = False  # its words have times of their own: <00:00:01.000>
+    marked: str = ""  # its text with all tags
 
 
 def spoken_lines(cues: Sequence[Cue]) -> list[str]:
-    """The lines of all cues in their order; where the captions roll, without the repeats."""
+    """The lines of all cues in their order, without those that are shown once more."""
+    cues = list(_without_highlights(cues))
     if not _rolls(cues):
         return [line for cue in cues for line in cue.lines]
     found: list[str] = []
@@ -38,6 +42,16 @@ def spoken_lines(cues: Sequence[Cue]) -> list[str]:
         if cue.lines:
             before = cue
     return found
+
+
+def _without_highlights(cues: Sequence[Cue]) -> Iterator[Cue]:
+    """The cues without those that show the text before them with other words highlighted."""
+    before: Cue | None = None
+    for cue in cues:
+        same = before is not None and before.lines == cue.lines and cue.marked != before.marked
+        if not (before and same and cue.begin <= before.end + _GAP_S):
+            yield cue
+        before = cue
 
 
 def _rolls(cues: Sequence[Cue]) -> bool:

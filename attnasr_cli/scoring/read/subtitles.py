@@ -150,10 +150,13 @@ def _times(match: re.Match[str]) -> tuple[float, float]:
 
 def _cue(raw: _Raw, lines: list[str]) -> Cue:
     """A cue with its lines as they are shown: without tags, entities as characters."""
+    # "-->" inside a text is written with a space of no width, as it would be taken for times
+    lines = [line.replace("--\u200b>", "-->") for line in lines]
     shown = (_ENTITY.sub(lambda e: html.unescape(e[0]), _TAG.sub("", line)) for line in lines)
     spoken = [" ".join(re.sub(r"\\[Nnh]", " ", line).split()) for line in shown]
     inline = any(_INLINE.search(line) for line in lines)
-    return Cue(raw.begin, raw.end, tuple(line for line in spoken if line), inline)
+    marked = " ".join(" ".join(lines).split())
+    return Cue(raw.begin, raw.end, tuple(line for line in spoken if line), inline, marked)
 
 
 def _texts(name: str, kind: str, text: str, cues: list[Cue]) -> Texts:

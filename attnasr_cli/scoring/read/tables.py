@@ -13,6 +13,8 @@ from attnasr_cli.scoring.read.columns import ID, KNOWN, PATH, TEXT, choose, fold
 from attnasr_cli.scoring.types import Texts, TimedWord, Utterance, Want
 from attnasr_cli.text.normalize import composed
 
+TIMES = {"start", "end"}  # of a segment
+
 
 def kind(text: str, column: str | None = None) -> str | None:
     """tsv or csv, if a text begins with the header of a table of texts."""
@@ -22,7 +24,9 @@ def kind(text: str, column: str | None = None) -> str | None:
     texts = TEXT if column is None else TEXT | {folded(column)}
     mark = data.delimiter(header, KNOWN | texts)
     names = {folded(name) for name in data.header_names(header, mark)}
-    if len(names) < 2 or not names & texts or not names & {*ID, *PATH}:
+    if len(names) < 2 or not names & texts:
+        return None
+    if not names & {*ID, *PATH} and not names >= TIMES:
         return None
     return "tsv" if mark == "\t" else "csv"
 
@@ -46,16 +50,26 @@ def _table(name: str, text: str, want: Want, kind: str, mark: str | None) -> Tex
         raise DataError(
             f"{where}: no column for the text in {header}", "--ref-column or --hyp-column names it"
         )
-    if not names & {*ID, *PATH}:
+    single = not names & {*ID, *PATH} and names >= TIMES
+    if not names & {*ID, *PATH} and not single:
         raise DataError(
             f"{where}: no column for the id in the header {', '.join(table.columns)[:80]!r}",
             "a table needs the columns id (or path) and text",
         )
     column, note = choose(table.columns, want.side, want.column, where)
     out = Texts(name, kind, column=column, note=note)
+    if single:
+        _as_recording(out, (_spoken(f"{name}:{row.line}", row, column) for row in table.rows))
+        return out
     for row in table.rows:
         out.utterances.append(_utterance(f"{name}:{row.line}", row, column))
     return out
+
+
+def _as_recording(out: Texts, texts: Iterable[str]) -> None:
+    """The rows are segments with times and nothing that names them, as openai-whisper's tsv."""
+    out.recording = True
+    out.utterances.append(Utterance(PurePosixPath(out.path).stem, " ".join(texts)))
 
 
 def read_jsonl(name: str, text: str, want: Want) -> Texts:
@@ -94,6 +108,13 @@ def _objects(out: Texts, found: list[tuple[str, data.Row]], want: Want) -> Texts
         return out
     first = rows[0][0]
     out.column, out.note = choose(names, want.side, want.column, first)
+    named = {folded(name) for name in names} & {*ID, *PATH}
+    if not named and len(rows) > 1 and all(row.values.keys() >= TIMES for _, row in rows):
+        _as_recording(out, (_spoken(where, row, out.column) for where, row in rows))
+        words = [word for _, row in rows for word in _timed(row.values)]
+        if words:
+            out.channels[composed(out.utterances[0].id), "1"] = words
+        return out
     for where, row in rows:
         utterance = _utterance(where, row, out.column)
         out.utterances.append(utterance)
@@ -146,7 +167,8 @@ def _timed(values: dict[str, Any]) -> list[TimedWord]:
     return found
 
 
-def _utterance(where: str, row: data.Row, column: str) -> Utterance:
+def _spoken(where: str, row: data.Row, column: str) -> str:
+    """The text of a row. where: "file:line" for messages. Raises DataError if there is none."""
     if column not in row.values:
         raise DataError(
             f"{where}: no {column!r}", "every row needs the column that the texts are taken from"
@@ -155,6 +177,11 @@ def _utterance(where: str, row: data.Row, column: str) -> Utterance:
     if not isinstance(text, str):
         what = "null" if text is None else type(text).__name__
         raise DataError(f"{where}: {column!r} is {what}, not a string", 'write it as a text, or ""')
+    return text
+
+
+def _utterance(where: str, row: data.Row, column: str) -> Utterance:
+    text = _spoken(where, row, column)
     named = {folded(key): value for key, value in row.values.items() if value not in (None, "")}
     key = next((named[name] for name in ID if name in named), None)
     path = next((named[name] for name in PATH if isinstance(named.get(name), str)), None)

@@ -79,7 +79,7 @@ def _row(row: Row) -> dict[str, Any]:
         "reference": row.reference,
         "hypothesis": row.hypothesis,
         "ops": row.ops,
-        **numbers(row.words),
+        "units": numbers(row.words),
         "error_rate": row.words.error_rate,
         "missing": row.missing,
         "columns": dict(row.columns),

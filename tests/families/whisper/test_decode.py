@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from attnasr_cli.families.whisper.decode.decoding import TaskOptions, WindowTask, pick
+from attnasr_cli.families.whisper.decode.decoding import DecodingTask, TaskOptions, pick
 from tests.families.whisper.conftest import ENGLISH, SMALL
 
 INPUTS, TOKENS = 50, 14
@@ -29,10 +29,10 @@ def reference_results(openai, reference, frames, **options):
 
 
 def ours(model, frames, temperature=0.0, previous=(), generators=(), **options):
-    task = WindowTask(model.net, model.tokenizer, TaskOptions(max_tokens=TOKENS, **options))
-    memory = model.net.remember(frames)
-    openings = task.openings(memory, previous)
-    return task.decode(memory, openings, temperature, generators, previous)
+    task = DecodingTask(model.net, model.tokenizer, TaskOptions(max_tokens=TOKENS, **options))
+    memory = model.net.project_memory(frames)
+    starts = task.detect(memory, previous)
+    return task.decode(memory, starts, temperature, generators, previous)
 
 
 def assert_same(found, wanted):
@@ -129,10 +129,12 @@ def test_prompt_and_prefix(openai, pair, inputs, beams):
 def test_language_probabilities(openai, pair, inputs):
     reference, model = pair(SMALL)
     _, wanted = reference.detect_language(inputs[:8])
-    task = WindowTask(model.net, model.tokenizer, TaskOptions())
-    for opening, probs in zip(task.openings(model.net.remember(inputs[:8])), wanted, strict=True):
-        assert opening.languages == pytest.approx(probs, abs=1e-5)
-        assert opening.language == max(probs, key=probs.get)
+    task = DecodingTask(model.net, model.tokenizer, TaskOptions())
+    for window_start, probs in zip(
+        task.detect(model.net.project_memory(inputs[:8])), wanted, strict=True
+    ):
+        assert window_start.languages == pytest.approx(probs, abs=1e-5)
+        assert window_start.language == max(probs, key=probs.get)
 
 
 @torch.inference_mode()
@@ -172,6 +174,6 @@ def test_sampling_alone_is_as_in_a_batch(pair, inputs):
 
 def test_pick_copies_nothing_where_all_are_asked_for(pair, inputs):
     _, model = pair(SMALL)
-    memory = model.net.remember(inputs[:3])
+    memory = model.net.project_memory(inputs[:3])
     assert pick(memory, [0, 1, 2]) is memory
     torch.testing.assert_close(pick(memory, [2]).frames, inputs[2:3])

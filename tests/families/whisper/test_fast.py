@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from attnasr_cli.families.whisper.decode.decoding import TaskOptions, WindowTask
+from attnasr_cli.families.whisper.decode.decoding import DecodingTask, TaskOptions
 from attnasr_cli.families.whisper.features import WhisperMel
 from attnasr_cli.families.whisper.net.fast import accelerate
 from tests.families.whisper.conftest import SMALL, noise
@@ -46,9 +46,9 @@ def test_every_form_decodes_alike(pair, heard, dtype, low_encoder):
     texts = []
     for form in ("float32", dtype):
         net = accelerate(model.net, CPU, form, low_encoder)
-        task = WindowTask(net, model.tokenizer, TaskOptions(language="en", beams=3, max_tokens=6))
+        task = DecodingTask(net, model.tokenizer, TaskOptions(language="en", beams=3, max_tokens=6))
         memory = net.encode(*heard)
-        results = task.decode(memory, task.openings(memory), 0.0, [])
+        results = task.decode(memory, task.detect(memory), 0.0, [])
         texts.append([result.avg_logprob for result in results])
     assert texts[1] == pytest.approx(texts[0], abs=0.5)
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from attnasr_cli.families.whisper.net.attention import _blocked
-from attnasr_cli.families.whisper.net.blocks import Projected, look
+from attnasr_cli.families.whisper.net.blocks import Projected, cross_attention
 from attnasr_cli.families.whisper.net.fast import accelerate
 from attnasr_cli.families.whisper.net.int8 import (
     DynamicallyQuantized,
@@ -21,7 +21,6 @@ from attnasr_cli.families.whisper.net.memory import PackedMemory
 from attnasr_cli.families.whisper.net.model import Whisper, WhisperConfig
 from attnasr_cli.families.whisper.net.packed import Packed, can_pack
 from attnasr_cli.nets.protocol import Memory, Tree, reorder, select
-from attnasr_cli.recognize import recognizer
 from attnasr_cli.recognize.recognizer import Recognizer
 from tests.families.whisper.conftest import SMALL
 
@@ -125,14 +124,16 @@ def test_packed_memory_is_attention(heads: int, dtype: torch.dtype) -> None:
         return x.view(3, 90, heads, 16).transpose(1, 2)
 
     packed = PackedMemory.of(frames, lambda x: x @ key, lambda x: x @ value, heads, dtype)
-    wanted, weights = look(queries, Projected(split(frames @ key), split(frames @ value)))
-    found, found_weights = packed.look(queries, True)
+    wanted, weights = cross_attention(
+        queries, Projected(split(frames @ key), split(frames @ value))
+    )
+    found, found_weights = packed.cross_attention(queries, True)
     assert found_weights is not None
     near = 1e-5 if dtype == torch.float32 else 0.02
     assert (found.float() - wanted).abs().mean() < near
     assert (found_weights.float() - weights).abs().mean() < near / 20
-    assert packed.look(queries, False)[1] is None
-    last = packed.index_select(0, torch.tensor([2])).look(queries[2:], False)[0]
+    assert packed.cross_attention(queries, False)[1] is None
+    last = packed.index_select(0, torch.tensor([2])).cross_attention(queries[2:], False)[0]
     torch.testing.assert_close(last, found[2:], rtol=0, atol=0)
 
 
@@ -180,7 +181,50 @@ def test_the_user_is_told_of_the_output_layer(pair) -> None:
 
 def test_eight_windows_make_a_batch(pair, monkeypatch) -> None:
     _, model = pair(SMALL)
-    monkeypatch.setattr(recognizer, "free_memory", lambda: 10**12)
+    monkeypatch.setattr("attnasr_cli.device.free_memory", lambda: 10**12)
     assert Recognizer.from_model(model, "cpu", "float32").batch_s == 8 * 30
-    monkeypatch.setattr(recognizer, "free_memory", lambda: 10**9)
+    monkeypatch.setattr("attnasr_cli.device.free_memory", lambda: 10**9)
     assert Recognizer.from_model(model, "cpu", "float32").batch_s == 30
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("broken", ["missing", "other arguments", "other numbers"])
+def test_private_operators_are_tried_before_they_are_used(
+    dtype: torch.dtype, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another torch may not have them, want other arguments, or mean something else by them."""
+
+    def changed(*args: object) -> torch.Tensor:
+        if broken == "missing":
+            raise AttributeError("no such operator")
+        if broken == "other arguments":
+            raise RuntimeError("expected at most 3 argument(s)")
+        return torch.zeros(2, 2, dtype=dtype)
+
+    monkeypatch.setattr("attnasr_cli.families.whisper.net.packed.product", changed)
+    can_pack.cache_clear()
+    try:
+        assert not can_pack(dtype)
+    finally:
+        can_pack.cache_clear()
+
+
+@pytest.mark.parametrize("broken", ["missing", "other numbers"])
+def test_the_layer_of_eight_bits_is_tried_before_it_is_used(
+    broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def changed(layer: Quantized, x: torch.Tensor) -> torch.Tensor:
+        if broken == "missing":
+            raise AttributeError("no such operator")
+        return torch.zeros(2, 2)
+
+    monkeypatch.setattr(Quantized, "forward", changed)
+    monkeypatch.setattr("attnasr_cli.families.whisper.net.int8.has_vnni", lambda: True)
+    can_quantize_rows.cache_clear()
+    try:
+        assert not can_quantize_rows()
+        layer = quantized(torch.eye(3), None)  # falls back, and computes
+        assert isinstance(layer, DynamicallyQuantized)
+        torch.testing.assert_close(layer(torch.eye(3)), torch.eye(3), rtol=0, atol=0.05)
+    finally:
+        can_quantize_rows.cache_clear()

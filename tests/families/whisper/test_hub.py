@@ -7,6 +7,7 @@ import http.server
 import re
 import shutil
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -123,6 +124,23 @@ def test_first_use_downloads_and_the_second_needs_no_network(server):
     asked = len(server.log)
     assert models.find("someone/small") == path
     assert len(server.log) == asked
+
+
+def test_a_downloaded_model_is_called_as_it_was_asked_for(server):
+    """Its folder is called by a revision that nobody asked for."""
+    assert models.load("someone/small").header.name == "someone/small"
+    path = models.find("someone/small")
+    assert models.load(path).header.name == path.name == COMMIT  # given by path: that is its name
+
+
+def test_a_folder_that_is_called_like_a_published_model_does_not_hide_it(server, monkeypatch):
+    """As an output folder may be; a folder that is no model and no published name is named."""
+    Path("whisper-tiny").mkdir()
+    monkeypatch.setitem(PUBLISHED, "whisper-tiny", WANTED)
+    assert models.find("whisper-tiny").name == COMMIT
+    Path("results").mkdir()
+    with pytest.raises(ModelError, match="not a model folder"):
+        models.find("results")
 
 
 def test_a_broken_download_goes_on_where_it_stopped(server):

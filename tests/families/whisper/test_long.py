@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from attnasr_cli.device import Placement
-from attnasr_cli.families.whisper.decode.batched import WindowDecoder
-from attnasr_cli.families.whisper.decode.decoding import WindowTask
+from attnasr_cli.families.whisper.decode.batched import BatchedDecoder
+from attnasr_cli.families.whisper.decode.decoding import DecodingTask
 from attnasr_cli.families.whisper.decode.sequential import transcribe
 from attnasr_cli.families.whisper.features import MelRecorder
 from attnasr_cli.families.whisper.options import WhisperOptions
@@ -22,10 +22,10 @@ TOKENS = 16
 
 def decoder(model, **options):
     """A decoder that writes few tokens a window, to be quick."""
-    made = WindowDecoder(model, CPU, WhisperOptions(**options))
+    made = BatchedDecoder(model, CPU, WhisperOptions(**options))
     task = replace(made.plan.task, max_tokens=TOKENS)
     made.plan = replace(made.plan, task=task)
-    made.task = WindowTask(made.net, made.tokenizer, task)
+    made.task = DecodingTask(made.net, made.tokenizer, task)
     return made
 
 
@@ -56,7 +56,7 @@ RECORDINGS = {
 def test_sequential_is_the_reference_segment_by_segment(openai, pair, seconds, theirs, mine):
     reference, model = pair(SMALL)
     samples = noise(11, seconds)
-    ladder, threshold = (0.0, 0.4, 0.8), -3.6  # some windows pass, some climb
+    ladder, threshold = (0.0, 0.4, 0.8), -3.6  # some windows pass, some fall back
     torch.manual_seed(5)
     wanted = openai.transcribe(
         reference, samples, fp16=False, sample_len=TOKENS, temperature=ladder,
@@ -101,13 +101,13 @@ def test_only_failing_windows_are_decoded_again(pair, monkeypatch):
     threshold = (likely[1] + likely[2]) / 2
     made.plan = replace(made.plan, guards=replace(made.plan.guards, logprob=threshold))
     calls = []
-    decode = WindowTask.decode
+    decode = DecodingTask.decode
 
-    def spy(self, memory, openings, temperature, *rest):
+    def spy(self, memory, starts, temperature, *rest):
         calls.append((temperature, memory.frames.shape[0]))
-        return decode(self, memory, openings, temperature, *rest)
+        return decode(self, memory, starts, temperature, *rest)
 
-    monkeypatch.setattr(WindowTask, "decode", spy)
+    monkeypatch.setattr(DecodingTask, "decode", spy)
     together = made.decode(segments)
     windows = {t: sum(n for other, n in calls if other == t) for t in (0.0, 0.5)}
     assert windows == {0.0: 4, 0.5: 2}  # on however many threads

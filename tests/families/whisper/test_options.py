@@ -8,8 +8,12 @@ import pytest
 
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families.whisper.decode.decoding import WindowResult
-from attnasr_cli.families.whisper.decode.fallback import Attempt, Guards, climb
-from attnasr_cli.families.whisper.decode.plan import LADDER, plan
+from attnasr_cli.families.whisper.decode.fallback import (
+    FallbackResult,
+    Guards,
+    decode_with_fallback,
+)
+from attnasr_cli.families.whisper.decode.plan import TEMPERATURES, plan
 from attnasr_cli.families.whisper.decode.segments import cut
 from attnasr_cli.families.whisper.languages import language_code
 from attnasr_cli.families.whisper.options import WhisperOptions
@@ -75,7 +79,7 @@ def test_no_option_was_forgotten_above():
 
 def test_defaults_are_the_reference_command_lines(vocabulary):
     made = plan(WhisperOptions(), vocabulary[51865], "some")
-    assert made.guards == Guards(LADDER, 2.4, -1.0, 0.6)
+    assert made.guards == Guards(TEMPERATURES, 2.4, -1.0, 0.6)
     assert (made.task.beams, made.task.best_of, made.task.patience) == (5, 5, 1.0)
     assert made.task.length_penalty is None
     assert made.task.language is None
@@ -124,14 +128,16 @@ def test_only_what_fails_climbs():
         asked.append((list(indices), temperature))
         return [result(-2.0 if i >= 2 and temperature < 0.2 * i - 0.01 else -0.1) for i in indices]
 
-    found = climb(Guards(), 4, decode)
+    found = decode_with_fallback(Guards(), 4, decode)
     assert asked == [([0, 1, 2, 3], 0.0), ([2, 3], 0.2), ([2, 3], 0.4), ([3], 0.6)]
     assert [a.fallbacks for a in found] == [0, 0, 2, 3]
-    assert all(isinstance(a, Attempt) and not a.suspect for a in found)
+    assert all(isinstance(a, FallbackResult) and not a.suspect for a in found)
 
 
 def test_what_fails_to_the_end_is_marked():
-    (found,) = climb(Guards(temperatures=(0.0,)), 1, lambda i, t: [result(ratio=5.0)])
+    (found,) = decode_with_fallback(
+        Guards(temperatures=(0.0,)), 1, lambda i, t: [result(ratio=5.0)]
+    )
     assert "repetitive" in found.suspect
 
 

@@ -78,6 +78,9 @@ class BagDecoder:
         duration_s = samples.shape[0] / SAMPLE_RATE_HZ
         return Decoded([Piece(0.0, duration_s, text, best.tokens, average)], average)
 
+    def changed(self, options: BagOptions) -> BagDecoder:
+        return BagDecoder(self.model, self.placement, options, self.features)
+
     def recording(self) -> RecordingDecoder:
         raise TypeError("segments are decoded on their own")
 

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from attnasr_cli.families.attend import attend
 from attnasr_cli.families.base import Decoded, SegmentAttention
-from attnasr_cli.families.whisper.decode.batched import WindowDecoder
+from attnasr_cli.families.whisper.decode.batched import BatchedDecoder
 from attnasr_cli.families.whisper.words import split_words
 
 
-def attention(decoder: WindowDecoder, samples: Tensor, decoded: Decoded) -> SegmentAttention:
+def attention(decoder: BatchedDecoder, samples: Tensor, decoded: Decoded) -> SegmentAttention:
     """Teacher-force the tokens of a window (N,) again, behind the prompt that it had."""
     language = decoded.language or ("en" if decoder.tokenizer.multilingual else None)
     tokens = [token for piece in decoded.pieces for token in piece.tokens]
@@ -33,7 +33,7 @@ def attention(decoder: WindowDecoder, samples: Tensor, decoded: Decoded) -> Segm
 
 
 def _words(
-    decoder: WindowDecoder, tokens: Sequence[int], language: str | None
+    decoder: BatchedDecoder, tokens: Sequence[int], language: str | None
 ) -> list[tuple[str, int, int]]:
     """Words between timestamps, which are not words."""
     words: list[tuple[str, int, int]] = []

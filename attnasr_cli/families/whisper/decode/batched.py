@@ -23,8 +23,8 @@ from attnasr_cli.families.base import (
 from attnasr_cli.families.batching import pack
 from attnasr_cli.families.threads import spread
 from attnasr_cli.families.whisper.checkpoint import parts_of
-from attnasr_cli.families.whisper.decode.decoding import WindowResult, WindowTask, pick
-from attnasr_cli.families.whisper.decode.fallback import Attempt, climb
+from attnasr_cli.families.whisper.decode.decoding import DecodingTask, WindowResult, pick
+from attnasr_cli.families.whisper.decode.fallback import FallbackResult, decode_with_fallback
 from attnasr_cli.families.whisper.decode.plan import Plan, plan
 from attnasr_cli.families.whisper.decode.segments import cut
 from attnasr_cli.families.whisper.decode.timing import POSITION_S, Span, TimedWord, align
@@ -40,15 +40,15 @@ from attnasr_cli.nets.protocol import Memory
 SEED = 20_221_206  # sampling gives the same text every time
 
 
-class WindowDecoder:
+class BatchedDecoder:
     """One model with fixed options. Batches of segments in, texts out, in the same order."""
 
     def __init__(
         self, model: Model, placement: Placement, options: WhisperOptions, batch_s: float = 240.0
     ) -> None:
         net, self.tokenizer = parts_of(model)
-        self.plan: Plan = plan(options, self.tokenizer, model.header.name)
-        self.settings = self.plan.settings
+        self.name = model.header.name
+        self.plan: Plan = plan(options, self.tokenizer, self.name)
         self.net: Whisper = accelerate(
             net, placement.device, placement.dtype, low_encoder=cpu_has_bfloat16()
         )
@@ -56,7 +56,7 @@ class WindowDecoder:
             reason = f"{placement.reason}, the output layer in int8"
             placement = replace(placement, reason=reason)
         self.placement, self.batch_s = placement, batch_s
-        self.task = WindowTask(self.net, self.tokenizer, self.plan.task)
+        self.task = DecodingTask(self.net, self.tokenizer, self.plan.task)
         self.features = WhisperMel(model.features.bins)
         self.max_segment_s: float = self.net.config.window / FRAMES_PER_S
 
@@ -75,15 +75,15 @@ class WindowDecoder:
         device = self.placement.device
         memory = self.net.encode(features.to(device), lengths.to(device))
         previous = [*self.plan.hotwords, *self.plan.prompt]
-        openings = self.task.openings(memory, previous)
+        starts = self.task.detect(memory, previous)
 
         def again(indices: Sequence[int], temperature: float) -> list[WindowResult]:
             generators = [torch.Generator(device).manual_seed(SEED) for _ in indices]
-            chosen = [openings[i] for i in indices]
+            chosen = [starts[i] for i in indices]
             some = pick(memory, indices)
             return self.task.decode(some, chosen, temperature, generators, previous)
 
-        attempts = climb(self.plan.guards, len(segments), again)
+        attempts = decode_with_fallback(self.plan.guards, len(segments), again)
         frames = lengths.tolist()
         spans = self._spans(memory, attempts, frames)
         return [
@@ -92,7 +92,7 @@ class WindowDecoder:
         ]
 
     def _spans(
-        self, memory: Memory, attempts: Sequence[Attempt], frames: Sequence[int]
+        self, memory: Memory, attempts: Sequence[FallbackResult], frames: Sequence[int]
     ) -> list[list[Span]]:
         """The text of each window in stretches, each with the times of its first and last word.
 
@@ -144,7 +144,7 @@ def text_tokens(spans: Sequence[Span], tokenizer: WhisperTokenizer) -> list[int]
 
 
 def decoded(
-    attempt: Attempt,
+    attempt: FallbackResult,
     spans: Sequence[Span],
     length_s: float,
     tokenizer: WhisperTokenizer,

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
+from typing import Any
+
 from torch import Tensor
 
 from attnasr_cli.families.base import Decoded, RecordingDecoder, SegmentAttention
 from attnasr_cli.families.whisper.decode.attention import attention
-from attnasr_cli.families.whisper.decode.batched import WindowDecoder
+from attnasr_cli.families.whisper.decode.batched import BatchedDecoder
+from attnasr_cli.families.whisper.decode.decoding import DecodingTask
+from attnasr_cli.families.whisper.decode.plan import plan
 from attnasr_cli.families.whisper.decode.sequential import WhisperRecording
+from attnasr_cli.families.whisper.options import WhisperOptions
 
 
-class WhisperDecoder(WindowDecoder):
+class WhisperDecoder(BatchedDecoder):
     """A ``families.base.SegmentDecoder``."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What was chosen in the end, for JSON."""
+        return self.plan.settings
+
+    def changed(self, options: WhisperOptions) -> WhisperDecoder:
+        """A decoder with other options that shares the net."""
+        other = copy.copy(self)
+        other.plan = plan(options, self.tokenizer, self.name)
+        other.task = DecodingTask(self.net, self.tokenizer, other.plan.task)
+        return other
 
     @property
     def sequential(self) -> bool:

@@ -52,7 +52,7 @@ class TaskOptions:
 
 
 @dataclass(frozen=True)
-class Opening:
+class WindowStart:
     """What the decoder says before the first word."""
 
     no_speech_prob: float
@@ -76,7 +76,7 @@ class WindowResult:
     language: str | None
 
 
-class WindowTask:
+class DecodingTask:
     """Decodes batches of windows of one model with fixed options."""
 
     def __init__(self, net: Whisper, tokenizer: WhisperTokenizer, options: TaskOptions) -> None:
@@ -93,7 +93,7 @@ class WindowTask:
         return [self.tokenizer.sot_prev, *previous[-room:], *tokens]
 
     @torch.inference_mode()
-    def openings(self, memory: Memory, previous: Sequence[int] = ()) -> list[Opening]:
+    def detect(self, memory: Memory, previous: Sequence[int] = ()) -> list[WindowStart]:
         """The language and the no-speech probability of each window; with ``previous`` text in
         front the language is still judged without it, and only where none was chosen."""
         tokenizer = self.tokenizer
@@ -101,13 +101,13 @@ class WindowTask:
         full = self._after(prompt[: prompt.index(tokenizer.sot) + 1], memory)
         silence = full[:, tokenizer.no_speech].exp().tolist()
         if previous and self.options.language is not None:
-            return [Opening(p, {}) for p in silence]
+            return [WindowStart(p, {}) for p in silence]
         bare = self._after([tokenizer.sot], memory) if previous else full
         codes = list(tokenizer.languages)
         tokens = torch.tensor(list(tokenizer.languages.values()), device=bare.device).long()
         shares = bare[:, tokens].softmax(-1).tolist() if codes else [[]] * len(silence)
         return [
-            Opening(p, dict(zip(codes, share, strict=True)))
+            WindowStart(p, dict(zip(codes, share, strict=True)))
             for p, share in zip(silence, shares, strict=True)
         ]
 
@@ -119,13 +119,15 @@ class WindowTask:
     def decode(
         self,
         memory: Memory,
-        openings: Sequence[Opening],
+        window_starts: Sequence[WindowStart],
         temperature: float,
         generators: Sequence[torch.Generator],
         previous: Sequence[int] = (),
     ) -> list[WindowResult]:
         """Decode the windows of a memory; ``previous`` text is that of all of them."""
-        languages = [self.options.language or opening.language for opening in openings]
+        languages = [
+            self.options.language or window_start.language for window_start in window_starts
+        ]
         prompts = [self.prompt(language, previous) for language in languages]
         prompt = torch.tensor(prompts, device=memory.frames.device)  # (B, n)
         room = self.net.config.text_context - prompt.shape[1] + 1
@@ -134,8 +136,10 @@ class WindowTask:
         with few_threads(step_bytes(self.net, memory)):
             found = self._find(memory, prompt, limit, temperature, generators, rules)
         return [
-            self._result(hypotheses, opening, language)
-            for hypotheses, opening, language in zip(found, openings, languages, strict=True)
+            self._result(hypotheses, window_start, language)
+            for hypotheses, window_start, language in zip(
+                found, window_starts, languages, strict=True
+            )
         ]
 
     def _find(
@@ -178,7 +182,7 @@ class WindowTask:
         return rules
 
     def _result(
-        self, hypotheses: Sequence[Hypothesis], opening: Opening, language: str | None
+        self, hypotheses: Sequence[Hypothesis], window_start: WindowStart, language: str | None
     ) -> WindowResult:
         penalty = self.options.length_penalty
         best = max(hypotheses, key=lambda hypothesis: hypothesis.normalized(penalty))
@@ -187,7 +191,7 @@ class WindowTask:
             best.tokens,
             text,
             best.log_prob / (len(best.tokens) + 1),
-            opening.no_speech_prob,
+            window_start.no_speech_prob,
             compression_ratio(text),
             language,
         )

@@ -45,7 +45,7 @@ class Guards:
 
 
 @dataclass(frozen=True)
-class Attempt:
+class FallbackResult:
     """What is kept of a window, and what it took."""
 
     result: WindowResult
@@ -55,19 +55,19 @@ class Attempt:
     """what is still wrong with it after the last temperature"""
 
 
-def climb(
+def decode_with_fallback(
     guards: Guards, count: int, decode: Callable[[Sequence[int], float], Sequence[WindowResult]]
-) -> list[Attempt]:
+) -> list[FallbackResult]:
     """Decode ``count`` windows; those that fail again at the next temperature, and only those.
 
     decode(indices, temperature) gives the results of these windows in the same order.
     """
-    attempts: dict[int, Attempt] = {}
+    attempts: dict[int, FallbackResult] = {}
     failing = list(range(count))
     for rung, temperature in enumerate(guards.temperatures):
         results = decode(failing, temperature)
         for i, result in zip(failing, results, strict=True):
-            attempts[i] = Attempt(result, temperature, rung, guards.problem(result))
+            attempts[i] = FallbackResult(result, temperature, rung, guards.problem(result))
         failing = [i for i in failing if attempts[i].suspect]
         if not failing:
             break

@@ -12,7 +12,7 @@ from attnasr_cli.families.whisper.languages import language_code
 from attnasr_cli.families.whisper.options import WhisperOptions
 from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
 
-LADDER = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def _language(options: WhisperOptions, tokenizer: WhisperTokenizer, name: str) -
 
 def _temperatures(value: float | str | tuple[float, ...] | None) -> tuple[float, ...]:
     if value is None:
-        return LADDER
+        return TEMPERATURES
     try:
         if isinstance(value, str):
             found = tuple(float(part) for part in value.split(","))

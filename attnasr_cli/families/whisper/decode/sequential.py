@@ -13,9 +13,9 @@ import torch
 
 from attnasr_cli.audio.frames import FRAMES_PER_S
 from attnasr_cli.families.base import Decoded
-from attnasr_cli.families.whisper.decode.batched import SEED, WindowDecoder, decoded, text_tokens
-from attnasr_cli.families.whisper.decode.decoding import Opening, WindowResult, WindowTask
-from attnasr_cli.families.whisper.decode.fallback import Attempt, climb
+from attnasr_cli.families.whisper.decode.batched import SEED, BatchedDecoder, decoded, text_tokens
+from attnasr_cli.families.whisper.decode.decoding import DecodingTask, WindowResult, WindowStart
+from attnasr_cli.families.whisper.decode.fallback import FallbackResult, decode_with_fallback
 from attnasr_cli.families.whisper.decode.segments import cut
 from attnasr_cli.families.whisper.decode.timing import Span, align
 from attnasr_cli.families.whisper.decode.word_timestamps import place_words
@@ -29,7 +29,7 @@ TRUSTED_TEMPERATURE = 0.5
 class WhisperRecording:
     """A ``families.base.RecordingDecoder``: features block by block, then window by window."""
 
-    def __init__(self, decoder: WindowDecoder) -> None:
+    def __init__(self, decoder: BatchedDecoder) -> None:
         self.decoder, self.recorder = decoder, MelRecorder(decoder.net.config.mels)
 
     def push(self, samples: torch.Tensor) -> None:
@@ -41,7 +41,7 @@ class WhisperRecording:
 
 
 def transcribe(
-    decoder: WindowDecoder, recorder: MelRecorder, generator: torch.Generator | None = None
+    decoder: BatchedDecoder, recorder: MelRecorder, generator: torch.Generator | None = None
 ) -> Iterator[tuple[float, Decoded]]:
     """The windows of a recording that ``recorder`` has heard to its end: (start in seconds, what
     was heard), in order, each as soon as it is decoded.
@@ -57,7 +57,7 @@ class _Recording:
     """One recording: where to go on, what has been written, when speech ended last."""
 
     def __init__(
-        self, decoder: WindowDecoder, recorder: MelRecorder, generator: torch.Generator
+        self, decoder: BatchedDecoder, recorder: MelRecorder, generator: torch.Generator
     ) -> None:
         self.decoder, self.recorder, self.generator = decoder, recorder, generator
         self.net, self.tokenizer, self.plan = decoder.net, decoder.tokenizer, decoder.plan
@@ -71,8 +71,8 @@ class _Recording:
         options = self.plan.task
         if options.language is None and self.tokenizer.multilingual and self.recorder.frames:
             first = self.recorder.opening(self.net.config.window)
-            found = self.task.openings(self._encode(first))[0].language
-            self.task = WindowTask(self.net, self.tokenizer, replace(options, language=found))
+            found = self.task.detect(self._encode(first))[0].language
+            self.task = DecodingTask(self.net, self.tokenizer, replace(options, language=found))
         seek = 0
         while seek < self.recorder.frames:
             start_s = seek / FRAMES_PER_S
@@ -116,14 +116,14 @@ class _Recording:
         before = self.written[self.trusted_from :]
         return [*hotwords, *(before[-room:] if hotwords and room > 0 else before)]
 
-    def _decode(self, memory: Memory) -> Attempt:
+    def _decode(self, memory: Memory) -> FallbackResult:
         previous = self._previous()
-        openings: list[Opening] = self.task.openings(memory, previous)
+        starts: list[WindowStart] = self.task.detect(memory, previous)
 
         def again(indices: Sequence[int], temperature: float) -> list[WindowResult]:
-            return self.task.decode(memory, openings, temperature, [self.generator], previous)
+            return self.task.decode(memory, starts, temperature, [self.generator], previous)
 
-        return climb(self.plan.guards, 1, again)[0]
+        return decode_with_fallback(self.plan.guards, 1, again)[0]
 
     def _time(self, memory: Memory, spans: list[Span], frames: int, offset_s: float) -> float:
         """Give the spans their words; returns when the last word ends."""

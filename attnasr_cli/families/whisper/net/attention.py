@@ -27,7 +27,7 @@ def has_tiles() -> bool:
     return bool(probe()) if probe is not None else False
 
 
-def mix(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+def full_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Attention of all to all without a mask: q, k, v (B, H, S, D/H) → (B, H, S, D/H)"""
     slow = q.device.type == "cpu" and q.dtype == torch.bfloat16 and not has_tiles()
     if slow and not torch.is_grad_enabled():  # products into given storage have no gradients

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from attnasr_cli.families.whisper.net.attention import mix
+from attnasr_cli.families.whisper.net.attention import full_attention
 from attnasr_cli.families.whisper.net.cache import Cache
 from attnasr_cli.families.whisper.net.memory import PackedMemory
 
@@ -55,7 +55,7 @@ class Attention(nn.Module):
             q, k, v = self.fused(x).chunk(3, -1)
         return self.split(q), self.split(k), self.split(v)
 
-    def remember(self, frames: Tensor, dtype: torch.dtype | None = None) -> Projected:
+    def project_memory(self, frames: Tensor, dtype: torch.dtype | None = None) -> Projected:
         """frames (B, S, D) → what the queries of all steps will look at, kept in ``dtype``"""
         return Projected(self._kept(self.key, frames, dtype), self._kept(self.value, frames, dtype))
 
@@ -78,7 +78,9 @@ class Attention(nn.Module):
         return cast(Tensor, self.out(mixed.transpose(1, 2).flatten(2)))
 
 
-def look(queries: Tensor, memory: Projected, hidden: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def cross_attention(
+    queries: Tensor, memory: Projected, hidden: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """queries (B, H, n, D/H) → mixed values (B, H, n, D/H) and weights (B, H, n, S); ``hidden``
     (B, 1, n, S) is true where a query must not look."""
     queries = queries.to(memory.keys.dtype) * queries.shape[-1] ** -0.5
@@ -103,10 +105,10 @@ class Block(nn.Module):
         )
         self.mlp_ln = nn.LayerNorm(width)
 
-    def listen(self, x: Tensor) -> Tensor:
+    def encode(self, x: Tensor) -> Tensor:
         """Encoder: x (B, S, D) → (B, S, D); x may be written over."""
         q, k, v = self.attn.project(self.attn_ln(x))
-        mixed = self.attn.join(mix(q, k, v))
+        mixed = self.attn.join(full_attention(q, k, v))
         if not in_pieces(x):
             x = x + mixed
             return x + cast(Tensor, self.mlp(self.mlp_ln(x)))
@@ -115,7 +117,7 @@ class Block(nn.Module):
             some += self.mlp(self.mlp_ln(some))
         return x
 
-    def write(
+    def decode(
         self,
         x: Tensor,
         memory: Projected | PackedMemory,
@@ -136,15 +138,15 @@ class Block(nn.Module):
             mask = None if hidden is None else ~hidden
             mixed = F.scaled_dot_product_attention(q.to(k.dtype), k, v, attn_mask=mask)
         else:  # the fused kernel takes four times as long for a single position
-            mixed, _ = look(q, Projected(k, v), hidden)
+            mixed, _ = cross_attention(q, Projected(k, v), hidden)
         x = x + self.attn.join(mixed)
 
         queries = self.cross_attn.split(self.cross_attn.query(self.cross_attn_ln(x)))
         weights = None
         if isinstance(memory, PackedMemory):
-            seen, weights = memory.look(queries, want_weights)
+            seen, weights = memory.cross_attention(queries, want_weights)
         elif want_weights or cache is not None:
-            seen, weights = look(queries, memory)
+            seen, weights = cross_attention(queries, memory)
         else:  # training keeps no weights
             seen = F.scaled_dot_product_attention(queries.to(memory.keys.dtype), *memory)
         x = x + self.cross_attn.join(seen)

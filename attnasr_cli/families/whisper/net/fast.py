@@ -19,7 +19,6 @@ from attnasr_cli.families.whisper.net.blocks import Attention, Block
 from attnasr_cli.families.whisper.net.int8 import can_quantize_rows, quantized
 from attnasr_cli.families.whisper.net.model import Whisper
 from attnasr_cli.families.whisper.net.packed import Packed, can_pack, pack
-from attnasr_cli.nets.log_softmax import keep_memory
 
 COPIED = 1 << 30
 """bytes of weights in float32 that may be there twice, as they came and as they are read"""
@@ -35,8 +34,6 @@ def accelerate(
     """
     fast = _shared_copy(net).eval()
     on_cpu = device.type == "cpu"
-    if on_cpu:
-        keep_memory()
     packs = on_cpu and (dtype == "bfloat16" or low_encoder) and can_pack()
     if dtype in LOW:
         _lower(fast.encoder, LOW[dtype])

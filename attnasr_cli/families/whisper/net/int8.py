@@ -85,9 +85,15 @@ def has_vnni() -> bool:
 
 @lru_cache(maxsize=1)
 def can_quantize_rows() -> bool:
-    """Whether this torch has oneDNN's layer, and the processor what makes it right and fast."""
-    try:
-        _ = torch.ops.onednn.qlinear_prepack, torch.ops.onednn.qlinear_pointwise
-    except (AttributeError, RuntimeError):
+    """Whether this torch has oneDNN's layer, and the processor what makes it right and fast.
+
+    Its operators are private to torch, so a small product is computed with them and compared.
+    """
+    if "onednn" not in torch.backends.quantized.supported_engines or not has_vnni():
         return False
-    return "onednn" in torch.backends.quantized.supported_engines and has_vnni()
+    weight = torch.tensor([[1.0, 2.0], [-3.0, 4.0]])
+    try:
+        found = Quantized(weight, torch.ones(2))(torch.eye(2))
+    except (AttributeError, RuntimeError, TypeError):
+        return False
+    return found.shape == (2, 2) and bool(((found - 1 - weight.T).abs() < 0.1).all())

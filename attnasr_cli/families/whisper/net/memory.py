@@ -46,7 +46,7 @@ class PackedMemory:
             values.append([order(part.contiguous()) for part in v.chunk(heads // shared, 0)])
         return cls(keys, values, shared, dtype)
 
-    def look(self, queries: Tensor, want_weights: bool) -> tuple[Tensor, Tensor | None]:
+    def cross_attention(self, queries: Tensor, want_weights: bool) -> tuple[Tensor, Tensor | None]:
         """queries (B, H, n, D/H) → mixed values (B, H, n, D/H) and weights (B, H, n, S)"""
         B, H, n, width = queries.shape
         G = self.heads

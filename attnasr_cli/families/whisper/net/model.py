@@ -83,10 +83,10 @@ class Encoder(nn.Module):
             raise ValueError(f"{T} frames in a window of {self.window}")
         if in_pieces(features):
             pairs = zip(features.split(1), lengths.split(1), strict=True)
-            return torch.cat([self._listen(one, length) for one, length in pairs])
-        return self._listen(features, lengths)
+            return torch.cat([self._encode(one, length) for one, length in pairs])
+        return self._encode(features, lengths)
 
-    def _listen(self, features: Tensor, lengths: Tensor) -> Tensor:
+    def _encode(self, features: Tensor, lengths: Tensor) -> Tensor:
         T = features.shape[1]
         inside = torch.arange(T, device=features.device) < lengths[:, None]
         x = (features * inside[..., None]).to(self.conv1.weight.dtype).transpose(1, 2)
@@ -95,7 +95,7 @@ class Encoder(nn.Module):
         x = F.gelu(self.conv2(x)).transpose(1, 2).contiguous()  # (B, S, D)
         x = x + self.positional_embedding
         for block in self.blocks:
-            x = cast(Block, block).listen(x)
+            x = cast(Block, block).encode(x)
         return cast(Tensor, self.ln_post(x))
 
 
@@ -140,7 +140,7 @@ class Decoder(nn.Module):
             hidden = torch.ones(n, n, dtype=torch.bool, device=x.device).triu(1)
         for layer, block in enumerate(self.blocks):
             wanted = layer in weights_of
-            x, weights = cast(Block, block).write(x, keys[layer], cache, layer, hidden, wanted)
+            x, weights = cast(Block, block).decode(x, keys[layer], cache, layer, hidden, wanted)
             if weights is not None and wanted:
                 found[layer] = weights
         return cast(Tensor, self.ln(x)).view(R, n, -1), found
@@ -166,9 +166,9 @@ class Whisper(Net):
 
     def encode(self, features: Tensor, lengths: Tensor) -> Memory:
         frames = self.encoder(features, lengths)
-        return self.remember(frames)
+        return self.project_memory(frames)
 
-    def remember(self, frames: Tensor) -> Memory:
+    def project_memory(self, frames: Tensor) -> Memory:
         """frames (B, S, D), what the encoder gave → memory with keys and values of all layers"""
         layers = [cast(Attention, cast(Block, b).cross_attn) for b in self.decoder.blocks]
         keys: tuple[Projected | PackedMemory, ...]
@@ -177,7 +177,7 @@ class Whisper(Net):
             dtype = dtype or frames.dtype
             keys = tuple(PackedMemory.of(frames, a.key, a.value, heads, dtype) for a in layers)
         else:
-            keys = tuple(a.remember(frames, dtype) for a in layers)
+            keys = tuple(a.project_memory(frames, dtype) for a in layers)
         lengths = torch.full((frames.shape[0],), frames.shape[1], device=frames.device)
         return Memory(frames, lengths, keys, HOP_S * STRIDE)
 

@@ -9,6 +9,7 @@ are not Intel's. torch's own compiler orders weights with the same two operators
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import cast
 
 import torch
@@ -42,14 +43,21 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return cast(Tensor, torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], ""))
 
 
+@lru_cache(maxsize=2)
 def can_pack(dtype: torch.dtype = torch.bfloat16) -> bool:
-    """Whether this torch has oneDNN with these operators, and the processor what they need."""
+    """Whether this torch has oneDNN with these operators, and the processor what they need.
+
+    They are private to torch, so a small product is computed with them and compared: another
+    version may lack them, or want other arguments.
+    """
+    weight, x = torch.tensor([[1.0, 2.0], [3.0, 4.0]]).to(dtype), torch.eye(2).to(dtype)
     try:
-        _ = torch.ops.mkldnn._reorder_linear_weight, torch.ops.mkldnn._linear_pointwise
         low = torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    except (AttributeError, RuntimeError):
+        found = product(x, order(weight), torch.ones(2).to(dtype))
+    except (AttributeError, RuntimeError, TypeError):
         return False
-    return bool(low) or dtype == torch.float32
+    right = found.shape == (2, 2) and torch.equal(found.float(), weight.T.float() + 1)
+    return right and (bool(low) or dtype == torch.float32)
 
 
 def pack(part: nn.Module) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from attnasr_cli import __version__, device
-from attnasr_cli.checkpoint import registry
+from attnasr_cli.checkpoint import hub, registry
 from attnasr_cli.errors import AttnasrError
 
 PACKAGES: tuple[str, ...] = (
@@ -42,8 +43,27 @@ class Section:
 
 
 def examine(model: str | None = None) -> list[Section]:
-    """Everything, the self-test last. ``model``: of the self-test; by default the shipped one."""
-    return [_versions(), _machine(), _devices(), _audio(), _folders(), _models(), _test(model)]
+    """Everything, the self-test last. ``model``: of the self-test; by default the shipped one.
+
+    What breaks one section is a problem of that one: doctor is for machines that are broken.
+    """
+    makers: dict[str, Callable[[], Section]] = {
+        "versions": _versions,
+        "machine": _machine,
+        "device": _devices,
+        "audio": _audio,
+        "folders": _folders,
+        "models": _models,
+        "self-test": lambda: _test(model),
+    }
+    return [_guarded(name, make) for name, make in makers.items()]
+
+
+def _guarded(name: str, make: Callable[[], Section]) -> Section:
+    try:
+        return make()
+    except Exception as problem:
+        return Section(name, problems=[_said(problem)])
 
 
 def _versions() -> Section:
@@ -60,30 +80,18 @@ def _versions() -> Section:
 def _machine() -> Section:
     import torch
 
-    from attnasr_cli.recognize.recognizer import free_memory
-
     flags = [flag for flag in SPEED_FLAGS if flag in device.cpu_flags()]
     return Section(
         "machine",
         {
             "system": platform.platform(),
-            "processor": _processor(),
+            "processor": device.processor(),
             "instructions": " ".join(flags) or "none of those that help",
             "cores": device.cores(),
             "threads": torch.get_num_threads(),
-            "free memory": f"{free_memory() / 1e9:.1f} GB",
+            "free memory": f"{device.free_memory() / 1e9:.1f} GB",
         },
     )
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
 
 
 def _devices() -> Section:
@@ -116,8 +124,8 @@ def _audio() -> Section:
 
         section.facts["libsndfile"] = soundfile.__libsndfile_version__
         section.facts["its formats"] = " ".join(sorted(soundfile.available_formats())).lower()
-    except (ImportError, OSError) as problem:
-        section.problems.append(f"soundfile does not load: {problem}")
+    except Exception as problem:
+        section.problems.append(f"soundfile does not load: {_said(problem)}")
     try:
         import av
 
@@ -125,8 +133,8 @@ def _audio() -> Section:
         section.facts["FFmpeg libraries"] = ".".join(map(str, av.library_versions["libavcodec"]))
         section.facts["their decoders"] = " ".join(known)
         section.problems += [f"no decoder for {name}" for name in CODECS if name not in known]
-    except (ImportError, OSError) as problem:
-        section.problems.append(f"PyAV does not load: {problem}")
+    except Exception as problem:
+        section.problems.append(f"PyAV does not load: {_said(problem)}")
     return section
 
 
@@ -145,18 +153,12 @@ def _folders() -> Section:
     section = Section("folders")
     for name, path in (("configuration here", here), ("configuration", own)):
         section.facts[name] = str(path) if path.is_file() else f"none ({path})"
-    models, cache = registry.user_folder(), _hub_cache()
+    models, cache = registry.user_folder(), hub.cache()
     for name, path in (("models", models), ("downloads", cache)):
         section.facts[name] = str(path) if path.is_dir() else f"not there yet ({path})"
         if path.is_dir() and not os.access(path, os.W_OK):
             section.problems.append(f"{path} is not writable")
     return section
-
-
-def _hub_cache() -> Path:
-    from huggingface_hub.constants import HF_HUB_CACHE
-
-    return Path(HF_HUB_CACHE)
 
 
 def _models() -> Section:
@@ -171,12 +173,11 @@ def _models() -> Section:
 
 def _test(model: str | None) -> Section:
     """Load the model and transcribe five seconds; with its own sample, if it has one."""
-    import torch
-
-    from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
-
     section = Section("self-test", {"model": model or registry.DEFAULT})
     try:
+        import torch
+
+        from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
         from attnasr_cli.recognize.recognizer import load
 
         started = time.perf_counter()
@@ -190,7 +191,7 @@ def _test(model: str | None) -> Section:
         recognizer.texts([noise])
         seconds = time.perf_counter() - started
         section.facts["5 s of audio"] = f"{seconds:.2f} s ({TEST_S / seconds:.0f}x real time)"
-        samples = sorted(recognizer.model.path.glob("sample.*")) if recognizer.model.path else []
+        samples = sorted(recognizer.path.glob("sample.*")) if recognizer.path else []
         recordings = [path for path in samples if path.suffix != ".txt"]
         if recordings:
             [transcript] = recognizer.transcribe(recordings[0])
@@ -198,6 +199,13 @@ def _test(model: str | None) -> Section:
             wanted = recordings[0].with_suffix(".txt")
             if wanted.is_file() and wanted.read_text(encoding="utf-8").strip() != transcript.text:
                 section.problems.append(f"the text of {recordings[0]} should be that of {wanted}")
-    except AttnasrError as problem:
-        section.problems.append(f"{problem.message} ({problem.hint})")
+    except Exception as problem:
+        section.problems.append(_said(problem))
     return section
+
+
+def _said(problem: Exception) -> str:
+    """An error on one line."""
+    if isinstance(problem, AttnasrError):
+        return f"{problem.message} ({problem.hint})" if problem.hint else problem.message
+    return f"{type(problem).__name__}: {(str(problem).strip().splitlines() or [''])[0]}"

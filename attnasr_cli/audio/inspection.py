@@ -1,0 +1,73 @@
+"""What is in a recording, found by reading all of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from attnasr_cli.audio.containers.extent import examine
+from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
+from attnasr_cli.audio.load import Recording, probe
+from attnasr_cli.audio.sources.types import Track
+from attnasr_cli.errors import AudioError
+from attnasr_cli.files import display_name
+
+
+@dataclass
+class TrackReport:
+    """One sound track after it was read."""
+
+    track: Track
+    seconds: float = 0.0
+    """that were decoded"""
+    warnings: list[str] = field(default_factory=list)
+    problem: AudioError | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self.track), "duration_s": round(self.seconds, 3)}
+
+
+@dataclass
+class Inspection:
+    """A recording."""
+
+    container: str
+    parts: int
+    """recordings that were joined end to end; 1 for an ordinary one"""
+    size_bytes: int
+    tracks: list[TrackReport]
+    default_track: int
+
+    @property
+    def warnings(self) -> list[str]:
+        """Of all tracks, each once."""
+        return list(dict.fromkeys(text for report in self.tracks for text in report.warnings))
+
+    @property
+    def problems(self) -> list[AudioError]:
+        """One for each reason."""
+        found = {r.problem.message: r.problem for r in self.tracks if r.problem is not None}
+        return list(found.values())
+
+
+def inspect(path: Path) -> Inspection:
+    """Read every track of a recording to its end. Raises AudioError where it cannot be opened."""
+    opened = probe(path)
+    reports = [_read(path, track) for track in opened.tracks]
+    size = path.stat().st_size
+    return Inspection(opened.format, len(examine(path)), size, reports, opened.track)
+
+
+def _read(path: Path, track: Track) -> TrackReport:
+    report = TrackReport(track)
+    try:
+        with Recording(path, name=display_name(path.name), track=track.number) as recording:
+            try:
+                for block in recording.blocks():
+                    report.seconds += block.shape[0] / SAMPLE_RATE_HZ
+            finally:
+                report.warnings = recording.probe.warnings
+    except AudioError as problem:
+        report.problem = problem
+    return report

@@ -1,0 +1,71 @@
+"""The lines of one subtitle: as even as can be, parted where the text allows it, and no word alone
+in a line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+
+from attnasr_cli.families.base import Word
+from attnasr_cli.output.breaks import badness, width
+
+UNEVEN = 2.0
+ALONE = 3.0  # one word in a line beside a longer one
+TOP_HEAVY = 0.1
+LONE_WIDTH = 12  # columns from which a single word fills a line well enough
+
+
+def line_text(words: Sequence[Word]) -> str:
+    return "".join(word.word for word in words).strip()
+
+
+class Measure:
+    """Widths and places to part of a text, computed once."""
+
+    def __init__(self, words: Sequence[Word], language: str | None) -> None:
+        self.words = words
+        self.parted = [badness(a, b, language) for a, b in pairwise(words)]
+        """how bad it is to part the text behind each word"""
+        self._ends = [0, *accumulate(width(word.word) for word in words)]
+        self._leads = [len(word.word) - len(word.word.lstrip()) for word in words]
+
+    def width(self, start: int, end: int) -> int:
+        """Columns of the words from start to before end in one line."""
+        return self._ends[end] - self._ends[start] - self._leads[start]
+
+    def fewest_lines(self, start: int, end: int, columns: int) -> int:
+        """How many lines the words take at least; a longer word stands alone."""
+        count, first = 1, start
+        for i in range(start + 1, end):
+            if self.width(first, i + 1) > columns:
+                count, first = count + 1, i
+        return count
+
+    def layout(self, start: int, end: int, columns: int) -> tuple[list[int], float]:
+        """Where the lines of the words end, in as few lines as they fit into, and how bad the best
+        such division is."""
+        count = self.fewest_lines(start, end, columns)
+        if count == 1:
+            return [end], 0.0
+        ideal = self.width(start, end) / count
+        # (cost, ends) of the words up to an end in so many lines
+        best: dict[int, tuple[float, list[int]]] = {start: (0.0, [])}
+        for _ in range(count):
+            following: dict[int, tuple[float, list[int]]] = {}
+            for first, (cost, ends) in best.items():
+                for last in range(first + 1, end + 1):
+                    size = self.width(first, last)
+                    if size > columns and last - first > 1:
+                        break
+                    total = cost + UNEVEN * ((size - ideal) / columns) ** 2
+                    if last - first == 1 and size < LONE_WIDTH and end - start > count:
+                        total += ALONE
+                    if first == start and size > ideal:
+                        total += TOP_HEAVY
+                    if last < end:
+                        total += self.parted[last - 1]
+                    if last not in following or total < following[last][0]:
+                        following[last] = (total, [*ends, last])
+            best = following
+        cost, ends = best[end]
+        return ends, cost

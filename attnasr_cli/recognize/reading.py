@@ -1,0 +1,56 @@
+"""Options about how recordings are read, cut and batched, whatever the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from attnasr_cli import device
+from attnasr_cli.errors import UsageError
+
+MEGABYTES_PER_S = 12.0  # what a second of audio in a batch may cost, with beams and attention
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How recordings are read and cut; the rest is the decoder's options."""
+
+    vad: bool = True
+    """cut at pauses and leave out what is not speech"""
+    vad_threshold: float = 0.5
+    """probability from which a stretch is speech"""
+    max_segment: float | None = None
+    """seconds; the net's own limit by default"""
+    batch: float | None = None
+    """seconds of audio in a batch; chosen from memory by default"""
+    jobs: int | None = None
+    """recordings read at once; one for each core by default"""
+
+
+def split(options: dict[str, Any]) -> tuple[Reading, dict[str, Any]]:
+    """Options about reading, and those for the decoder. None means not given."""
+    given = {key: value for key, value in options.items() if value is not None}
+    reading = {k: v for k, v in given.items() if k in Reading.__dataclass_fields__}
+    return Reading(**reading), {k: v for k, v in given.items() if k not in reading}
+
+
+def refuse_cutting(reading: Reading) -> None:
+    """Options about segments and batches have no meaning where recordings are read whole."""
+    plain = Reading()
+    for name in ("vad_threshold", "max_segment", "batch", "jobs"):
+        if getattr(reading, name) != getattr(plain, name):
+            flag = "--" + name.replace("_", "-")
+            raise UsageError(f"{flag} with --mode sequential", "it is for --mode batched")
+
+
+def batch_seconds(placements: Sequence[device.Placement], cpu_s: float) -> float:
+    """Seconds of audio in a batch, from the free memory: at most a third of it."""
+    import torch
+
+    if placements[0].device.type == "cuda":
+        free = min(torch.cuda.mem_get_info(p.device)[0] for p in placements)
+        longest = 1_200.0
+    else:
+        free, longest = device.free_memory(), cpu_s
+    return float(min(max(round(free / 3 / 1e6 / MEGABYTES_PER_S, -1), 30.0), longest))

@@ -1,0 +1,35 @@
+"""Devices and precisions that cannot be are refused before a model is loaded."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from attnasr_cli import device
+from attnasr_cli.errors import UsageError
+
+
+@pytest.fixture
+def one_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the machine had one device with bfloat16."""
+    fake = SimpleNamespace(
+        is_available=lambda: True,
+        current_device=lambda: 0,
+        device_count=lambda: 1,
+        get_device_name=lambda index: "a device",
+        get_device_capability=lambda device: (8, 0),
+    )
+    monkeypatch.setattr(torch, "cuda", fake)
+
+
+@pytest.mark.usefixtures("one_gpu")
+@pytest.mark.parametrize("name", ["cuda", "cuda:0", "auto"])
+def test_int8_is_refused_off_the_cpu(name: str) -> None:
+    """Its layers live on a CPU: every segment would fail."""
+    with pytest.raises(UsageError, match="int8 is for CPUs") as caught:
+        device.choose(name, "int8")
+    assert caught.value.hint
+    assert device.choose("cpu", "int8").dtype == "int8"
+    assert device.choose(name, "auto").dtype == "bfloat16"
