@@ -13,7 +13,6 @@ from filelock import FileLock
 from attnasr_cli import __version__, console
 from attnasr_cli.checkpoint.folder import (
     SCHEMA,
-    WEIGHTS,
     Header,
     Model,
     Text,
@@ -196,7 +195,7 @@ def _header(recipe: Recipe, net: Net, tokenizer: Tokenizer, out: Path) -> Header
         config=to_table(net.config),
         features=recipe.features,
         text=Text(tokenizer.file_name, recipe.text.normalizer),
-        weights=Weights(WEIGHTS, ""),
+        weights=Weights("", ""),
         decoding=recipe.decoding,
         lm=find_lm(out),
         languages=recipe.languages,
