@@ -289,7 +289,7 @@ def test_every_utterance_that_is_left_out_has_its_own_reason(
     assert train("optim.updates=1", "data.max_s=3", data=data) == 0
     err = capsys.readouterr().err
     assert "left out 1 of 43 utterances, cannot be read: gone (no file" in err
-    assert "left out 1 of 43 utterances, shorter than data.min_s = 0.1 s: short (0.05" in err
+    assert "left out 1 of 43 utterances, shorter than data.min_s = 0.1 s: short (0.0" in err
     assert "left out 1 of 43 utterances, longer than data.max_s = 3 s: long (4.0 s long)" in err
 
 
