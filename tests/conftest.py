@@ -39,6 +39,7 @@ def _empty_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
     monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(home / "hub"))
 
 
 def make_model(path: Path, net: str = "conformer", seed: int = 0, **config: Any) -> Path:

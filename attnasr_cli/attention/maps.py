@@ -1,4 +1,4 @@
-"""Where a decoder looked while it wrote: attention weights of whole segments, for pictures."""
+"""Attention weights of decoded segments, for pages, pictures and numbers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EXTRA = "attention"
 
 
 class Attending:
-    """A decoder that also says where it looked: ``extra["attention"]`` of what it decodes."""
+    """A decoder that adds the attention to what it decodes, as ``extra["attention"]``."""
 
     def __init__(
         self, decoder: SegmentDecoder, layer: int | None = None, head: int | None = None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-from attnasr_cli.audio.frames import HOP, SAMPLE_RATE_HZ, WINDOW, pad
+from attnasr_cli.audio.frames import HOP, WINDOW, pad
+from attnasr_cli.audio.mel import mel_filters
 from attnasr_cli.errors import ModelError
 
 FFT = 512
@@ -36,17 +36,6 @@ class FeatureConfig:
             raise ModelError(f"features.bins is {self.bins}", "use 80")
 
 
-@lru_cache(maxsize=4)
-def _filters(bins: int) -> Tensor:
-    """(FFT/2 + 1, bins) triangular filters on the Slaney mel scale, each of unit area."""
-    from attnasr_cli.audio._torchaudio import torchaudio
-
-    filters: Tensor = torchaudio.functional.melscale_fbanks(
-        FFT // 2 + 1, 0.0, SAMPLE_RATE_HZ / 2, bins, SAMPLE_RATE_HZ, "slaney", "slaney"
-    )
-    return filters
-
-
 def log_mel(samples: Tensor, config: FeatureConfig) -> Tensor:
     """samples (N,) at 16 kHz → features (T, F), T = N // HOP + 1, float32."""
     from attnasr_cli.audio._torchaudio import torchaudio
@@ -56,7 +45,7 @@ def log_mel(samples: Tensor, config: FeatureConfig) -> Tensor:
     spectrum = torchaudio.functional.spectrogram(
         samples, 0, torch.hann_window(WINDOW), FFT, HOP, WINDOW, 2.0, False
     )  # (FFT/2 + 1, T)
-    mel = spectrum.T @ _filters(config.bins)  # (T, F)
+    mel = spectrum.T @ mel_filters(FFT, config.bins, torch.float32)  # (T, F)
     features = (mel + LOG_FLOOR).log()
     return normalize(features) if config.normalize == "utterance" else features
 

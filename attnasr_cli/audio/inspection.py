@@ -64,7 +64,7 @@ def _read(path: Path, track: Track) -> TrackReport:
     try:
         with Recording(path, name=display_name(path.name), track=track.number) as recording:
             try:
-                for block in recording.blocks():
+                for block in recording.blocks(0.5):
                     report.seconds += block.shape[0] / SAMPLE_RATE_HZ
             finally:
                 report.warnings = recording.probe.warnings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -62,19 +63,52 @@ def cache() -> Path:
     return Path(platformdirs.user_cache_dir("attnasr", appauthor=False)) / "hub"
 
 
+def shared_cache() -> Path:
+    """Hugging Face's own folder of downloads, where other programs put theirs; only read here."""
+    home = os.environ.get("HF_HOME") or Path(
+        os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "huggingface"
+    )
+    return Path(os.environ.get("HF_HUB_CACHE") or Path(home, "hub"))
+
+
 def local(wanted: Source) -> Path | None:
-    """The folder of a model that is downloaded completely, or None. Never uses the network."""
-    from huggingface_hub import try_to_load_from_cache
+    """The folder of a model that is downloaded completely, by us or by others, or None. Never uses
+    the network."""
+    for root in (cache(), shared_cache()):
+        folder = root / f"models--{wanted.repo.replace('/', '--')}"
+        commit = wanted.revision
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            commit = (folder / "refs" / wanted.revision).read_text(encoding="ascii").strip()
+        snapshot = folder / "snapshots" / commit
+        if _complete(snapshot):
+            return snapshot
+    return None
 
-    def at(name: str) -> Path | None:
-        found = try_to_load_from_cache(wanted.repo, name, cache(), wanted.revision)
-        return Path(found) if isinstance(found, str) else None
 
-    config = at("config.json")
-    if config is None or any(at(name) is None for name in NEEDED):
-        return None
-    shards = _shards(config.parent / INDEX) if at(INDEX) else [WEIGHTS]
-    return config.parent if all(at(name) for name in shards) else None
+def downloaded() -> Iterator[tuple[Source, Path]]:
+    """Every model that is downloaded completely, by us or by others, and where it stands."""
+    for root in (cache(), shared_cache()):
+        for folder in sorted(root.glob("models--*--*")):
+            repo = folder.name.removeprefix("models--").replace("--", "/", 1)
+            main = ""
+            with contextlib.suppress(OSError, UnicodeDecodeError):
+                main = (folder / "refs" / MAIN).read_text(encoding="ascii").strip()
+            for snapshot in sorted((folder / "snapshots").glob("*")):
+                if _complete(snapshot):
+                    revision = MAIN if snapshot.name == main else snapshot.name
+                    yield Source(repo, revision), snapshot
+
+
+def _complete(snapshot: Path) -> bool:
+    if any(not (snapshot / name).is_file() for name in NEEDED):
+        return False
+    shards = [WEIGHTS]
+    if (snapshot / INDEX).is_file():
+        try:
+            shards = _shards(snapshot / INDEX)
+        except ModelError:
+            return False
+    return all((snapshot / name).is_file() for name in shards)
 
 
 def pull(wanted: Source) -> Path:

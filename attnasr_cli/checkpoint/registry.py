@@ -26,7 +26,7 @@ class Entry:
     name: str
     path: Path
     origin: str
-    """shipped or user"""
+    """shipped, user, or downloaded"""
 
 
 def shipped() -> Path | None:

@@ -1,4 +1,4 @@
-"""``attnasr attend``: where the model looked while it wrote."""
+"""``attnasr attend``: what the decoder attended to while it wrote."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from attnasr_cli import console
-from attnasr_cli.checkpoint.registry import Entry, entries, user_folder
+from attnasr_cli.checkpoint.registry import Entry, user_folder
 from attnasr_cli.errors import ModelError, UsageError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="The models at hand.")
@@ -21,7 +21,9 @@ Format = Annotated[str, typer.Option("--format", help="table or json")]
 def list_models(format: Format = "table") -> None:
     """List the models that can be used by name."""
     _check(format)
-    rows = [_row(entry) for entry in entries()]
+    from attnasr_cli.families.registry import at_hand
+
+    rows = [_row(entry) for entry in at_hand()]
     if format == "json":
         console.result(json.dumps(rows, indent=2, ensure_ascii=False))
         return
@@ -92,6 +94,40 @@ def export(
     console.result(str(folder))
 
 
+@app.command()
+def default(
+    name: Annotated[
+        str | None, typer.Argument(help="a model's name or folder; without it: which one it is")
+    ] = None,
+) -> None:
+    """Choose the model that transcribe takes without -m, in your own configuration."""
+    from attnasr_cli.transcribe.config import resolve, set_default, user_file
+
+    if name is None:
+        config = resolve({})
+        console.result(f"{config['model']}  # {config.sources['model']}")
+        return
+    set_default("model", _usable(name))
+    console.result(f"{user_file()}: model = {name}")
+    used = resolve({})
+    if used.sources["model"] != str(user_file()):
+        console.warn(f"here {used.sources['model']} says {used['model']}, which comes before it")
+
+
+def _usable(name: str) -> str:
+    """A model's name, or its whole path; a published one need not be there yet."""
+    from attnasr_cli.checkpoint import hub, registry
+    from attnasr_cli.families.registry import published
+
+    wanted = hub.source(name, published())
+    if wanted is not None and not Path(name).exists():
+        if hub.local(wanted) is None:
+            console.note(f"it is downloaded at its first use, or now: attnasr models pull {name}")
+        return name
+    path = registry.find(name, published())
+    return str(path.absolute()) if Path(name).exists() else name
+
+
 def _check(format: str) -> None:
     if format not in ("table", "json"):
         raise UsageError(f"unknown format {format!r}", "use table or json")
@@ -101,6 +137,8 @@ def _header(path: Path) -> dict[str, Any]:
     """``model.toml``, or the sizes in a Hugging Face ``config.json``; no torch is needed."""
     import tomllib
 
+    if path.is_file():
+        return _file_header(path)
     file = path / "model.toml"
     try:
         if file.is_file():
@@ -109,6 +147,17 @@ def _header(path: Path) -> dict[str, Any]:
         return {"name": path.name, "net": str(table.get("model_type", "unknown")), "config": table}
     except (OSError, ValueError) as problem:
         raise ModelError(f"damaged model {path}: {problem}", "copy the folder again") from None
+
+
+def _file_header(path: Path) -> dict[str, Any]:
+    """What is known of a checkpoint that is one file, without loading it."""
+    from attnasr_cli.families.registry import family_of_checkpoint
+
+    family = family_of_checkpoint(path)
+    if family is None:
+        raise ModelError(f"{path} is not a model", "give a model folder or a checkpoint")
+    size = round(path.stat().st_size / 1e6, 1)
+    return {"name": path.stem, "net": family.name, "file": {"megabytes": size}}
 
 
 def _row(entry: Entry) -> dict[str, Any]:

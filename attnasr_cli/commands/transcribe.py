@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from attnasr_cli import console
+from attnasr_cli.checkpoint.registry import DEFAULT
 from attnasr_cli.errors import UsageError
 from attnasr_cli.transcribe.config import Config, resolve, show
 from attnasr_cli.transcribe.inputs import STDIN, Patterns, find, is_folder, read_list
@@ -36,6 +37,10 @@ CUE_OPTIONS = (
     "max_cps",
 )
 
+ADVICE = (
+    f"{DEFAULT} is for clear, read English; for anything else take Whisper: -m whisper-small, or "
+    "for good: attnasr models default whisper-small"
+)
 MAY_BE_EMPTY = ("prompt", "hotwords")
 
 
@@ -140,6 +145,8 @@ def _load(config: Config, formats: list[Format]) -> Recognizer:
     searched = f"; beam {beam}" if beam else ""
     name = recognizer.header.name
     console.note(f"model {name} on {reasons}{searched}; batches of {recognizer.batch_s:.0f} s")
+    if not config.given("model"):
+        console.note(ADVICE)
     return recognizer
 
 

@@ -54,7 +54,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Decoded:
-    """What was heard in one segment, and how far to trust it."""
+    """The text of one segment, and how far to trust it."""
 
     pieces: list[Piece]
     """in order; empty where nothing was said"""
@@ -194,7 +194,7 @@ class Family(Protocol):
 
     @property
     def recipe_defaults(self) -> Mapping[str, Mapping[str, Any]]:
-        """table → key → default of a recipe, where it is another one than the dataclass has."""
+        """table → key → default of a recipe, where it differs from that of the dataclass."""
 
     def check_recipe(self, recipe: Recipe) -> None:
         """Refuse what cannot be trained, before anything is loaded. Raises UsageError."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 from attnasr_cli.checkpoint import registry
 from attnasr_cli.checkpoint.folder import Model, load_model, read_header
-from attnasr_cli.errors import ModelError, UsageError
+from attnasr_cli.errors import UsageError
+from attnasr_cli.families.foreign import refusal
 from attnasr_cli.families.registry import (
     families,
     family_of_checkpoint,
@@ -38,7 +38,7 @@ def load(name: str | os.PathLike[str], **extra: Path) -> Model:
         return load_model(path, family.read_tokenizer)
     found = family_of_checkpoint(path)
     if found is None:
-        raise _unknown(path)
+        raise refusal(path, [family.name for family in families()])
     _refuse_extra(path, extra, found.extra_files)
     return found.load(path, display_name(name, path), **extra)
 
@@ -59,19 +59,3 @@ def _refuse_extra(path: Path, extra: dict[str, Path], known: tuple[str, ...]) ->
         if option not in known:
             flag = "--" + option.replace("_", "-")
             raise UsageError(f"model {path} cannot use {flag}", "leave it out")
-
-
-def _unknown(path: Path) -> ModelError:
-    """Why no family takes a path."""
-    names = ", ".join(family.name for family in families())
-    config = path / "config.json"
-    if not config.is_file():
-        return ModelError(f"{path} is not a model", f"known families: {names}")
-    try:
-        kind = json.loads(config.read_text(encoding="utf-8")).get("model_type", "nameless")
-    except (OSError, ValueError, AttributeError) as problem:
-        return ModelError(f"damaged {config}: {problem}", "copy it again")
-    return ModelError(
-        f"{path} is a {kind!r} model, which no family here reads",
-        f"families: {names}; CTC and transducer models are not attention encoder-decoders",
-    )

@@ -1,9 +1,11 @@
-"""Options of a family's decoder by name, as the command line and Python give them."""
+"""Options, each declared once as a field of the dataclass that uses it: the command line, the
+configuration files and Python have name, type, default and help from there."""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
+import typing
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,22 @@ from attnasr_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from attnasr_cli.families.base import Family
+
+
+def option(default: Any, help: str, kind: type | None = None) -> Any:
+    """A field with the sentence that ``--help`` shows. ``kind``: what the command line makes of
+    its text, where the annotation allows several."""
+    return dataclasses.field(default=default, metadata={"help": help, "kind": kind})
+
+
+def kind_of(cls: type, field: dataclasses.Field[Any]) -> type:
+    """str, int, float or bool: what a field takes beside None."""
+    kind: type | None = field.metadata.get("kind")
+    if kind is not None:
+        return kind
+    hint = typing.get_type_hints(cls)[field.name]
+    kinds = [k for k in typing.get_args(hint) if isinstance(k, type) and k is not type(None)]
+    return kinds[0] if kinds else hint
 
 
 def options_of(family: Family, given: Mapping[str, Any], model: str) -> Any:

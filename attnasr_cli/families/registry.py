@@ -16,6 +16,7 @@ from attnasr_cli.errors import ModelError
 
 if TYPE_CHECKING:
     from attnasr_cli.checkpoint.hub import Source
+    from attnasr_cli.checkpoint.registry import Entry
     from attnasr_cli.families.base import Family
 
 GROUP = "attnasr.families"
@@ -87,3 +88,18 @@ def family_of_checkpoint(path: Path) -> Family | None:
 def published() -> dict[str, Source]:
     """The names of all published models, at the revisions that the families were written for."""
     return {name: source for family in families() for name, source in family.published.items()}
+
+
+def at_hand() -> list[Entry]:
+    """All models that can be used by name without a download: shipped, the user's, and those in a
+    cache of downloads that some family reads."""
+    from attnasr_cli.checkpoint import hub, registry
+
+    found = {entry.name: entry for entry in registry.entries()}
+    names = {source: name for name, source in published().items()}
+    for source, path in hub.downloaded():
+        pinned = hub.Source(source.repo, path.name)
+        name = names.get(source) or names.get(pinned) or str(source)
+        if name not in found and family_of_checkpoint(path) is not None:
+            found[name] = registry.Entry(name, path, "downloaded")
+    return list(found.values())

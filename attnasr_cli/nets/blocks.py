@@ -25,6 +25,7 @@ class Dropout(nn.Module):
         self.dropped = round(probability * 256)  # of 256 byte values
 
     def forward(self, x: Tensor) -> Tensor:
+        """x of any shape → the same, with elements dropped while training."""
         if not self.training or not self.dropped:
             return x
         if x.is_cuda:
@@ -76,6 +77,7 @@ class Subsampling(nn.Module):
         self.out = nn.Linear(sizes[-1] * bins, width)
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """features (B, T, F), lengths (B,) → (B, S, D) and its lengths (B,)"""
         x = features[:, None].to(memory_format=torch.channels_last)  # (B, 1, T, F)
         with keep_float32(x):
             for conv in self.convs:
@@ -193,6 +195,7 @@ class FeedForward(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(…, D) → (…, D)"""
         with keep_float32(x):
             hidden = self.dropout(F.silu(self.up(x.to(self.up.weight.dtype))))
             out: Tensor = self.down(hidden)

@@ -73,6 +73,7 @@ class ConvModule(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """x (B, S, D), lengths (B,) → (B, S, D)"""
         with keep_float32(x):
             x = masked(F.glu(self.gate(x), -1), lengths)  # (B, S, D), silent padding
             x = self.depthwise(x.transpose(1, 2)).transpose(1, 2)
@@ -99,6 +100,7 @@ class ConformerLayer(nn.Module):
             nn.init.zeros_(last.bias)
 
     def forward(self, x: Tensor, rotation: Rotation, mask: Tensor, lengths: Tensor) -> Tensor:
+        """x (B, S, D), mask (B, 1, 1, S) true where valid, lengths (B,) → (B, S, D)"""
         x = x + 0.5 * self.dropout(self.ff1(self.norm_ff1(x)))
         attended = self.attention(self.norm_attention(x), rotation, mask)
         x = x + self.dropout(attended)
@@ -153,6 +155,8 @@ class ConformerEncoder(nn.Module):
     def forward(
         self, features: Tensor, lengths: Tensor, head: nn.Linear | None
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """features (B, T, F), lengths (B,) → frames (B, S, D), their lengths (B,), and the logits
+        (B, S, V) of the inner heads; head: the CTC head, which these share."""
         x, lengths = self.front(features, lengths)
         full = _Places.of(x, lengths, self.head_width)
         x, here = self.dropout(x), full
@@ -181,6 +185,7 @@ class _Places(NamedTuple):
 
     @staticmethod
     def of(x: Tensor, lengths: Tensor, head_width: int) -> _Places:
+        """Of frames x (B, S, D) with lengths (B,)."""
         size = x.shape[1]
         rotation = Rotation.at(torch.arange(size, device=x.device), head_width)
         return _Places(rotation, length_mask(lengths, size)[:, None, None], lengths)

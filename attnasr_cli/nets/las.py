@@ -88,6 +88,7 @@ class LASEncoder(nn.Module):
         self.dropout = Dropout(c.dropout)
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """features (B, T, F), lengths (B,) → frames (B, S, D) and their lengths (B,)"""
         x, lengths = self.front(features, lengths)
         parts = zip(self.layers, self.join, self.norms, strict=True)
         for i, (layer, join, norm) in enumerate(parts, 1):

@@ -60,6 +60,7 @@ class TransformerLayer(nn.Module):
         self.dropout = Dropout(c.dropout)
 
     def forward(self, x: Tensor, rotation: Rotation, mask: Tensor) -> Tensor:
+        """x (B, S, D), mask (B, 1, 1, S) true where valid → (B, S, D)"""
         x = x + self.dropout(self.attention(self.norm_attention(x), rotation, mask))
         out: Tensor = x + self.dropout(self.ff(self.norm_ff(x)))
         return out
@@ -77,6 +78,7 @@ class TransformerEncoder(nn.Module):
         self.norm = nn.LayerNorm(c.width)
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """features (B, T, F), lengths (B,) → frames (B, S, D) and their lengths (B,)"""
         x, lengths = self.front(features, lengths)
         rotation = Rotation.at(torch.arange(x.shape[1], device=x.device), self.head_width)
         mask = length_mask(lengths, x.shape[1])[:, None, None]  # (B, 1, 1, S)

@@ -19,11 +19,15 @@ Keys = tuple[tuple[Tensor, Tensor], ...]
 
 
 class DecoderState(NamedTuple):
+    """What the rows have read so far."""
+
     past: tuple[tuple[Tensor, Tensor], ...]
     """for each layer keys and values (R, H, u, D/H) of the tokens so far"""
 
 
 class DecoderLayer(nn.Module):
+    """Attention to the tokens so far, attention to the memory, a perceptron; norms come first."""
+
     def __init__(self, width: int, memory_width: int, heads: int, hidden: int, dropout: float):
         super().__init__()
         self.norm_self = nn.LayerNorm(width)
@@ -64,15 +68,17 @@ class AttentionDecoder(nn.Module):
         return cast(Iterable[DecoderLayer], self.layers)
 
     def keys(self, frames: Tensor) -> Keys:
-        """What the decoder computes from the memory (B, S, D) once."""
+        """frames (B, S, D) → for each layer keys and values (B, H, S, D/H), computed once."""
         return tuple(layer.cross.keys(frames) for layer in self._typed())
 
     def start(self, memory: Memory, beams: int) -> DecoderState:
+        """The state before the first token, for R = B·beams rows."""
         rows = memory.frames.shape[0] * beams
         empty = memory.frames.new_zeros(rows, self.heads, 0, self.head_width)
         return DecoderState(tuple((empty, empty) for _ in self.layers))
 
     def step(self, tokens: Tensor, state: DecoderState, memory: Memory) -> Step:
+        """tokens (R, n) → log_probs (R, V) and weights (R, S) of the last of them"""
         rows, n = tokens.shape
         utterances = memory.frames.shape[0]
         done = state.past[0][0].shape[2]

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families.base import Word
+from attnasr_cli.families.options import option
 from attnasr_cli.families.words import is_spaceless
 from attnasr_cli.output.breaks import ends_sentence, width
 from attnasr_cli.output.layout import LONE_WIDTH, Measure, line_text
@@ -33,20 +34,13 @@ ALONE = 4.0  # one short word that belongs to the text around it
 class CueConfig:
     """Limits of subtitles."""
 
-    max_line_width: int = 42
-    """columns in a line; a longer word stands alone"""
-    max_line_count: int = 2
-    """lines in a cue"""
-    max_cue_duration: float = 7.0
-    """seconds that a cue may be shown"""
-    min_cue_duration: float = 1.0
-    """a shorter cue stays until then, or until the next one"""
-    cue_gap: float = 0.08
-    """seconds between two cues: two frames at 25 a second"""
-    max_cps: float | None = None
-    """columns a second; by default from 17 to 21, by language"""
-    words: bool = False
-    """one cue for each word, which is highlighted in its line"""
+    max_line_width: int = option(42, "Columns of a subtitle; 我 takes two.")
+    max_line_count: int = option(2, "Lines in a subtitle.")
+    max_cue_duration: float = option(7.0, "Longest time of a subtitle, in seconds.")
+    min_cue_duration: float = option(1.0, "Shortest time of a subtitle, in seconds.")
+    cue_gap: float = option(0.08, "Time between two subtitles, in seconds.")
+    max_cps: float | None = option(None, "Columns of a subtitle a second; 17 to 21, by language.")
+    words: bool = option(False, "Highlight each word of a subtitle as it is said.")
 
     def __post_init__(self) -> None:
         for name in ("max_line_width", "max_line_count", "max_cue_duration", "max_cps"):

@@ -41,7 +41,7 @@ class Devices(Generic[P]):
         return len(self.decoders)
 
     def decode(self, batches: Sequence[list[P]]) -> Iterator[tuple[list[P], list[Decoded]]]:
-        """(batch, what was heard in each of its pieces), in any order. What fails sets the error
+        """(batch, the result of each of its pieces), in any order. What fails sets the error
         of its recordings and is not given back."""
         if len(self.decoders) == 1:
             for batch in batches:
@@ -105,7 +105,7 @@ def attempt(decoder: SegmentDecoder, batch: list[P]) -> Iterator[tuple[list[P], 
 def _decoded(
     decoder: SegmentDecoder, samples: Sequence[Tensor]
 ) -> tuple[list[Decoded], Exception | None]:
-    """What was heard in a batch, or why it failed. The traceback is dropped: its frames hold the
+    """The results of a batch, or why it failed. The traceback is dropped: its frames hold the
     tensors that fill the memory. An AttnasrError is of the options or the model, whatever the
     segments: it ends the run."""
     try:

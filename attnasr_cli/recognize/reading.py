@@ -8,6 +8,7 @@ from typing import Any
 
 from attnasr_cli import device
 from attnasr_cli.errors import UsageError
+from attnasr_cli.families.options import option
 
 MEGABYTES_PER_S = 12.0  # what a second of audio in a batch may cost, with beams and attention
 
@@ -16,16 +17,13 @@ MEGABYTES_PER_S = 12.0  # what a second of audio in a batch may cost, with beams
 class Reading:
     """How recordings are read and cut; the rest is the decoder's options."""
 
-    vad: bool = True
-    """cut at pauses and leave out what is not speech"""
-    vad_threshold: float = 0.5
-    """probability from which a stretch is speech"""
-    max_segment: float | None = None
-    """seconds; the net's own limit by default"""
-    batch: float | None = None
-    """seconds of audio in a batch; chosen from memory by default"""
-    jobs: int | None = None
-    """recordings read at once; one for each core by default"""
+    vad: bool = option(True, "Cut at pauses and leave out what is not speech.")
+    vad_threshold: float = option(0.5, "Probability from which it is speech.")
+    max_segment: float | None = option(
+        None, "Longest segment in seconds; by default the net's limit."
+    )
+    batch: float | None = option(None, "Seconds of audio in a batch; by default from free memory.")
+    jobs: int | None = option(None, "Recordings read at once; by default one for each core.")
 
 
 def split(options: dict[str, Any]) -> tuple[Reading, dict[str, Any]]:

@@ -73,32 +73,44 @@ def attention_align(weights: Tensor) -> Spans:
     heads = weights.flatten(0, 1).float()  # (L·H, U, S)
     sharpness = heads.amax(-1).mean(-1)  # (L·H,)
     best = sharpness.topk(max(heads.shape[0] // 4, 1)).indices
-    cost: Floats = -(heads[best].mean(0)).cpu().numpy()  # (U, S)
-    return warp(cost)
+    sharp = heads[best].mean(0)  # (U, S)
+    # Never below 0, so that a longer path never costs less.
+    tokens, positions = dtw((sharp.max() - sharp).double().cpu().numpy())
+    U = heads.shape[1]
+    first = np.searchsorted(tokens, np.arange(U))
+    last = np.searchsorted(tokens, np.arange(U), "right") - 1
+    return Spans(positions[first], positions[last])
 
 
-def warp(cost: Floats) -> Spans:
-    """The cheapest monotonic path through cost (U, S), every token at one position or more."""
+def dtw(cost: npt.NDArray[np.float64]) -> tuple[Ints, Ints]:
+    """The cheapest monotonous path through cost (U, S), as indices of both axes.
+
+    One anti-diagonal at a time: its cells do not depend on each other.
+    """
     U, S = cost.shape
-    if S < U:  # more tokens than positions: spread evenly
-        first = np.arange(U) * S // max(U, 1)
-        return Spans(first, first)
-    before = np.full(S + 1, 1e30)  # cheapest way to have done with the tokens before position s
-    before[0] = 0.0
-    stepped = np.zeros((U, S), bool)  # true: the best path enters this token anew at s
-    for u in range(U):
-        spent = np.concatenate([[0.0], np.cumsum(cost[u], dtype=np.float64)])  # (S + 1,)
-        entry = before[:-1] - spent[:-1]  # (S,) enter this token at position s
-        best = np.minimum.accumulate(entry)
-        stepped[u] = entry <= best
-        total = best + spent[1:]  # (S,) cheapest way to be in this token at s
-        before = np.concatenate([[1e30], total])
-    first, last = np.zeros(U, np.int64), np.zeros(U, np.int64)
-    u = U - 1
-    last[u] = S - 1
-    for s in range(S - 1, 0, -1):
-        if stepped[u, s]:
-            first[u] = s
-            u -= 1
-            last[u] = s - 1
-    return Spans(first, last)
+    trace = np.full((U + 1, S + 1), 2, dtype=np.int8)
+    trace[:, 0] = 1
+    trace[0, :] = 2
+    older = np.full(U + 1, np.inf, dtype=np.float32)  # diagonal d − 2, by row
+    old = older.copy()  # diagonal d − 1
+    older[0] = 0.0  # the corner: d = 0
+    for d in range(2, U + S + 1):
+        i = np.arange(max(1, d - S), min(U, d - 1) + 1)
+        both, down, right = older[i - 1], old[i - 1], old[i]
+        step = np.where(
+            (both < down) & (both < right), 0, np.where((down < both) & (down < right), 1, 2)
+        ).astype(np.int8)
+        best = np.choose(step, (both, down, right))
+        new = np.full(U + 1, np.inf, dtype=np.float32)
+        new[i] = cost[i - 1, d - i - 1] + best
+        trace[i, d - i] = step
+        older, old = old, new
+    path = []
+    i_, j_ = U, S
+    while i_ > 0 or j_ > 0:
+        path.append((i_ - 1, j_ - 1))
+        step_ = trace[i_, j_]
+        i_ -= int(step_ != 2)
+        j_ -= int(step_ != 1)
+    indices = np.array(path[::-1])
+    return indices[:, 0], indices[:, 1]

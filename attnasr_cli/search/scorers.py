@@ -84,6 +84,7 @@ class CtcPrefixScorer:
         return CtcState(utterance, last, ending, self.log_probs.new_zeros(rows))
 
     def score(self, state: CtcState) -> Tensor:
+        """(R, V) log probability of every next token, given the prefix."""
         before, before_repeat = self._before(state)  # (R, S) each
         rows = state.last.shape[0]
         batch = torch.unique_consecutive(state.utterance)  # (B',)
@@ -103,6 +104,7 @@ class CtcPrefixScorer:
         return (total - state.prefix[:, None]).float()
 
     def advance(self, state: CtcState, tokens: Tensor) -> CtcState:
+        """The state after one chosen token (R,) a row."""
         before, before_repeat = self._before(state)
         before = torch.where((tokens == state.last)[:, None], before_repeat, before)
         token_sum = self._of(state, tokens).cumsum(-1)  # (R, S)

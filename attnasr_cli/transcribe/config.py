@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -69,6 +70,28 @@ def resolve(
         else:
             values[option.name], sources[option.name] = option.default, "default"
     return Config(values, sources, warnings)
+
+
+def set_default(name: str, value: str) -> None:
+    """Write one option of kind text into the user's file, and leave the rest of it as it is.
+    Raises UsageError where the file cannot be read, OutputError where it cannot be written."""
+    from attnasr_cli.checkpoint.tables import dumps
+    from attnasr_cli.files import write_text
+
+    path = user_file()
+    _from_file(path, OPTIONS)  # a file that is wrong is not made worse
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    row = dumps({name: value}).strip()
+    bare = [line.split("#")[0].strip() for line in lines]
+    if f"[{TABLE}]" not in bare:
+        lines, bare = [*lines, f"[{TABLE}]"], [*bare, f"[{TABLE}]"]
+    header = bare.index(f"[{TABLE}]")
+    old = [i for i, line in enumerate(lines) if re.match(rf"\s*{name}\s*=", line)]
+    if old:
+        lines[old[0]] = row
+    else:
+        lines.insert(header + 1, row)
+    write_text(path, "\n".join(lines) + "\n")
 
 
 def show(config: Config, options: Sequence[Option] = OPTIONS) -> str:

@@ -1,15 +1,69 @@
-"""Every option of ``attnasr transcribe``, once: the command line, ``attnasr.toml``, ``ATTNASR_*``
-and ``--show-config`` are made from this table.
+"""Every option of ``attnasr transcribe``: the command line, ``attnasr.toml``, ``ATTNASR_*`` and
+``--show-config`` are made from this table.
 
-An option with ``decoder=True`` goes to the model's decoder, which refuses what it cannot honour;
-to add one for another kind of model, list it here and in that decoder's ``Options``.
+What an option of the decoder, of reading or of subtitles is, the dataclass says that uses it; those
+of every family are offered, and a model refuses what it cannot honour.
 """
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from attnasr_cli.checkpoint import registry
-from attnasr_cli.transcribe.option import Option
-from attnasr_cli.transcribe.whisper_options import WHISPER
+from attnasr_cli.families.options import kind_of
+from attnasr_cli.families.registry import families
+from attnasr_cli.output.cues import CueConfig
+from attnasr_cli.recognize.reading import Reading
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option."""
+
+    name: str
+    """in snake case; the flag is the same in kebab case"""
+    kind: type
+    """str, int, float, bool, or list for several str"""
+    help: str
+    panel: str
+    default: object = None
+    """None: nothing, or what the model or the machine suggests"""
+    short: str = ""
+    decoder: bool = False
+    config: bool = True
+    """may stand in a configuration file and in the environment"""
+    metavar: str | None = None
+    once: bool = False
+    """of a bool: there is no --no-…"""
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+
+def _fields(cls: type, panel: str) -> list[Option]:
+    """The fields of a dataclass as options with its defaults."""
+    return [
+        Option(f.name, kind_of(cls, f), f.metadata.get("help", ""), panel, f.default)
+        for f in dataclasses.fields(cls)
+    ]
+
+
+def _decoders() -> Iterator[Option]:
+    """The options of all families' decoders, each once. What is not given, the model decides."""
+    seen: set[str] = set()
+    for family in families():
+        panel = "Decoding" if family.name == "native" else f"{family.name.title()}"
+        for option in _fields(family.Options, panel):
+            if option.name not in seen:
+                seen.add(option.name)
+                yield dataclasses.replace(option, default=None, decoder=True)
+    yield Option(
+        "tokenizer", str, "Vocabulary file for a .pt, which has none.", "Whisper", decoder=True
+    )
+
 
 INPUT = [
     Option("include", list, "In folders, only files like this, e.g. '*.wav'. Repeatable.", "Input"),
@@ -55,28 +109,7 @@ MODEL = [
     Option("model", str, "A model's name or folder.", "Model", registry.DEFAULT, short="-m"),
     Option("device", str, "auto, cpu, cuda, cuda:0, or a list: cuda:0,cuda:1.", "Model", "auto"),
     Option("dtype", str, "auto, float32, bfloat16, float16 or int8.", "Model", "auto"),
-    Option("batch", float, "Seconds of audio in a batch; by default from free memory.", "Model"),
-    Option("jobs", int, "Recordings read at once; by default one for each core.", "Model"),
-    Option("vad", bool, "Cut at pauses and leave out what is not speech.", "Model", True),
-    Option("vad_threshold", float, "Probability from which it is speech.", "Model", 0.5),
-    Option(
-        "max_segment", float, "Longest segment in seconds; by default the net's limit.", "Model"
-    ),
-]
-DECODER = [
-    Option("beam", int, "Hypotheses kept; 1 is greedy.", "Decoding", decoder=True),
-    Option("ctc_weight", float, "Share of the CTC head in the score.", "Decoding", decoder=True),
-    Option("lm_weight", float, "Weight of the language model.", "Decoding", decoder=True),
-    Option("length_penalty", float, "((5 + n) / 6) ** penalty.", "Decoding", decoder=True),
-    Option("patience", float, "Stop after beam · patience hypotheses.", "Decoding", decoder=True),
-    Option("nbest", int, "Alternatives listed in json.", "Decoding", decoder=True),
-    Option(
-        "word_timestamps",
-        bool,
-        "Times of words; on by default for the formats that show them.",
-        "Decoding",
-        decoder=True,
-    ),
+    *_fields(Reading, "Model"),
 ]
 OUTPUT = [
     Option(
@@ -104,13 +137,7 @@ OUTPUT = [
         config=False,
         metavar="FILE",
     ),
-    Option("words", bool, "Highlight each word of a subtitle as it is said.", "Output", False),
-    Option("max_line_width", int, "Columns of a subtitle; 我 takes two.", "Output", 42),
-    Option("max_line_count", int, "Lines in a subtitle.", "Output", 2),
-    Option("max_cue_duration", float, "Longest time of a subtitle, in seconds.", "Output", 7.0),
-    Option("min_cue_duration", float, "Shortest time of a subtitle, in seconds.", "Output", 1.0),
-    Option("max_cps", float, "Columns of a subtitle a second; 17 to 21, by language.", "Output"),
-    Option("cue_gap", float, "Time between two subtitles, in seconds.", "Output", 0.08),
+    *_fields(CueConfig, "Output"),
     Option("quiet", bool, "Nothing on stderr but errors.", "Output", False, short="-q"),
     Option(
         "show_config",
@@ -122,6 +149,6 @@ OUTPUT = [
         once=True,
     ),
 ]
-OPTIONS: list[Option] = [*INPUT, *MODEL, *DECODER, *WHISPER, *OUTPUT]
+OPTIONS: list[Option] = [*INPUT, *MODEL, *_decoders(), *OUTPUT]
 
 __all__ = ["OPTIONS", "Option"]

@@ -58,3 +58,17 @@ def test_silence_is_finite() -> None:
 def test_unknown_settings_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ModelError):
         FeatureConfig(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("bins", [20, 40, 80, 128])
+@pytest.mark.parametrize("fft", [400, 512])
+def test_filters_are_those_of_torchaudio(fft: int, bins: int) -> None:
+    """In its precision to the last bit, in more digits close to it."""
+    from attnasr_cli.audio._torchaudio import torchaudio
+    from attnasr_cli.audio.mel import mel_filters
+
+    wanted = torchaudio.functional.melscale_fbanks(
+        fft // 2 + 1, 0.0, 8e3, bins, 16_000, "slaney", "slaney"
+    )
+    assert torch.equal(mel_filters(fft, bins, torch.float32), wanted)
+    torch.testing.assert_close(mel_filters(fft, bins), wanted, rtol=0, atol=1e-6)

@@ -37,6 +37,36 @@ def test_joined_recordings(tmp_path: Path, ending: str, same: bool) -> None:
     assert torch.allclose(cut, samples[40_000:96_000], atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("ending", "codec"),
+    [
+        ("aiff", "pcm_s16be"),
+        ("au", "pcm_s16be"),
+        ("caf", "pcm_s16le"),
+        ("w64", "pcm_s16le"),
+        ("avi", "pcm_s16le"),
+        ("wma", "wmav2"),
+        ("amr", "libopencore_amrnb"),
+    ],
+)
+def test_other_formats_joined(tmp_path: Path, ending: str, codec: str) -> None:
+    rates = (8_000, 8_000) if ending == "amr" else (44_100, 22_050)
+    container = "amr" if ending == "amr" else None
+    bits = 12_200 if ending == "amr" else 64_000
+    one, two = (
+        film(
+            tmp_path / f"{hz}.{ending}",
+            [Sound(codec, length, rate, hz=hz, bit_rate=bits)],
+            container=container,
+        )
+        for hz, length, rate in ((440, 3, rates[0]), (880, 4, rates[1]))
+    )
+    samples, warnings = read(join(tmp_path / f"a.{ending}", one, two))
+    assert samples.shape[0] / 16_000 == pytest.approx(7.0, abs=0.15)
+    assert pitches(samples, FIRST, SECOND) == [440, 880]
+    assert warnings == []
+
+
 def test_a_chain_of_flac_in_ogg(tmp_path: Path) -> None:
     one = film(tmp_path / "1.ogg", [Sound("flac", 3, 44_100)])
     two = film(tmp_path / "2.ogg", [Sound("flac", 4, 16_000, 2, 880)])

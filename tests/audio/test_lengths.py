@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from attnasr_cli.audio import load as audio
-from tests.recordings import BARE, Sound, film, join, pitches, read, seconds, tone
+from attnasr_cli.errors import AudioError
+from tests.recordings import BARE, Sound, film, join, pitches, read, seconds, sound_file, tone
 
 
 def quiet_then_tone(quiet_s: float, rate: int = 44_100) -> Sound:
@@ -63,6 +64,19 @@ def test_sound_that_begins_after_the_picture(tmp_path: Path) -> None:
     assert pitches(samples, (2.5, 4.5)) == [440]
 
 
+def test_flac_that_was_written_into_a_pipe(tmp_path: Path) -> None:
+    """Its header counts no samples."""
+    content = bytearray(sound_file(tmp_path / "a.flac", 9.7).read_bytes())
+    content[21] &= 0xF0
+    content[22:26] = bytes(4)
+    (tmp_path / "a.flac").write_bytes(content)
+    assert seconds(tmp_path / "a.flac") == 9.7
+    assert seconds(join(tmp_path / "b.flac", *[tmp_path / "a.flac"] * 2)) == 19.4
+    (tmp_path / "a.flac").write_bytes(content[: len(content) // 2])
+    with pytest.raises(AudioError, match="damaged or cut off"):
+        audio.load(tmp_path / "a.flac")
+
+
 class Pipe(io.RawIOBase):
     """An output that cannot seek, as a browser's MediaRecorder and a pipe write."""
 
@@ -113,9 +127,25 @@ def test_an_mp3_header_that_lies(tmp_path: Path, frames: int, warned: bool) -> N
     assert [("promises 26.1 s, 3.0 s are there" in text) for text in warnings] == [True] * warned
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "container"),
+    [("a.ts", "aac", None), ("a.aac", "aac", None), ("a.amr", "libopencore_amrnb", "amr")],
+)
+def test_a_capture_of_another_format(
+    tmp_path: Path, name: str, codec: str, container: str | None
+) -> None:
+    rate = 8_000 if codec.endswith("nb") else 44_100
+    sound = Sound(codec, 6, rate, bit_rate=12_200)
+    whole = film(tmp_path / name, [sound], container=container).read_bytes()
+    (tmp_path / name).write_bytes(whole[: len(whole) * 2 // 3 + 5])
+    samples, warnings = read(tmp_path / name)
+    assert samples.shape[0] / 16_000 == pytest.approx(4.0, abs=0.3)
+    assert all("in the middle of a frame" in text for text in warnings)
+
+
 def test_a_capture_that_begins_and_ends_in_a_frame(tmp_path: Path) -> None:
     whole = film(tmp_path / "a.mp3", [Sound("libmp3lame", 5)], options=BARE).read_bytes()
     (tmp_path / "a.mp3").write_bytes(whole[1_000:-100])
     samples, warnings = read(tmp_path / "a.mp3")
     assert samples.shape[0] / 16_000 == pytest.approx(4.9, abs=0.15)
-    assert ["ends in the middle of a frame" in text for text in warnings] == [True]
+    assert ["begins or ends in the middle of a frame" in text for text in warnings] == [True]

@@ -99,7 +99,7 @@ def test_a_folder_of_no_family_is_named(tmp_path: Path, attnasr: Attnasr) -> Non
     folder.mkdir()
     (folder / "config.json").write_text('{"model_type": "wav2vec2"}')
     ran = attnasr("transcribe", "a.wav", "-m", folder)
-    assert "'wav2vec2' model, which no family here reads" in ran.err
+    assert "'wav2vec2' model: a CTC model, not an attention encoder-decoder" in ran.err
     assert ran.code == 1
     (folder / "config.json").write_text("{broken")
     assert "damaged" in attnasr("transcribe", "a.wav", "-m", folder).err

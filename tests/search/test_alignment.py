@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from attnasr_cli.families.words import group, spaced, words_of
-from attnasr_cli.search.alignment import Spans, attention_align, ctc_align, warp
+from attnasr_cli.search.alignment import Spans, attention_align, ctc_align, dtw
 from attnasr_cli.text.chars import CharTokenizer
 
 
@@ -47,18 +47,23 @@ def test_what_does_not_fit_has_no_alignment() -> None:
     assert len(empty.first) == 0
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_warping_is_the_cheapest_monotonic_path(seed: int) -> None:
-    U, S = 3, 7
-    cost = np.random.default_rng(seed).standard_normal((U, S)).astype(np.float32)
-    best, where = np.inf, (0, 0)
-    for a, b in itertools.combinations(range(1, S), 2):
-        total = cost[0, :a].sum() + cost[1, a:b].sum() + cost[2, b:].sum()
-        if total < best:
-            best, where = total, (a, b)
-    spans = warp(cost)
-    assert spans.first.tolist() == [0, *where]
-    assert spans.last.tolist() == [where[0] - 1, where[1] - 1, S - 1]
+def cheapest(cost: np.ndarray, u: int, s: int) -> float:
+    """Brute force: the cheapest way to (u, s) by steps down, right, or both."""
+    before = [(u - 1, s), (u, s - 1), (u - 1, s - 1)]
+    ways = [cheapest(cost, *cell) for cell in before if min(cell) >= 0]
+    return float(cost[u, s]) + min(ways, default=0.0)
+
+
+@pytest.mark.parametrize("shape", [(3, 7), (5, 2), (1, 4), (4, 1), (5, 5)])
+def test_time_warping_is_the_cheapest_monotonic_path(shape: tuple[int, int]) -> None:
+    cost = np.random.default_rng(sum(shape)).standard_normal(shape)
+    tokens, positions = dtw(cost)
+    assert (tokens[0], positions[0]) == (0, 0)
+    assert (tokens[-1], positions[-1]) == (shape[0] - 1, shape[1] - 1)
+    steps = list(zip(np.diff(tokens), np.diff(positions), strict=True))
+    assert set(steps) <= {(0, 1), (1, 0), (1, 1)}
+    wanted = cheapest(cost, shape[0] - 1, shape[1] - 1)
+    assert cost[tokens, positions].sum() == pytest.approx(wanted, abs=1e-5)
 
 
 def test_blurred_heads_do_not_count() -> None:
@@ -72,8 +77,10 @@ def test_blurred_heads_do_not_count() -> None:
 
 
 def test_more_tokens_than_positions() -> None:
-    spans = warp(np.zeros((5, 2), np.float32))
-    assert spans.first.tolist() == [0, 0, 0, 1, 1]
+    spans = attention_align(torch.full((1, 1, 5, 2), 0.5))
+    assert len(spans.first) == len(spans.last) == 5
+    assert (np.diff(spans.first) >= 0).all()
+    assert set(spans.first) | set(spans.last) <= {0, 1}
 
 
 def test_words_of_characters() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families.native.options import NativeOptions
+from attnasr_cli.families.whisper.options import WhisperOptions
 from attnasr_cli.output.cues import CueConfig
 from attnasr_cli.recognize.reading import Reading
 from attnasr_cli.transcribe.config import PREFIX, resolve, show, user_file
@@ -90,15 +91,34 @@ def test_no_variable_that_is_documented_is_warned_about() -> None:
     assert resolve({}, environment=environment).warnings == []
 
 
-def test_every_option_of_a_decoder_is_on_the_command_line() -> None:
-    from attnasr_cli.families.whisper.options import WhisperOptions
+@pytest.mark.parametrize("kind", [NativeOptions, WhisperOptions, Reading, CueConfig])
+def test_every_field_is_an_option_with_a_sentence(kind: type) -> None:
+    offered = {option.name: option for option in OPTIONS}
+    assert len(offered) == len(OPTIONS)
+    for field in dataclasses.fields(kind):
+        option = offered[field.name]
+        assert option.help
+        assert option.kind in (str, int, float, bool)
+        assert option.decoder or option.default == field.default
 
-    offered = {option.name for option in OPTIONS if option.decoder}
-    for kind in (NativeOptions, WhisperOptions):
-        assert {field.name for field in dataclasses.fields(kind)} <= offered
-    rest = {option.name for option in OPTIONS if not option.decoder}
-    assert {field.name for field in dataclasses.fields(Reading)} <= rest
-    assert {field.name for field in dataclasses.fields(CueConfig)} <= rest
-    for field in dataclasses.fields(CueConfig):
-        [option] = [option for option in OPTIONS if option.name == field.name]
-        assert option.default == field.default
+
+def test_the_options_of_a_family_of_a_package_are_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it says no more than name and type."""
+    from attnasr_cli.transcribe import options
+
+    @dataclasses.dataclass(frozen=True)
+    class Own:
+        beam: int | None = None
+        depth: float | None = None
+        lively: bool = False
+
+    class Family:
+        name = "own"
+        Options = Own
+
+    real = options.families()
+    monkeypatch.setattr(options, "families", lambda: (*real, Family()))
+    offered = {option.name: option for option in options._decoders()}
+    assert (offered["depth"].kind, offered["depth"].panel) == (float, "Own")
+    assert offered["lively"].kind is bool
+    assert offered["beam"].panel == "Decoding"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from attnasr_cli.audio.containers import boxes, flac, matroska, mpeg, ogg, sized, wav
+from attnasr_cli.audio.containers import amr, boxes, flac, matroska, mpeg, ogg, sized, wav
 from attnasr_cli.audio.containers.view import Part, View
 
 MOST_PARTS = 100_000
@@ -37,6 +37,8 @@ def _part(view: View, start: int) -> Part:
         return sized.walk(view, start)
     if boxes.is_boxes(view, start):
         return boxes.walk(view, start)
+    if amr.is_amr(view, start):
+        return amr.walk(view, start)
     tagged = mpeg.after_tags(view, start)
     if flac.is_flac(view, tagged):
         return replace(flac.walk(view, tagged), start=start)

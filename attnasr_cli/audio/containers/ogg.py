@@ -60,7 +60,7 @@ def walk(view: View, start: int) -> Part:
         offset,
         damage=damage,
         warnings=tuple(warnings),
-        several_streams=streams > 1,
+        beyond_libsndfile=streams > 1,
     )
 
 

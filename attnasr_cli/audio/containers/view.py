@@ -36,8 +36,8 @@ class Part:
     """nothing can be read of what is there"""
     warnings: tuple[str, ...] = ()
     """what is wrong without harm, as "its header …" """
-    several_streams: bool = False
-    """it has more than one stream, so that one must be chosen"""
+    beyond_libsndfile: bool = False
+    """several streams, of which one is to be chosen, or none that it can count"""
     promised_s: float | None = None
     """seconds that an optional header promises, where no reader checks it"""
     cut: bool = False

@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -35,9 +35,11 @@ COUNTED = ("ape", "tak", "tta", "wv")
 """formats whose header has the number of samples; all other durations may be estimates"""
 STAMPED = ("asf", "avi", "flv", "matroska", "mov", "mpeg", "mpegts", "mxf", "nut", "ogg", "rm")
 """formats whose packets carry times; elsewhere FFmpeg makes them up from the first rate it sees"""
+CAPTURED = ("aac", "ac3", "amr", "dts", "eac3", "mp3", "mpeg", "mpegts")
+"""formats without a length, which captures begin and end in anywhere: in the middle of a frame"""
 PLAYLISTS = ("hls", "concat", "dash", "sdp", "rtsp")
+DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
 KNOWN = "wav, flac, mp3, ogg, opus, m4a, mp4, mkv, webm, mov, wma and amr are known"
-Samples = npt.NDArray[np.float32]
 
 
 class FfmpegSource:
@@ -73,6 +75,7 @@ class FfmpegSource:
         name, streams = self.name, self.container.streams.audio
         kind = str(self.container.format.name)
         self.stamped = kind.partition(",")[0] in STAMPED
+        self.captured = kind in CAPTURED
         if kind in PLAYLISTS:
             raise AudioError(f"{name} is a list of recordings, not one", "name what is in it")
         if not streams:
@@ -108,30 +111,34 @@ class FfmpegSource:
         return 0
 
     def read(self) -> Iterator[Block]:
-        self.errors, self.elapsed_s, self.filled_s = 0, 0.0, 0.0
-        pending: list[Samples] = []
-        held, now = 0, (0, 0)  # samples pending, and their rate and channels
+        self.elapsed_s, self.filled_s = 0.0, 0.0
+        self.errors = 0
+        """packets that could not be decoded"""
+        self.edges = 0
+        """those of a capture before its first frame and after its last one"""
+        pending: list[npt.NDArray[Any]] = []  # decoded frames of one format
+        held, now = 0, _Format(0, 0, "", False)
         for frame in self._frames():
-            samples = _samples(frame)
-            found = (int(frame.sample_rate), samples.shape[1])
+            found = _format(frame)
             if pending and (found != now or held >= BLOCK):
-                yield Block(np.concatenate(pending), now[0])
+                yield now.block(pending)
                 pending, held = [], 0
             if found != now:
-                check_format(self.name, *found)
+                check_format(self.name, found.rate_hz, found.channels)
                 now = found
-            gap = self._gap(frame, now[0])
+            gap = self._gap(frame, now.rate_hz) if self.stamped else 0
+            if gap and pending:
+                yield now.block(pending)
+                pending, held = [], 0
             while gap:
                 part = min(gap, BLOCK)
-                yield from [Block(np.concatenate(pending), now[0])] if pending else []
-                pending, held = [], 0
-                yield Block(np.zeros((part, now[1]), np.float32), now[0])
+                yield Block(np.zeros((part, now.channels), np.float32), now.rate_hz)
                 gap -= part
-            pending.append(samples)
-            held += len(samples)
-            self.elapsed_s += len(samples) / now[0]
+            pending.append(now.raw(frame))
+            held += frame.samples
+            self.elapsed_s += frame.samples / now.rate_hz
         if pending:
-            yield Block(np.concatenate(pending), now[0])
+            yield now.block(pending)
         self._judge()
 
     def _frames(self) -> Iterator[Any]:
@@ -141,22 +148,31 @@ class FfmpegSource:
         origin: float = (self.container.start_time or 0) / 1e6
         self.zero_s = origin
         packets = iter(self.container.demux(self.stream))
-        while True:
+        errors, begun = 0, False  # errors since the last frame
+        while errors < MOST_ERRORS:
             try:
                 packet = next(packets)
                 frames = packet.decode()
             except StopIteration:
-                return
+                break
             except av.FFmpegError:
-                self.errors += 1
-                if self.errors > MOST_ERRORS:
-                    return
+                errors += 1
                 continue
+            if frames:
+                if begun or not self.captured:
+                    self.errors += errors
+                else:
+                    self.edges += errors
+                errors, begun = 0, True
             yield from frames
+        if self.captured and begun:
+            self.edges += errors
+        else:
+            self.errors += errors
 
     def _gap(self, frame: Any, rate_hz: int) -> int:
         """Samples of silence that keep the times true where a stream starts late or has a hole."""
-        if not self.stamped or frame.pts is None or frame.time_base is None:
+        if frame.pts is None or frame.time_base is None:
             return 0
         stamp_s = float(frame.pts * frame.time_base)
         late_s = stamp_s - self.zero_s - self.elapsed_s
@@ -187,8 +203,8 @@ class FfmpegSource:
         elif short:
             text = f"its header promises {total:.1f} s, {read_s:.1f} s are there"
             self.probe.warnings.append(f"{self.name}: {text}")
-        elif self.part.cut:
-            text = "ends in the middle of a frame: something may be missing there"
+        elif self.part.cut or self.edges:
+            text = "begins or ends in the middle of a frame: something may be missing there"
             self.probe.warnings.append(f"{self.name} {text}")
 
     def close(self) -> None:
@@ -216,16 +232,39 @@ def _is_default(stream: Any) -> bool:
     return bool(stream.disposition & av.stream.Disposition.default)
 
 
-def _samples(frame: Any) -> Samples:
-    """A decoded frame of any format → (N, channels), full scale at 1."""
-    raw: npt.NDArray[Any] = frame.to_ndarray()  # planar (channels, N), packed (1, N · channels)
-    shaped = raw.T if frame.format.is_planar else raw.reshape(-1, frame.layout.nb_channels)
-    samples: Samples = shaped.astype(np.float32, copy=False)
-    if shaped.dtype == np.uint8:
-        samples = (samples - np.float32(128)) / np.float32(128)
-    elif shaped.dtype.kind == "i":
-        samples = samples * np.float32(2.0 ** (1 - 8 * shaped.dtype.itemsize))
-    return samples
+class _Format(NamedTuple):
+    """What decoded frames are made of."""
+
+    rate_hz: int
+    channels: int
+    name: str
+    planar: bool
+
+    def raw(self, frame: Any) -> npt.NDArray[Any]:
+        """A frame, planar (channels, N) or packed (1, N · channels), without a copy if it is one
+        plane: an MP3 of an hour has 100,000 frames."""
+        if self.planar and self.channels > 1:
+            planes: npt.NDArray[Any] = frame.to_ndarray()
+            return planes
+        count = frame.samples * self.channels
+        kind = DTYPES[self.name.removesuffix("p")]
+        return np.frombuffer(frame.planes[0], kind, count)[None]
+
+    def block(self, frames: list[npt.NDArray[Any]]) -> Block:
+        """What ``raw`` gave → (N, channels), full scale at 1."""
+        raw = np.concatenate(frames, 1) if len(frames) > 1 else frames[0]
+        shaped = raw.T if self.planar else raw.reshape(-1, self.channels)
+        samples: npt.NDArray[np.float32] = shaped.astype(np.float32, copy=False)
+        if shaped.dtype == np.uint8:
+            samples = (samples - np.float32(128)) / np.float32(128)
+        elif shaped.dtype.kind == "i":
+            samples = samples * np.float32(2.0 ** (1 - 8 * shaped.dtype.itemsize))
+        return Block(samples, self.rate_hz)
+
+
+def _format(frame: Any) -> _Format:
+    kind = frame.format
+    return _Format(frame.sample_rate, frame.layout.nb_channels, kind.name, kind.is_planar)
 
 
 def _reason(problem: Exception) -> str:

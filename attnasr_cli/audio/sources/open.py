@@ -43,7 +43,7 @@ def open_part(path: Path, part: Part, name: str, salvage: bool, track: int | str
         raise AudioError(f"{name} {part.damage}", "copy or download it again")
     if part.damage and not salvage:
         raise AudioError(f"{name} {part.damage}", SALVAGE_HINT)
-    if salvage or part.kind in BY_FFMPEG or part.several_streams:
+    if salvage or part.kind in BY_FFMPEG or part.beyond_libsndfile:
         source: Source = FfmpegSource(path, part, name, salvage, track)
     else:
         import soundfile

@@ -1,28 +1,25 @@
 """What a user may choose for the nets that are trained here.
 
-Nothing is imported here, so that the command line can list the options without torch.
+Nothing heavy is imported here, so that the command line can list the options without torch.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from attnasr_cli.families.options import option
+
 
 @dataclass(frozen=True)
 class NativeOptions:
     """What a user may choose; what is left out comes from the model's ``[decoding]``."""
 
-    beam: int | None = None
-    """hypotheses kept for a segment; 1 is greedy"""
-    ctc_weight: float | None = None
-    """share of the CTC head in the score"""
-    lm_weight: float | None = None
-    """weight of the model's language model"""
-    length_penalty: float | None = None
-    """((5 + n) / 6) ** penalty"""
-    patience: float = 1.0
-    """stop after beam · patience finished hypotheses"""
-    nbest: int = 1
-    """alternatives listed in json"""
-    word_timestamps: bool = False
-    """times and probabilities of words"""
+    beam: int | None = option(None, "Hypotheses kept; 1 is greedy.")
+    ctc_weight: float | None = option(None, "Share of the CTC head in the score.")
+    lm_weight: float | None = option(None, "Weight of the language model.")
+    length_penalty: float | None = option(None, "((5 + n) / 6) ** penalty.")
+    patience: float = option(1.0, "Stop after beam · patience hypotheses.")
+    nbest: int = option(1, "Alternatives listed in json.")
+    word_timestamps: bool = option(
+        False, "Times of words; on by default for the formats that show them."
+    )

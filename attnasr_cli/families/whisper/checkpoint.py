@@ -1,8 +1,9 @@
 """The border to Whisper's published weights: the only place that knows their formats.
 
 A transformers folder (``config.json``, ``model.safetensors`` or its sharded index,
-``tokenizer.json``, ``generation_config.json``) or an OpenAI ``.pt`` becomes a ``Model`` like any
-other; ``save_hf`` writes the folder back. Nothing is ever unpickled with code.
+``tokenizer.json``, ``generation_config.json``), an OpenAI ``.pt`` or a CTranslate2 folder becomes
+a ``Model`` like any other; ``save_hf`` writes the first of these back. Nothing is ever unpickled
+with code.
 """
 
 from __future__ import annotations
@@ -20,8 +21,11 @@ from torch import Tensor
 from attnasr_cli.audio.features import FeatureConfig
 from attnasr_cli.checkpoint.folder import SCHEMA, DecodingConfig, Header, Model, Text, Weights
 from attnasr_cli.checkpoint.hub import pull_file
+from attnasr_cli.checkpoint.json_table import read_json
 from attnasr_cli.checkpoint.tables import to_table
 from attnasr_cli.errors import ModelError
+from attnasr_cli.families.whisper.ctranslate2 import read_ctranslate2, vocabulary_of
+from attnasr_cli.families.whisper.formats import is_ctranslate2
 from attnasr_cli.families.whisper.net.model import Whisper, WhisperConfig
 from attnasr_cli.families.whisper.published import PUBLISHED, VOCABULARIES
 from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
@@ -46,7 +50,10 @@ def load_whisper(path: Path, tokenizer: Path | None = None, name: str = "") -> M
     the model is to be called, by default as its folder or file. Raises ModelError with the next
     step where a part is missing, damaged or of another model.
     """
-    if path.is_dir():
+    if is_ctranslate2(path):
+        config, weights = read_ctranslate2(path)
+        vocabulary = tokenizer or vocabulary_of(path)
+    elif path.is_dir():
         config, weights = _read_hf(path)
         vocabulary = tokenizer or path / "tokenizer.json"
         if tokenizer is None and not vocabulary.is_file():
@@ -148,9 +155,9 @@ def _read_openai(path: Path) -> tuple[WhisperConfig, dict[str, Tensor]]:
 
 def _read_hf(path: Path) -> tuple[WhisperConfig, dict[str, Tensor]]:
     config_file, generation_file = path / "config.json", path / "generation_config.json"
-    generation = _read_json(generation_file) if generation_file.is_file() else {}
+    generation = read_json(generation_file) if generation_file.is_file() else {}
     try:
-        config = config_from_hf(_read_json(config_file), generation)
+        config = config_from_hf(read_json(config_file), generation)
     except ModelError as problem:
         raise ModelError(f"{path}: {problem.message}", problem.hint) from None
     except (KeyError, TypeError, ValueError) as problem:
@@ -176,7 +183,7 @@ def _weight_files(path: Path) -> list[Path]:
         if (path / "pytorch_model.bin").is_file():
             hint = "pytorch_model.bin is not read; save the model again as safetensors"
         raise ModelError(f"{path} has no weights: neither {SAFETENSORS} nor {INDEX}", hint)
-    table = _read_json(index).get("weight_map")
+    table = read_json(index).get("weight_map")
     if not isinstance(table, dict):
         raise ModelError(f"damaged {index}: no weight_map", "copy it again")
     shards = sorted({str(name) for name in table.values()})
@@ -187,16 +194,6 @@ def _weight_files(path: Path) -> list[Path]:
             "copy them too",
         )
     return [path / name for name in shards]
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, UnicodeDecodeError) as problem:
-        raise ModelError(f"damaged {path}: {problem}", "copy it again") from None
-    if not isinstance(table, dict):
-        raise ModelError(f"damaged {path}: not a table", "copy it again")
-    return table
 
 
 def save_hf(path: Path, net: Whisper, tokenizer: WhisperTokenizer) -> None:

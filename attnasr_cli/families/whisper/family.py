@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
+from attnasr_cli.families.whisper.formats import is_whisper
 from attnasr_cli.families.whisper.options import WhisperOptions
 from attnasr_cli.families.whisper.published import PUBLISHED
 
@@ -44,17 +44,7 @@ class WhisperFamily:
     }
 
     def claims(self, path: Path) -> bool:
-        """A Hugging Face folder with ``model_type`` whisper, or a ``.pt``."""
-        if not path.is_dir():
-            return path.suffix == ".pt"
-        config = path / "config.json"
-        if (path / "model.toml").is_file() or not config.is_file():
-            return False
-        try:
-            table = json.loads(config.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return False
-        return isinstance(table, dict) and table.get("model_type") == "whisper"
+        return is_whisper(path)
 
     def load(self, path: Path, name: str, **extra: Path) -> Model:
         from attnasr_cli.families.whisper.checkpoint import load_whisper

@@ -9,39 +9,19 @@ block by block, and only the features (32 kB a second) are kept.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from attnasr_cli.audio.frames import HOP, SAMPLE_RATE_HZ, WINDOW, pad
+from attnasr_cli.audio.frames import HOP, WINDOW, pad
+from attnasr_cli.audio.mel import mel_filters
 
 FFT = WINDOW  # 400 samples, 25 ms
 REACH = FFT // 2  # a frame sees this many samples on each side of its middle
 FLOOR = 1e-10
 RANGE = 8.0  # decades kept below the loudest bin
 BLOCK_FRAMES = 6000  # 60 s: 10 MB of spectrum at a time
-
-
-@lru_cache(maxsize=4)
-def filters(bins: int) -> Tensor:
-    """(FFT/2 + 1, bins) triangular filters on the Slaney mel scale, each of unit area, float32.
-
-    Linear to 1 kHz with 3 mel for 200 Hz, above it 27 mel for a factor of 6.4 (Slaney's Auditory
-    Toolbox, 1998).
-    """
-    knee_hz, knee, log_step = 1000.0, 15.0, torch.log(torch.tensor(6.4, dtype=torch.double)) / 27
-    top = (
-        knee + torch.log(torch.tensor(SAMPLE_RATE_HZ / 2 / knee_hz, dtype=torch.double)) / log_step
-    )
-    mel = torch.linspace(0.0, top, bins + 2, dtype=torch.double)
-    edges = torch.where(mel < knee, mel * 200 / 3, knee_hz * torch.exp((mel - knee) * log_step))
-    hz = torch.linspace(0.0, SAMPLE_RATE_HZ / 2, FFT // 2 + 1, dtype=torch.double)[:, None]
-    rising = (hz - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - hz) / (edges[2:] - edges[1:-1])
-    area = 2.0 / (edges[2:] - edges[:-2])
-    return (torch.minimum(rising, falling).clamp_min(0.0) * area).float()
 
 
 class MelRecorder:
@@ -103,7 +83,9 @@ class MelRecorder:
             piece, FFT, HOP, window=window, center=False, return_complex=True
         )  # (FFT/2 + 1, T)
         power = spectrum.abs().square_()
-        mel = (filters(self.bins).T @ power).clamp_min_(FLOOR).log10_().T.contiguous()  # (T, F)
+        mel = (
+            (mel_filters(FFT, self.bins).T @ power).clamp_min_(FLOOR).log10_().T.contiguous()
+        )  # (T, F)
         self._loudest = torch.maximum(self._loudest, mel.max())
         self._blocks.append(mel)
 

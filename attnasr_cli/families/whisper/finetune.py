@@ -31,7 +31,7 @@ def check_recipe(recipe: Recipe) -> None:
     """Refuse, before anything is loaded, what cannot be chosen. Raises UsageError."""
     if recipe.init is None:
         raise UsageError(
-            "net = 'whisper' without [init]: Whisper is not trained from nothing",
+            "net = 'whisper' without [init]: Whisper is not trained from scratch",
             "add [init] model = 'whisper-tiny', or take the net conformer",
         )
     if not recipe.init.keep_tokenizer:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import binascii
+import json
 from pathlib import Path
 
 from attnasr_cli.errors import ModelError
 from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
-from attnasr_cli.families.whisper.vocabulary import from_json, from_ranks
+from attnasr_cli.families.whisper.vocabulary import from_json, from_list, from_ranks
 
 
 def read_vocabulary(path: Path, vocab: int) -> WhisperTokenizer:
@@ -15,6 +16,10 @@ def read_vocabulary(path: Path, vocab: int) -> WhisperTokenizer:
     try:
         if path.suffix == ".tiktoken":
             found = from_ranks(path, vocab)
+        elif path.name == "vocabulary.txt":
+            found = from_list(path.read_text(encoding="utf-8").removesuffix("\n").split("\n"))
+        elif path.name == "vocabulary.json":
+            found = from_list(json.loads(path.read_text(encoding="utf-8")))
         else:
             found = from_json(path.read_bytes())
         tokenizer = WhisperTokenizer.of(found, vocab)

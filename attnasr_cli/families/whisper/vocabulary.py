@@ -1,9 +1,10 @@
-"""Whisper's vocabulary from files: ``tokenizer.json`` or ``.tiktoken`` ranks, and back."""
+"""Whisper's vocabulary from files: ``tokenizer.json``, ``.tiktoken`` or plain lists, and back."""
 
 from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -19,6 +20,7 @@ TIMESTAMP_S = 0.02
 
 MULTILINGUAL_VOCAB = 51865
 """the smallest vocabulary with language tokens; one less is English only"""
+SPECIAL = re.compile(r"<\|.+\|>")
 NEEDED = ("endoftext", "startoftranscript", "transcribe", "translate", "notimestamps")
 
 
@@ -90,6 +92,16 @@ def from_ranks(path: Path, vocab: int) -> Vocabulary:
         if token:
             pieces["".join(letters[b] for b in base64.b64decode(token))] = int(rank)
     specials = special_tokens(len(pieces), languages_in(vocab))
+    return Vocabulary(pieces, _by_id(pieces), specials)
+
+
+def from_list(names: list[str]) -> Vocabulary:
+    """What a list of all tokens, in byte-level letters, holds. Raises ValueError."""
+    specials = {name: i for i, name in enumerate(names) if SPECIAL.fullmatch(name)}
+    for name in NEEDED:
+        if f"<|{name}|>" not in specials:
+            raise ValueError(f"no token <|{name}|>")
+    pieces = {name: i for i, name in enumerate(names[: specials["<|endoftext|>"]])}
     return Vocabulary(pieces, _by_id(pieces), specials)
 
 

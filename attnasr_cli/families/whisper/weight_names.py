@@ -71,14 +71,16 @@ def config_from_openai(dims: dict[str, Any], stem: str) -> WhisperConfig:
         vocab=dims["n_vocab"],
         audio_context=dims["n_audio_ctx"],
         text_context=dims["n_text_ctx"],
-        alignment_heads=_heads(stem, dims["n_text_layer"], dims["n_text_head"]),
+        alignment_heads=known_heads(stem, dims["n_text_layer"], dims["n_text_head"]),
     )
     if dims["n_text_state"] != config.width:
         raise ModelError("encoder and decoder have different widths", "not a Whisper model")
     return config
 
 
-def _heads(stem: str, layers: int, heads: int) -> tuple[tuple[int, int], ...]:
+def known_heads(stem: str, layers: int, heads: int) -> tuple[tuple[int, int], ...]:
+    """The alignment heads of a published model by what its file or folder is called, or none."""
+    stem = re.sub(r"^(faster-)?whisper-", "", stem)
     name = {"turbo": "large-v3-turbo", "large": "large-v3"}.get(stem, stem)
     pairs = [pair.split(":") for pair in ALIGNMENT_HEADS.get(name, "").split()]
     found = tuple((int(layer), int(head)) for layer, head in pairs)
@@ -87,7 +89,7 @@ def _heads(stem: str, layers: int, heads: int) -> tuple[tuple[int, int], ...]:
 
 def config_from_hf(config: dict[str, Any], generation: dict[str, Any]) -> WhisperConfig:
     """``config.json`` and ``generation_config.json`` of transformers. Raises ModelError where the
-    architecture is another one."""
+    architecture is a different one."""
     if config.get("model_type") != "whisper":
         raise ModelError(
             f"this is a {config.get('model_type', 'nameless')!r} model, not Whisper",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -44,15 +45,19 @@ WIDE_MEL = TINY | {"n_mels": 128, "n_vocab": 51866}
 ENGLISH = SMALL | {"n_vocab": 51864}
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _few_threads() -> None:
-    torch.set_num_threads(min(2, torch.get_num_threads()))
+@pytest.fixture(autouse=True)
+def _few_threads() -> Iterator[None]:
+    """Two at most while these tests run; what others have is not touched."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(min(2, before))
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
 def openai() -> ModuleType:
     """The reference library, or a skip that says how to install it."""
-    return pytest.importorskip("whisper", reason="needs openai-whisper: the extra `parity`")
+    return pytest.importorskip("whisper", reason="needs openai-whisper: the extra `dev`")
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +65,7 @@ def transformers() -> ModuleType:
     """The other reference library. It imports torchaudio, which may need our stand-in first."""
     import attnasr_cli.audio._torchaudio  # noqa: F401
 
-    return pytest.importorskip("transformers", reason="needs transformers: the extra `parity`")
+    return pytest.importorskip("transformers", reason="needs transformers: the extra `dev`")
 
 
 def random_reference(openai: ModuleType, dims: dict[str, int], seed: int = 0) -> Any:

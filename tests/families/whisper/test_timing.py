@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from attnasr_cli.families.whisper.decode.timing import Span, TimedWord, align, median, warp
+from attnasr_cli.families.whisper.decode.timing import Span, TimedWord, align, median
 from attnasr_cli.families.whisper.decode.word_timestamps import place_words
 from attnasr_cli.families.whisper.features import WhisperMel
+from attnasr_cli.search.alignment import dtw
 from tests.families.whisper.conftest import SMALL, noise
 
 TEXTS = [
@@ -25,7 +26,7 @@ def test_warping_is_the_references(openai, shape):
     cost = rng.normal(size=shape)
     for matrix in (cost, cost.round()):  # rounded: many ties
         wanted = openai.timing.dtw_cpu(matrix)
-        found = warp(matrix)
+        found = dtw(matrix)
         assert np.array_equal(found[0], wanted[0])
         assert np.array_equal(found[1], wanted[1])
 

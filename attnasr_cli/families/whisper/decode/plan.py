@@ -83,7 +83,7 @@ def plan(
     if options.no_condition_on_previous_text and not sequential:
         raise UsageError(
             "--no-condition-on-previous-text in batched mode, where no window has text before it",
-            "add --mode sequential, or leave it away",
+            "add --mode sequential, or leave it out",
         )
     if sequential and options.timestamps is False:
         raise UsageError(
@@ -126,7 +126,7 @@ def _language(options: WhisperOptions, tokenizer: WhisperTokenizer, name: str) -
             if value is not None and value != "transcribe":
                 raise UsageError(
                     f"--{option} {value}: model {name} knows English only",
-                    "leave it away, or take the model without .en",
+                    "leave it out, or take the model without .en",
                 )
         return None
     if options.language is None or options.language == "auto":

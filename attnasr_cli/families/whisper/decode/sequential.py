@@ -23,7 +23,7 @@ from attnasr_cli.families.whisper.features import MelRecorder
 from attnasr_cli.nets.protocol import Memory
 
 TRUSTED_TEMPERATURE = 0.5
-"""text drawn above it is no prompt for what follows"""
+"""text drawn above it does not serve as a prompt for what follows"""
 
 
 class WhisperRecording:
@@ -43,8 +43,8 @@ class WhisperRecording:
 def transcribe(
     decoder: BatchedDecoder, recorder: MelRecorder, generator: torch.Generator | None = None
 ) -> Iterator[tuple[float, Decoded]]:
-    """The windows of a recording that ``recorder`` has heard to its end: (start in seconds, what
-    was heard), in order, each as soon as it is decoded.
+    """The windows of a recording whose features ``recorder`` has complete: (start in seconds,
+    result), in order, each as soon as it is decoded.
 
     The language is detected from the first window where it is not given. ``generator`` is for
     sampling; each recording has its own by default, so that the same text comes every time.

@@ -21,6 +21,7 @@ from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
 from attnasr_cli.families.whisper.vocabulary import TIMESTAMP_S
 from attnasr_cli.families.whisper.words import split_words
 from attnasr_cli.nets.protocol import Memory
+from attnasr_cli.search.alignment import dtw
 
 MEDIAN = 7  # memory positions: 140 ms
 POSITION_S = 0.02
@@ -82,7 +83,7 @@ def align(
         spoken = logits[b, n : n + len(text), : tokenizer.eot].softmax(-1)
         probabilities = spoken[torch.arange(len(text)), torch.tensor(text)].tolist()
         cost = -_path_matrix(weights[b, :, : len(row), :positions])[n:-1]
-        tokens_at, positions_at = warp(cost.double().cpu().numpy())
+        tokens_at, positions_at = dtw(cost.double().cpu().numpy())
         words = split_words(tokenizer, [*text, tokenizer.eot], languages[b])
         found.append(_words(words, tokens_at, positions_at, probabilities))
         if ask_end and found[-1]:
@@ -116,40 +117,6 @@ def median(x: Tensor, width: int) -> Tensor:
         return x
     padded = F.pad(x, (reach, reach), mode="reflect")
     return padded.unfold(-1, width, 1).sort()[0][..., reach]
-
-
-def warp(cost: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The cheapest monotonous path through cost (U, S), as indices of both axes.
-
-    One anti-diagonal at a time: its cells do not depend on each other.
-    """
-    U, S = cost.shape
-    trace = np.full((U + 1, S + 1), 2, dtype=np.int8)
-    trace[:, 0] = 1
-    trace[0, :] = 2
-    older = np.full(U + 1, np.inf, dtype=np.float32)  # diagonal d − 2, by row
-    old = older.copy()  # diagonal d − 1
-    older[0] = 0.0  # the corner: d = 0
-    for d in range(2, U + S + 1):
-        i = np.arange(max(1, d - S), min(U, d - 1) + 1)
-        both, down, right = older[i - 1], old[i - 1], old[i]
-        step = np.where(
-            (both < down) & (both < right), 0, np.where((down < both) & (down < right), 1, 2)
-        ).astype(np.int8)
-        best = np.choose(step, (both, down, right))
-        new = np.full(U + 1, np.inf, dtype=np.float32)
-        new[i] = cost[i - 1, d - i - 1] + best
-        trace[i, d - i] = step
-        older, old = old, new
-    path = []
-    i_, j_ = U, S
-    while i_ > 0 or j_ > 0:
-        path.append((i_ - 1, j_ - 1))
-        step_ = trace[i_, j_]
-        i_ -= int(step_ != 2)
-        j_ -= int(step_ != 1)
-    indices = np.array(path[::-1])
-    return indices[:, 0], indices[:, 1]
 
 
 def _words(

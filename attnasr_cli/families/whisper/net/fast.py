@@ -98,6 +98,7 @@ class Norm(nn.Module):
         self.norm, self.dtype = norm, dtype
 
     def forward(self, x: Tensor) -> Tensor:
+        """(…, D) → (…, D) in ``dtype``"""
         return cast(Tensor, self.norm(x.float())).to(self.dtype)
 
 

@@ -64,6 +64,7 @@ class DynamicallyQuantized(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
+        """(…, in) → (…, out)"""
         flat = x.float().reshape(-1, x.shape[-1])
         # Without VNNI sums of two products are kept in 16 bits: 7 bits for what comes in.
         y = torch.ops.quantized.linear_dynamic(flat, self.packed, not has_vnni())
