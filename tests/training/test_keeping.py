@@ -341,5 +341,6 @@ def test_a_model_to_start_from_is_found_beside_the_recipe_and_decides(
     assert train("init.model=first", "optim.updates=1", out="second") == 0
     assert train("init.model=first", "config.width=16", out="third") == 2
     assert "[config] width = 16, the model of [init] has 32" in capsys.readouterr().err
-    assert train("init.model=first", "text.kind=char", out="third") == 2
+    assert train("init.model=first", "text.kind=char", "optim.updates=1", out="third") == 0
+    assert train("init.model=first", "text.kind=unigram", out="fourth") == 2
     assert "[text] is set" in capsys.readouterr().err

@@ -154,4 +154,4 @@ def test_a_recording_that_cannot_be_read_is_left_out(
          "--set", "optim.updates=2"]
     )  # fmt: skip
     assert code == 0
-    assert "left out bad" in capsys.readouterr().err
+    assert "left out 1 of 41 utterances, cannot be read: bad (" in capsys.readouterr().err

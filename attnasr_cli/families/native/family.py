@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from attnasr_cli.training.recipe import Recipe
 
 
+KINDS = {
+    "characters.json": ("char",),
+    "sentencepiece.model": ("bpe", "unigram"),
+    "lexicon.txt": ("phones",),
+}
+"""tokenizer file → the kinds of ``[text]`` that make it"""
+
+
 class NativeFamily:
     """Log-mel features, an attention decoder, most often a CTC head beside it."""
 
@@ -101,10 +109,16 @@ def _refuse_what_follows(recipe: Recipe, start: Model) -> None:
             "[features] is not that of the model of [init]", "leave [features] out beside [init]"
         )
     plain = type(recipe.text)(normalizer=recipe.text.normalizer)
-    if recipe.init and recipe.init.keep_tokenizer and recipe.text != plain:
+    kinds = KINDS.get(start.tokenizer.file_name, ())
+    if not recipe.init or not recipe.init.keep_tokenizer or recipe.text == plain:
+        return
+    if recipe.text.kind not in kinds or recipe.text.vocab not in (
+        plain.vocab,
+        start.tokenizer.vocab_size,
+    ):
         raise UsageError(
-            "[text] is set, and the tokenizer of the model of [init] is kept",
-            "leave it out, or set init.keep_tokenizer = false",
+            "[text] is set, and the tokenizer of the model of [init] is another, and kept",
+            "leave [text] out, or set init.keep_tokenizer = false",
         )
 
 
