@@ -46,7 +46,7 @@ def load(
 
 def probe(path: str | Path, track: Track | None = None) -> Probe:
     """Rate, channels, tracks and perhaps the length of a recording, without decoding it."""
-    source = open_recording(Path(path), track=track)
+    source = open_recording(Path(path), track=track, headers_only=True)
     source.close()
     return source.probe
 
@@ -173,7 +173,11 @@ class Recording:
 
 
 def open_recording(
-    path: Path, salvage: bool = False, name: str | None = None, track: Track | None = None
+    path: Path,
+    salvage: bool = False,
+    name: str | None = None,
+    track: Track | None = None,
+    headers_only: bool = False,
 ) -> Source:
     """Open a recording; every reason why not is an AudioError that names it."""
     name = name or display_name(path)
@@ -187,7 +191,7 @@ def open_recording(
             raise AudioError(f"{name} is empty", "was the recording or the copy interrupted?")
         if not os.access(path, os.R_OK):
             raise PermissionError(13, "Permission denied", name)
-        return open_source(path, name, salvage, track)
+        return open_source(path, name, salvage, track, headers_only)
     except FileNotFoundError:
         raise _not_there(path, name) from None
     except PermissionError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from attnasr_cli.audio import load as audio
 from attnasr_cli.audio.resample import StreamResampler, resample
 from attnasr_cli.errors import AudioError
-from tests.recordings import Sound, film, pitch_hz, tone
+from tests.recordings import Sound, film, join, pitch_hz, tone
 
 
 def encode(path: Path, codec: str, rate: int, seconds: float = 2.0, bit_rate: int = 0) -> Path:
@@ -206,19 +207,72 @@ def test_damage_is_an_error_that_salvage_overcomes(tmp_path: Path, name: str, da
     assert audio.load(tmp_path / name, salvage=True).shape[0] > 32_000
 
 
-def test_memory_is_flat(tmp_path: Path) -> None:
-    """Half an hour of stereo at 44.1 kHz passes in blocks without ever being held."""
-    import resource
+def grown_mb(path: Path) -> tuple[float, int]:
+    """Memory that reading a recording takes beside what its first seconds took, in a process of its
+    own, whose high-water mark nothing else has raised; and the samples."""
+    program = (
+        "import resource, sys; from attnasr_cli.audio.load import Recording\n"
+        "def read(end_s=None):\n"
+        "    with Recording(sys.argv[1], end_s=end_s) as recording:\n"
+        "        return sum(block.shape[0] for block in recording.blocks())\n"
+        "def most(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "read(60); before = most(); total = read(); print(most() - before, total)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program, path], capture_output=True, text=True, check=True
+    )
+    kilobytes, total = map(int, ran.stdout.split())
+    return kilobytes / 1024, total
 
-    path = tmp_path / "long.flac"
+
+@pytest.mark.parametrize("name", ["long.flac", "long.mp3"])
+def test_memory_is_flat(tmp_path: Path, name: str) -> None:
+    """Twenty minutes of stereo at 44.1 kHz pass in blocks without ever being held."""
     second = np.repeat(tone(1.0, 44_100)[:, None], 2, 1)
-    with soundfile.SoundFile(path, "w", 44_100, 2) as file:
-        for _ in range(1_800):
+    minutes = 20 if name == "long.flac" else 1  # to encode MP3 takes its time
+    with soundfile.SoundFile(tmp_path / name, "w", 44_100, 2) as file:
+        for _ in range(60 * minutes):
             file.write(second)
-    blocks(path, end_s=60)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with audio.Recording(path) as recording:
-        total = sum(block.shape[0] for block in recording.blocks())
-    grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    assert total == pytest.approx(1_800 * 16_000, abs=2)
-    assert grown_mb < 60  # the samples are 110 MB, the file's 600 MB
+    join(tmp_path / name, *[tmp_path / name] * (20 // minutes))
+    grown, total = grown_mb(tmp_path / name)
+    assert total == pytest.approx(1_200 * 16_000, abs=32_000)
+    assert grown < 40  # the samples are 73 MB, the file's 400 MB
+
+
+def test_a_long_silence_is_never_held(tmp_path: Path) -> None:
+    """Fifty minutes without packets, as where a camera was paused."""
+    parts = [Sound("pcm_s16le", 61.0, 16_000), Sound("pcm_s16le", 1.0, 16_000, start_s=3_000.0)]
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=16_000, layout="mono")
+        for sound in parts:
+            samples = (tone(sound.seconds) * 32_767).astype(np.int16)
+            frame = av.AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
+            frame.sample_rate, frame.pts = 16_000, int(sound.start_s * 16_000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    grown, total = grown_mb(path)
+    assert total == pytest.approx(3_001 * 16_000, abs=1_000)
+    assert grown < 40  # the samples are 183 MB
+
+
+def test_a_probe_reads_headers_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch of large files is measured in the background: that must not read them all."""
+    read_bytes = 0
+    pread = os.pread
+
+    def counted(file: int, count: int, offset: int) -> bytes:
+        nonlocal read_bytes
+        found = pread(file, count, offset)
+        read_bytes += len(found)
+        return found
+
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 60 * 16_000)
+    for name in ("a.flac", "a.mp3", "a.ogg", "a.wav"):
+        with soundfile.SoundFile(tmp_path / name, "w", 16_000, 1) as file:
+            for start in range(0, noise.size, 4_096):
+                file.write(noise[start : start + 4_096])
+        monkeypatch.setattr(os, "pread", counted)
+        assert audio.probe(tmp_path / name).duration_s == pytest.approx(60.0, abs=0.1)
+        monkeypatch.setattr(os, "pread", pread)
+    assert read_bytes < 300_000  # of 3.5 MB

@@ -11,9 +11,12 @@ from attnasr_cli.audio.containers.view import Part, View
 MOST_PARTS = 100_000
 
 
-def examine(path: str | os.PathLike[str]) -> list[Part]:
-    """The parts of a file, in order; one for all that were not joined. Raises OSError."""
-    with View(path) as view:
+def examine(path: str | os.PathLike[str], headers_only: bool = False) -> list[Part]:
+    """The parts of a file, in order; one for all that were not joined. Raises OSError.
+
+    ``headers_only``: quickly, without a search for what was joined or lost further on.
+    """
+    with View(path, headers_only) as view:
         parts: list[Part] = []
         offset = 0
         while offset < view.size and len(parts) < MOST_PARTS:

@@ -44,6 +44,9 @@ def walk(view: View, start: int) -> Part:
         first = _begins(view, offset)
         if first and not in_headers:
             break
+        if view.headers_only and not first:
+            offset = view.size
+            break
         in_headers = in_headers and first
         streams += first
         stream, number = page[14:18], int.from_bytes(page[18:22], "little")

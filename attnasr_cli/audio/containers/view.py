@@ -52,7 +52,10 @@ def cut_off(there: int, said: int) -> str:
 class View:
     """Bytes at offsets of an open file, whose size is that of now."""
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], headers_only: bool = False) -> None:
+        """``headers_only``: nothing is looked for further on, so that a file of any size is opened
+        in no time; what was joined to it is not found."""
+        self.headers_only = headers_only
         self._file = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
         self.size = os.fstat(self._file).st_size
         self._cached, self._cached_at = b"", 0
@@ -73,6 +76,8 @@ class View:
     def find(self, pattern: bytes, start: int, end: int | None = None) -> int:
         """Offset of the first ``pattern`` from ``start`` on that begins before ``end``, or -1."""
         end = self.size if end is None else end
+        if self.headers_only and end - start > SEARCH_BYTES:
+            return -1
         while start < end:
             block = self.at(start, min(SEARCH_BYTES, end - start) + len(pattern) - 1)
             found = block.find(pattern)
@@ -83,7 +88,7 @@ class View:
 
     def search(self, pattern: re.Pattern[bytes], start: int) -> int:
         """Offset of the first match (of up to 16 bytes) from ``start`` on, or -1."""
-        while start < self.size:
+        while start < self.size and not self.headers_only:
             found = pattern.search(self.at(start, SEARCH_BYTES + 16))
             if found is not None:
                 return start + found.start()

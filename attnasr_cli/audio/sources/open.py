@@ -22,14 +22,18 @@ BY_FFMPEG = ("mpeg", "matroska", "mp4", "avi", "asf")
 
 
 def open_source(
-    path: Path, name: str, salvage: bool = False, track: int | str | None = None
+    path: Path,
+    name: str,
+    salvage: bool = False,
+    track: int | str | None = None,
+    headers_only: bool = False,
 ) -> Source:
     """Open a recording; errors call it ``name``.
 
     ``salvage``: go on over damage. ``track``: which sound track of a film, by its number from 1 or
-    its language. Raises AudioError and OSError.
+    its language. ``headers_only``: it will not be read. Raises AudioError and OSError.
     """
-    parts = examine(path)
+    parts = examine(path, headers_only)
     if len(parts) == 1:
         return open_part(path, parts[0], name, salvage, track)
     return JoinedSource(
