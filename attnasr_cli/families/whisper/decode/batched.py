@@ -47,7 +47,8 @@ class BatchedDecoder:
     ) -> None:
         net, self.tokenizer = parts_of(model)
         self.name = model.header.name
-        self.plan: Plan = plan(options, self.tokenizer, self.name)
+        self.languages = model.header.languages
+        self.plan: Plan = plan(options, self.tokenizer, self.name, self.languages)
         self.net = accelerate(
             net, placement.device, placement.dtype, low_encoder=cpu_has_bfloat16()
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from attnasr_cli.errors import UsageError
@@ -53,8 +53,16 @@ class Plan:
         }
 
 
-def plan(options: WhisperOptions, tokenizer: WhisperTokenizer, name: str) -> Plan:
-    """Check options against each other and against the model called ``name``. Raises UsageError."""
+def plan(
+    options: WhisperOptions,
+    tokenizer: WhisperTokenizer,
+    name: str,
+    languages: tuple[str, ...] = (),
+) -> Plan:
+    """Check options against each other and against the model called ``name``, which writes these
+    languages; where it is one, none is detected. Raises UsageError."""
+    if options.language is None and len(languages) == 1 and tokenizer.multilingual:
+        options = replace(options, language=languages[0])
     temperatures = _temperatures(options.temperature)
     beams = _at_least_one(options.beam, "a beam", 5)
     best_of = _at_least_one(options.best_of, "--best-of", 5)
