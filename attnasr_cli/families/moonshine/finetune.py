@@ -8,20 +8,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import torch
-
 from attnasr_cli.audio.features import FeatureConfig
 from attnasr_cli.checkpoint.folder import DecodingConfig, Model
 from attnasr_cli.errors import ModelError, UsageError
 from attnasr_cli.families.languages import language_code
 from attnasr_cli.families.moonshine.checkpoint import parts_of
-from attnasr_cli.families.moonshine.decoder import LONGEST_S, token_limits
-from attnasr_cli.families.moonshine.net import POSITION, Moonshine
-from attnasr_cli.families.moonshine.published import tokens_per_s
+from attnasr_cli.families.moonshine.decoder import LONGEST_S
+from attnasr_cli.families.moonshine.net import Moonshine
 from attnasr_cli.families.moonshine.tokenizer import MoonshineTokenizer
 from attnasr_cli.families.targets import Targets
-from attnasr_cli.nets.protocol import Memory, Net
-from attnasr_cli.search.beam import search
+from attnasr_cli.nets.protocol import Net
 from attnasr_cli.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -32,7 +28,7 @@ def check_recipe(recipe: Recipe) -> None:
     """Refuse, before anything is loaded, what cannot be chosen. Raises UsageError."""
     if recipe.init is None:
         raise UsageError(
-            "net = 'moonshine' without [init]: Moonshine is not trained from nothing",
+            "net = 'moonshine' without [init]: Moonshine is not trained from scratch",
             "add [init] model = 'moonshine-tiny', or take the net conformer",
         )
     if not recipe.init.keep_tokenizer:
@@ -95,17 +91,9 @@ def moonshine_targets(recipe: Recipe, net: Net, tokenizer: Tokenizer) -> Targets
             f"the net {net.name} with the tokenizer {tokenizer.file_name} is not a Moonshine model",
             "take net, features and tokenizer from one model",
         )
-    moonshine, vocabulary, rate = net, tokenizer, tokens_per_s(recipe.languages)
+    vocabulary = tokenizer
 
     def encode(text: str) -> list[int]:
         return vocabulary.encode(text.strip())
 
-    def read(memory: Memory) -> list[str]:
-        count, device = memory.frames.shape[0], memory.frames.device
-        prompt = torch.full((count, 1), vocabulary.bos, device=device)
-        samples = (memory.lengths + 1) * POSITION
-        limits = token_limits(samples, rate, moonshine.config.text_context)
-        found = search(moonshine, memory, prompt, vocabulary.eos, limits)
-        return [vocabulary.decode(hypotheses[0].tokens).strip() for hypotheses in found]
-
-    return Targets((vocabulary.bos,), vocabulary.eos, encode, read)
+    return Targets((vocabulary.bos,), vocabulary.eos, encode)
