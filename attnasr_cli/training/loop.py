@@ -118,7 +118,8 @@ class Loop:
             self._save()
             console.note(f"stopped at update {state.update}; the same command goes on from there")
             raise KeyboardInterrupt
-        self.interrupt.deferred = False
+        # One of several processes must not leave alone: the others would fail, with nothing saved.
+        self.interrupt.deferred = self.world.size > 1
 
     def _step(self) -> None:
         config, state = self.recipe.optim, self.state
