@@ -14,10 +14,10 @@ from attnasr_cli.audio.features import FeatureConfig
 from attnasr_cli.audio.frames import FRAMES_PER_S
 from attnasr_cli.checkpoint.folder import DecodingConfig, Model
 from attnasr_cli.errors import ModelError, UsageError
+from attnasr_cli.families.languages import SPACELESS, language_code
 from attnasr_cli.families.targets import Targets
 from attnasr_cli.families.whisper.checkpoint import parts_of
 from attnasr_cli.families.whisper.decode.decoding import DecodingTask, TaskOptions
-from attnasr_cli.families.whisper.languages import SPACELESS, language_code
 from attnasr_cli.families.whisper.net.model import Whisper
 from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
 from attnasr_cli.nets.protocol import Net

@@ -125,7 +125,7 @@ class BatchedDecoder:
         )
         for i, timed in zip(to_align, words, strict=True):
             if not stamped:
-                found[i] = sentences(timed)
+                found[i] = sentences(timed) or found[i]
             elif not self.plan.words:
                 if timed:
                     found[i][-1].end = max(timed[-1].end, found[i][-1].start)

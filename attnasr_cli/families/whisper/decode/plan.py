@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from attnasr_cli.errors import UsageError
+from attnasr_cli.families.languages import language_code
 from attnasr_cli.families.whisper.decode.decoding import TaskOptions
 from attnasr_cli.families.whisper.decode.fallback import Guards
-from attnasr_cli.families.whisper.languages import language_code
 from attnasr_cli.families.whisper.options import WhisperOptions
 from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
 
