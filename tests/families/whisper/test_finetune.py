@@ -220,7 +220,7 @@ BAD = {
     "a language that it lacks": (["languages=['yue']"], "does not know the language 'yue'"),
     "no language": (["languages=['klingon']"], "unknown language 'klingon'"),
     "longer than a window": (["data.max_s=4"], "the net sees 3 s at once"),
-    "all too short": (["data.min_s=2"], "all training utterances are not 2 to 3 s long"),
+    "all too short": (["data.min_s=2"], "shorter than data.min_s = 2 s"),
 }
 
 
