@@ -1,17 +1,8 @@
-"""Utterances with their features: what a training step or an evaluation needs.
-
-Features are computed once: a flat file of float16 frames for each speed, and where each utterance
-stands in it. Decoding audio and computing log-mel would take a third of a training step on a CPU;
-read back from a memory map they cost nothing and no memory.
-"""
+"""Utterances with their features: what a training step needs."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -24,40 +15,34 @@ from attnasr_cli import console
 from attnasr_cli.audio.features import FeatureConfig
 from attnasr_cli.audio.frames import FRAMES_PER_S, SAMPLE_RATE_HZ
 from attnasr_cli.checkpoint.tables import to_table
-from attnasr_cli.errors import AttnasrError, DataError
+from attnasr_cli.errors import DataError
 from attnasr_cli.families.registry import family_of_style
-from attnasr_cli.files import write_text
-from attnasr_cli.training.manifest import Utterance, read_data
-
-SHOWN = 5
+from attnasr_cli.training.cache import Loader, Rows, load_utterance, open_rows
+from attnasr_cli.training.formats.read import read_data
+from attnasr_cli.training.formats.utterance import Utterance
 
 
 class Features(Protocol):
     """Features of a list of utterances at one speed."""
 
     def lengths(self) -> np.ndarray:
-        """(utterances,) frames of each; 0 for what could not be read"""
+        """(utterances,) frames of each; 0 for those with a problem"""
 
     def get(self, index: int, draw: np.random.Generator) -> Tensor:
         """(T, F) float32; ``draw`` decides whatever there is of chance in it"""
 
 
 @dataclass(frozen=True)
-class FeatureCache:
+class FixedFeatures:
     """Features that never change."""
 
-    frames: np.ndarray
-    """(all frames, F) float16, a memory map"""
-    starts: np.ndarray
-    """(utterances + 1,) first frame of each; empty ones could not be read"""
+    rows: Rows
 
     def lengths(self) -> np.ndarray:
-        return np.diff(self.starts)
+        return self.rows.lengths()
 
     def get(self, index: int, draw: np.random.Generator | None = None) -> Tensor:
-        """(T, F) float32"""
-        rows = self.frames[self.starts[index] : self.starts[index + 1]]
-        return torch.from_numpy(np.array(rows, dtype=np.float32))
+        return torch.from_numpy(self.rows.get(index))
 
 
 @dataclass(frozen=True)
@@ -66,14 +51,17 @@ class Corpus:
 
     utterances: list[Utterance]
     features: Sequence[Features]
+    speeds: tuple[float, ...]
+    problems: Mapping[int, str]
+    """utterance → why it has no features"""
 
     def frames(self) -> list[np.ndarray]:
         """For each speed the frames (utterances,) of every utterance."""
         return [features.lengths() for features in self.features]
 
     def seconds(self) -> np.ndarray:
-        """(utterances,) at the first speed."""
-        return self.features[0].lengths() / FRAMES_PER_S
+        """(utterances,) as they were spoken."""
+        return self.features[0].lengths() * self.speeds[0] / FRAMES_PER_S
 
 
 def read_corpora(paths: Sequence[Path], normalizer: str) -> list[Utterance]:
@@ -96,120 +84,37 @@ def open_corpus(
     utterances: list[Utterance],
     features: FeatureConfig,
     speeds: Sequence[float],
-    what: str,
-    loader: Callable[[Path], Tensor] | None = None,
+    longest_s: float,
+    loader: Loader = load_utterance,
 ) -> Corpus:
     """Features of all utterances at all speeds, computed where the cache lacks them.
 
-    What cannot be read is listed and left out; raises DataError where nothing is left.
+    What cannot be read or is longer than ``longest_s`` has none, see ``Corpus.problems``. Raises
+    DataError where nothing can be used.
     """
-    from attnasr_cli.audio.load import load
-
-    bad: dict[str, AttnasrError] = {}
-    caches = []
+    extractor = family_of_style(features.style).features(features)
+    rows = []
     for speed in speeds:
 
-        def progress(done: int, total: int, speed: float = speed) -> None:
-            console.note(f"features of {what}, speed {speed:g}: {done} of {total}")
+        def compute(utterance: Utterance, speed: float = speed) -> np.ndarray:
+            samples = change_speed(loader(utterance, longest_s), speed)
+            return extractor.extract(samples).numpy()
 
-        caches.append(
-            open_cache(
-                folder,
-                utterances,
-                features,
-                speed,
-                loader or (lambda path: load(path)),
-                progress,
-                lambda u, problem: bad.__setitem__(u.id, problem),
-            )
+        about = repr((sorted(to_table(features).items()), speed, longest_s))
+        what = f"features, speed {speed:g}"
+        rows.append(
+            open_rows(folder, utterances, about, np.float16, (features.bins,), compute, what)
         )
-    report_unreadable(bad, caches[0].starts, what)
-    return Corpus(utterances, caches)
+    check_problems(utterances, rows[0].problems)
+    views = [FixedFeatures(one) for one in rows]
+    return Corpus(utterances, views, tuple(speeds), rows[0].problems)
 
 
-def report_unreadable(bad: dict[str, AttnasrError], starts: np.ndarray, what: str) -> None:
-    """List what was left out; raises DataError where nothing is left. bad: id → why."""
-    for name, problem in list(bad.items())[:SHOWN]:
-        console.warn(f"left out {name}: {problem.message}")
-    if len(bad) > SHOWN:
-        console.warn(f"left out {len(bad) - SHOWN} more that cannot be read")
-    if not starts[-1]:
-        raise DataError(f"none of the {what} recordings can be read", "see the warnings above")
-
-
-def open_cache(
-    folder: Path,
-    utterances: Sequence[Utterance],
-    features: FeatureConfig,
-    speed: float,
-    loader: Callable[[Path], Tensor],
-    progress: Callable[[int, int], None],
-    on_bad: Callable[[Utterance, AttnasrError], None],
-) -> FeatureCache:
-    """Open the cache of these utterances, made first where it is not there yet.
-
-    It is keyed by paths, sizes and times of the audio, the features and the speed. An utterance
-    that cannot be read is reported to ``on_bad`` and has no frames.
-    """
-    key = fingerprint(utterances, repr((sorted(to_table(features).items()), speed)))
-    data, index = folder / f"{key}.f16", folder / f"{key}.json"
-    if not (index.is_file() and data.is_file()):
-        folder.mkdir(parents=True, exist_ok=True)
-        _make(data, index, utterances, features, speed, loader, progress, on_bad)
-    starts = np.array(json.loads(index.read_text()), dtype=np.int64)
-    shape = (int(starts[-1]), features.bins)
-    frames = np.memmap(data, np.float16, "r", shape=shape) if starts[-1] else np.zeros(shape)
-    return FeatureCache(frames, starts)
-
-
-def fingerprint(utterances: Sequence[Utterance], about: str) -> str:
-    """A key of what is computed of the recordings as they are now; ``about`` says what it is."""
-    digest = hashlib.sha256(about.encode())
-    for u in utterances:
-        try:
-            stat = u.path.stat()
-            stamp = f"{u.path.resolve()} {stat.st_size} {stat.st_mtime_ns}\n"
-        except OSError:
-            stamp = f"{u.path} -\n"
-        digest.update(stamp.encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()[:16]
-
-
-def _make(
-    data: Path,
-    index: Path,
-    utterances: Sequence[Utterance],
-    features: FeatureConfig,
-    speed: float,
-    loader: Callable[[Path], Tensor],
-    progress: Callable[[int, int], None],
-    on_bad: Callable[[Utterance, AttnasrError], None],
-) -> None:
-    extractor = family_of_style(features.style).features(features)
-
-    def compute(utterance: Utterance) -> np.ndarray | AttnasrError:
-        try:
-            samples = loader(utterance.path)
-        except AttnasrError as problem:
-            return problem
-        return extractor.extract(change_speed(samples, speed)).half().numpy()
-
-    starts = [0]
-    part = data.with_suffix(".part")
-    threads = min(os.cpu_count() or 1, 8)
-    with part.open("wb") as file, ThreadPoolExecutor(threads) as pool:
-        for start in range(0, len(utterances), 256):  # a bounded number in flight
-            group = utterances[start : start + 256]
-            for offset, result in enumerate(pool.map(compute, group)):
-                if isinstance(result, AttnasrError):
-                    on_bad(utterances[start + offset], result)
-                    starts.append(starts[-1])
-                else:
-                    file.write(result.tobytes())
-                    starts.append(starts[-1] + result.shape[0])
-            progress(min(start + 256, len(utterances)), len(utterances))
-    os.replace(part, data)
-    write_text(index, json.dumps(starts))
+def check_problems(utterances: Sequence[Utterance], problems: Mapping[int, str]) -> None:
+    """Raise DataError where all have one."""
+    if len(problems) == len(utterances):
+        why = f"{utterances[0].id}: {problems[0]}" if problems else "there is none"
+        raise DataError(f"none of the {len(utterances)} training recordings can be used", why)
 
 
 def rate_for(speed: float) -> int:

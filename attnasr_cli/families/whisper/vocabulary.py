@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from attnasr_cli.families.whisper.languages import NAMES
+from attnasr_cli.families.languages import NAMES
 
 TIMESTAMPS = 1501  # 0.00 s to 30.00 s in steps of 20 ms
 TIMESTAMP_S = 0.02

@@ -104,17 +104,9 @@ class BagFamily:
         return replace(recipe, features=start.features)
 
     def targets(self, recipe: Recipe, net: Net, tokenizer: Tokenizer) -> Targets:
-        from attnasr_bag.decoder import read
         from attnasr_cli.families.targets import Targets
 
-        return Targets(
-            (tokenizer.bos,),
-            tokenizer.eos,
-            tokenizer.encode,
-            lambda memory: [
-                tokenizer.decode(found[0].tokens) for found in read(net, tokenizer, memory, 20)
-            ],
-        )
+        return Targets((tokenizer.bos,), tokenizer.eos, tokenizer.encode)
 
 
 FAMILY = BagFamily()

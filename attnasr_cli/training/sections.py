@@ -1,0 +1,222 @@
+"""The tables of a recipe: every key has a meaning here, a default and a range."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+def _within(low: float, high: float, **values: float) -> None:
+    """Raise ValueError for a value that is not between two bounds, both allowed."""
+    for name, value in values.items():
+        if not low <= value <= high:
+            bounds = f"{low:g} or more" if high == INFINITE else f"from {low:g} to {high:g}"
+            raise ValueError(f"{name} is {value:g}; use {bounds}")
+
+
+INFINITE = float("inf")
+TINY = 1.0e-9  # stands for: more than 0
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    """``[text]``: the tokenizer."""
+
+    kind: str = "bpe"
+    """bpe, unigram, char, or phones"""
+    vocab: int = 256
+    """pieces for bpe and unigram"""
+    normalizer: str = "lower"
+    """of the training text: none or lower (lower case, single spaces)"""
+    lexicon: str = ""
+    """for phones: the pronouncing lexicon, relative to the recipe"""
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("bpe", "unigram", "char", "phones"):
+            raise ValueError(f"kind is {self.kind!r}; use bpe, unigram, char or phones")
+        if bool(self.lexicon) != (self.kind == "phones"):
+            raise ValueError("a lexicon belongs to kind = 'phones', and it to a lexicon")
+        _within(1, INFINITE, vocab=self.vocab)
+        if self.normalizer not in ("none", "lower"):
+            raise ValueError(f"normalizer is {self.normalizer!r}; use none or lower")
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """``[data]``: where the speech is; paths are relative to the recipe, or given by options."""
+
+    train: tuple[str, ...] = ()
+    """corpus folders or manifests"""
+    dev: tuple[str, ...] = ()
+    """held out; its WER chooses the best checkpoint"""
+    min_s: float = 0.3
+    """shorter utterances are left out"""
+    max_s: float = 20.0
+    """longer utterances are left out"""
+    speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
+    """speed perturbation (Ko et al. 2015): one is drawn for each utterance and epoch"""
+
+    def __post_init__(self) -> None:
+        _within(0, INFINITE, min_s=self.min_s)
+        if self.max_s <= self.min_s:
+            raise ValueError(f"max_s is {self.max_s:g}, not more than min_s, {self.min_s:g}")
+        if not self.speeds:
+            raise ValueError("speeds is empty; use [1.0] for none but the own")
+        for speed in self.speeds:
+            _within(0.25, 4, speeds=speed)
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """``[augment]``: SpecAugment (Park et al. 2019, arXiv:1904.08779)."""
+
+    frequency_masks: int = 2
+    frequency_width: int = 27
+    """mel bins at most"""
+    time_masks_per_s: float = 0.5
+    """masks for each second of audio"""
+    time_width: int = 30
+    """frames at most"""
+    time_share: float = 0.4
+    """share of the frames at most that all masks may cover"""
+
+    def __post_init__(self) -> None:
+        _within(
+            0, 1000, frequency_masks=self.frequency_masks, time_masks_per_s=self.time_masks_per_s
+        )
+        _within(0, INFINITE, frequency_width=self.frequency_width, time_width=self.time_width)
+        _within(0, 1, time_share=self.time_share)
+
+
+@dataclass(frozen=True)
+class DistortConfig:
+    """``[distort]``: what is done to the audio of each training utterance, and how probably."""
+
+    noise: float = 0.0
+    noise_folder: str = ""
+    """recordings, relative to the recipe, for half of the noise; the rest is white to brown"""
+    snr_db: tuple[float, float] = (0.0, 25.0)
+    """power of the speech over that of the noise: the least and the most"""
+    rooms: float = 0.0
+    """reverberation: diffuse, or between the walls of a shoebox"""
+    bands: float = 0.0
+    """a high-pass of 30 to 350 Hz and a low-pass of 3 to 7.5 kHz"""
+    levels: float = 0.0
+    """root mean square of -40 to 3 dB against full scale, which cuts off the peaks"""
+    telephone: float = 0.0
+    """8 kHz, 8-bit µ-law"""
+    codecs: float = 0.0
+    """MP3 or Opus at 8 to 32 kbit/s"""
+
+    def __post_init__(self) -> None:
+        for name, value in self._probabilities().items():
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} is {value:g}; it is a probability, 0 to 1")
+        if self.snr_db[0] > self.snr_db[1]:
+            raise ValueError("snr_db: the least comes first")
+        if self.noise_folder and not self.noise:
+            raise ValueError("noise_folder is set, and noise, its probability, is 0")
+
+    def _probabilities(self) -> dict[str, float]:
+        return {
+            name: getattr(self, name)
+            for name in ("noise", "rooms", "bands", "levels", "telephone", "codecs")
+        }
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is done at all."""
+        return max(self._probabilities().values()) > 0
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """``[loss]``"""
+
+    ctc: float = 0.3
+    """share of CTC (0 to 1); the decoder's cross-entropy has the rest"""
+    inner: float = 0.3
+    """share of the inner heads within CTC, where the net has them"""
+    smoothing: float = 0.1
+    """label smoothing of the cross-entropy"""
+
+    def __post_init__(self) -> None:
+        _within(0, 1, ctc=self.ctc, inner=self.inner)
+        _within(0, 0.99, smoothing=self.smoothing)
+
+
+@dataclass(frozen=True)
+class OptimConfig:
+    """``[optim]``: AdamW, linear warm-up, constant rate, then a linear fall to zero."""
+
+    updates: int = 5000
+    """in all; may be changed when a run is continued"""
+    rate: float = 1.0e-3
+    """peak learning rate"""
+    warmup: int = 500
+    """updates"""
+    fall: float = 0.4
+    """share of the updates over which the rate falls to zero at the end"""
+    weight_decay: float = 0.01
+    clip: float = 5.0
+    """largest norm of the gradient"""
+    average: float = 0.999
+    """decay of the running average of the weights, which is what is evaluated and kept"""
+
+    def __post_init__(self) -> None:
+        _within(0, INFINITE, updates=self.updates)
+        _within(0, INFINITE, rate=self.rate, warmup=self.warmup, weight_decay=self.weight_decay)
+        _within(TINY, INFINITE, clip=self.clip)
+        _within(0, 1, fall=self.fall, average=self.average)
+
+
+@dataclass(frozen=True)
+class BatchConfig:
+    """``[batch]``"""
+
+    seconds: float = 120.0
+    """audio in a batch, padding included, of all processes together; an utterance fills the window
+    of a net that has one"""
+    at_once: float = 0.0
+    """audio that a process computes at once, where memory is short: the rest of its share of the
+    batch is added up in turns; 0: all of it"""
+    short_first: int = 500
+    """updates during which only utterances under short_s are drawn: alignments are learnt first"""
+    short_s: float = 6.0
+    short_seconds: float = 60.0
+    """audio in a batch during that time"""
+
+    def __post_init__(self) -> None:
+        _within(TINY, INFINITE, seconds=self.seconds, short_seconds=self.short_seconds)
+        _within(0, INFINITE, at_once=self.at_once, short_first=self.short_first)
+        _within(0, INFINITE, short_s=self.short_s)
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """``[run]``"""
+
+    seed: int = 1
+    evaluate: int = 500
+    """updates between two looks at the dev set"""
+    dev_utterances: int = 100
+    """utterances of the dev set that are looked at while training; at the end the best model and
+    the last are compared on all"""
+    save_minutes: float = 3.0
+    """minutes between two resume points: no more than this is lost when killed"""
+
+    def __post_init__(self) -> None:
+        _within(0, 2**40, seed=self.seed)
+        _within(1, INFINITE, evaluate=self.evaluate, dev_utterances=self.dev_utterances)
+        _within(0, INFINITE, save_minutes=self.save_minutes)
+
+
+@dataclass(frozen=True)
+class InitConfig:
+    """``[init]``: start from a model's weights."""
+
+    model: str
+    """name of a model with the same net and sizes, or its folder, relative to the recipe"""
+    keep_tokenizer: bool = True
+    """false: the tokenizer is made anew by [text], and what depends on it starts from nothing"""
+    tokenizer: str = ""
+    """vocabulary file for a checkpoint that has none, relative to the recipe"""
