@@ -32,7 +32,7 @@ class TrainState:
     """update of the last evaluation"""
     dev: str = ""
     """key of what ``best_wer`` was measured on"""
-    final: int = 0
+    final: int = -1
     """update of the last evaluation on the whole dev set, and what it gave"""
     final_wer: float = 0.0
     final_cer: float = 0.0

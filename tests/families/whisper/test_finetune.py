@@ -22,10 +22,10 @@ from attnasr_cli.families.whisper.finetune import fit_recipe, whisper_targets
 from attnasr_cli.families.whisper.net.model import Whisper, WhisperConfig
 from attnasr_cli.families.whisper.tokenizer_file import read_vocabulary
 from attnasr_cli.families.whisper.vocabulary import find_ranks
-from attnasr_cli.training.augment import spec_augment
+from attnasr_cli.training.augment.spec import spec_augment
 from attnasr_cli.training.loss import losses
-from attnasr_cli.training.recipe import read_recipe
-from attnasr_cli.training.sections import AugmentConfig, LossConfig
+from attnasr_cli.training.recipes.recipe import read_recipe
+from attnasr_cli.training.recipes.sections import AugmentConfig, LossConfig
 from tests.families.whisper.conftest import SMALL as TINY
 from tests.families.whisper.conftest import save_pt
 
@@ -220,7 +220,7 @@ BAD = {
     "a language that it lacks": (["languages=['yue']"], "does not know the language 'yue'"),
     "no language": (["languages=['klingon']"], "unknown language 'klingon'"),
     "longer than a window": (["data.max_s=4"], "the net sees 3 s at once"),
-    "all too short": (["data.min_s=2"], "all training utterances are not 2 to 3 s long"),
+    "all too short": (["data.min_s=2"], "shorter than data.min_s = 2 s"),
 }
 
 

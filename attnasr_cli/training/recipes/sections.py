@@ -163,7 +163,7 @@ class OptimConfig:
     """decay of the running average of the weights, which is what is evaluated and kept"""
 
     def __post_init__(self) -> None:
-        _within(1, INFINITE, updates=self.updates)
+        _within(0, INFINITE, updates=self.updates)
         _within(0, INFINITE, rate=self.rate, warmup=self.warmup, weight_decay=self.weight_decay)
         _within(TINY, INFINITE, clip=self.clip)
         _within(0, 1, fall=self.fall, average=self.average)
