@@ -32,7 +32,6 @@ from attnasr_cli.families.whisper.decode.word_timestamps import place_words, sen
 from attnasr_cli.families.whisper.features import WhisperMel
 from attnasr_cli.families.whisper.net.fast import accelerate
 from attnasr_cli.families.whisper.net.int8 import Quantized
-from attnasr_cli.families.whisper.net.model import Whisper
 from attnasr_cli.families.whisper.options import WhisperOptions
 from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
 from attnasr_cli.nets.protocol import Memory
@@ -48,11 +47,12 @@ class BatchedDecoder:
     ) -> None:
         net, self.tokenizer = parts_of(model)
         self.name = model.header.name
-        self.plan: Plan = plan(options, self.tokenizer, self.name)
-        self.net: Whisper = accelerate(
+        self.languages = model.header.languages
+        self.plan: Plan = plan(options, self.tokenizer, self.name, self.languages)
+        self.net = accelerate(
             net, placement.device, placement.dtype, low_encoder=cpu_has_bfloat16()
         )
-        if placement.dtype == "bfloat16" and isinstance(self.net.decoder.readout, Quantized):
+        if placement.dtype == "bfloat16" and isinstance(self.net.readout, Quantized):
             reason = f"{placement.reason}, the output layer in int8"
             placement = replace(placement, reason=reason)
         self.placement, self.batch_s = placement, batch_s
@@ -125,7 +125,7 @@ class BatchedDecoder:
         )
         for i, timed in zip(to_align, words, strict=True):
             if not stamped:
-                found[i] = sentences(timed)
+                found[i] = sentences(timed) or found[i]
             elif not self.plan.words:
                 if timed:
                     found[i][-1].end = max(timed[-1].end, found[i][-1].start)

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attnasr_cli.families.whisper.net.attention import full_attention
-from attnasr_cli.families.whisper.net.cache import Cache
 from attnasr_cli.families.whisper.net.memory import PackedMemory
+from attnasr_cli.nets.cache import Cache
 
 POSITIONS = 500
 """at a time through the perceptron; 500 · 1536 values of 2 bytes are 1.5 MB (net "tiny")"""
@@ -40,8 +40,6 @@ class Attention(nn.Module):
         self.key = nn.Linear(width, width, bias=False)
         self.value = nn.Linear(width, width)
         self.out = nn.Linear(width, width)
-        self.fused: nn.Module | None = None
-        """query, key and value in one product, where a faster form of the net has it"""
 
     def split(self, x: Tensor) -> Tensor:
         """(B, n, D) → (B, H, n, D/H)"""
@@ -49,10 +47,7 @@ class Attention(nn.Module):
 
     def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """x (B, n, D) → queries, keys, values (B, H, n, D/H), for attention to itself"""
-        if self.fused is None:
-            q, k, v = self.query(x), self.key(x), self.value(x)
-        else:
-            q, k, v = self.fused(x).chunk(3, -1)
+        q, k, v = self.query(x), self.key(x), self.value(x)
         return self.split(q), self.split(k), self.split(v)
 
     def project_memory(self, frames: Tensor, dtype: torch.dtype | None = None) -> Projected:

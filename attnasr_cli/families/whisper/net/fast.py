@@ -17,22 +17,65 @@ from torch import Tensor, nn
 
 from attnasr_cli.families.whisper.net.blocks import Attention, Block
 from attnasr_cli.families.whisper.net.int8 import can_quantize_rows, quantized
+from attnasr_cli.families.whisper.net.memory import PackedMemory
 from attnasr_cli.families.whisper.net.model import Whisper
 from attnasr_cli.families.whisper.net.packed import Packed, can_pack, pack
+from attnasr_cli.nets.protocol import Memory
 
 COPIED = 1 << 30
 """bytes of weights in float32 that may be there twice, as they came and as they are read"""
 LOW = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
+class FastWhisper(Whisper):
+    """A net around parts that are computed in another way than the reference's."""
+
+    def __init__(self, net: Whisper) -> None:
+        """Takes over the parts of ``net``."""
+        nn.Module.__init__(self)
+        self.config, self.encoder, self.decoder = net.config, net.encoder, net.decoder
+        self.readout: nn.Module | None = None
+        """the output layer, where there is one beside the embedding"""
+        self.memory_dtype: torch.dtype | None = None
+        """what keys and values of the memory are kept in, where not in that of the weights"""
+        self.packs_memory = False
+        """keep them as a ``PackedMemory``"""
+
+    def logits(self, x: Tensor) -> Tensor:
+        if self.readout is None:
+            return super().logits(x)
+        return cast(Tensor, self.readout(x)).float()
+
+    def project_memory(self, frames: Tensor) -> Memory:
+        layers, dtype = self.cross_layers, self.memory_dtype
+        if not self.packs_memory:
+            return self.memory_of(frames, tuple(a.project_memory(frames, dtype) for a in layers))
+        heads, kept = self.config.text_heads, dtype or frames.dtype
+        packed = (PackedMemory.of(frames, a.key, a.value, heads, kept) for a in layers)
+        return self.memory_of(frames, tuple(packed))
+
+
+class FusedAttention(Attention):
+    """Attention of a sequence to itself, with query, key and value in one product."""
+
+    def __init__(self, attention: Attention, fused: nn.Module) -> None:
+        """Takes the place of ``attention``; fused: (…, D) → (…, 3D)."""
+        nn.Module.__init__(self)
+        self.heads, self.out, self.fused = attention.heads, attention.out, fused
+
+    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        q, k, v = self.fused(x).chunk(3, -1)
+        return self.split(q), self.split(k), self.split(v)
+
+
 def accelerate(
     net: Whisper, device: torch.device, dtype: str, low_encoder: bool = False
-) -> Whisper:
+) -> FastWhisper:
     """A net for inference on a device, in evaluation mode; ``net`` itself stays as it is.
 
     dtype: float32, bfloat16, float16 or int8. low_encoder: with int8, the encoder in bfloat16.
     """
-    fast = _shared_copy(net).eval()
+    fast = FastWhisper(_shared_copy(net)).eval()
     on_cpu = device.type == "cpu"
     packs = on_cpu and (dtype == "bfloat16" or low_encoder) and can_pack()
     if dtype in LOW:
@@ -48,11 +91,11 @@ def accelerate(
                 pack(fast.encoder)
         else:
             _quantize(fast.encoder)
-        fast.decoder.readout = quantized(fast.decoder.token_embedding.weight, None)
+        fast.readout = quantized(fast.decoder.token_embedding.weight, None)
         _quantize(fast.decoder)
         if low_encoder:
-            fast.decoder.memory_dtype = torch.bfloat16
-            fast.decoder.packs_memory = packs
+            fast.memory_dtype = torch.bfloat16
+            fast.packs_memory = packs
     elif dtype == "float32":
         if on_cpu and can_pack(torch.float32) and _bytes(net) <= COPIED:
             _pack(fast, Packed(net.decoder.token_embedding.weight.detach(), None))
@@ -61,11 +104,11 @@ def accelerate(
     return fast.to(device)
 
 
-def _pack(net: Whisper, readout: nn.Module) -> None:
+def _pack(net: FastWhisper, readout: nn.Module) -> None:
     pack(net.encoder)
     pack(net.decoder)
-    net.decoder.readout = readout
-    net.decoder.packs_memory = True
+    net.readout = readout
+    net.packs_memory = True
 
 
 def _bytes(net: nn.Module) -> int:
@@ -115,14 +158,14 @@ def _lower(part: nn.Module, dtype: torch.dtype) -> None:
 
 def _fuse(part: nn.Module) -> None:
     """Query, key and value of attention to itself in one product."""
-    for block in part.modules():
+    for block in list(part.modules()):
         if isinstance(block, Block):
             attention = block.attn
             weight, bias = fused_weights(attention)
             fused = nn.Linear(weight.shape[1], weight.shape[0], device="meta")
             fused.weight = nn.Parameter(weight, requires_grad=False)
             fused.bias = nn.Parameter(bias, requires_grad=False)
-            _drop_parts(attention, fused)
+            block.attn = FusedAttention(attention, fused)
 
 
 def fused_weights(attention: Attention) -> tuple[Tensor, Tensor]:
@@ -133,17 +176,11 @@ def fused_weights(attention: Attention) -> tuple[Tensor, Tensor]:
     return weight, torch.cat([attention.query.bias, zero, attention.value.bias])
 
 
-def _drop_parts(attention: Attention, fused: nn.Module) -> None:
-    attention.fused = fused
-    for name in ("query", "key", "value"):
-        setattr(attention, name, nn.Identity())
-
-
 def _quantize(part: nn.Module) -> None:
     """All linear layers of a part in int8."""
-    for block in part.modules():
+    for block in list(part.modules()):
         if isinstance(block, Block):
-            _drop_parts(block.attn, quantized(*fused_weights(block.attn)))
+            block.attn = FusedAttention(block.attn, quantized(*fused_weights(block.attn)))
     for module in list(part.modules()):
         for name, child in list(module.named_children()):
             if isinstance(child, nn.Linear):

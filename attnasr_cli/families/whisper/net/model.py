@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attnasr_cli.families.whisper.net.blocks import Attention, Block, Projected, in_pieces
-from attnasr_cli.families.whisper.net.cache import Cache
 from attnasr_cli.families.whisper.net.memory import PackedMemory
+from attnasr_cli.nets.cache import Cache
 from attnasr_cli.nets.log_softmax import log_softmax_
 from attnasr_cli.nets.protocol import Memory, Net, Step, Tree
 
@@ -110,12 +110,6 @@ class Decoder(nn.Module):
             Block(config.width, config.text_heads, True) for _ in range(config.text_layers)
         )
         self.ln = nn.LayerNorm(config.width)
-        self.readout: nn.Module | None = None
-        """the output layer, where a faster form of the net keeps one beside the embedding"""
-        self.memory_dtype: torch.dtype | None = None
-        """what keys and values of the memory are kept in, where not in that of the weights"""
-        self.packs_memory = False
-        """keep them as a ``PackedMemory``"""
         nn.init.normal_(self.token_embedding.weight, std=0.02)
         nn.init.normal_(self.positional_embedding, std=0.01)
 
@@ -147,8 +141,6 @@ class Decoder(nn.Module):
 
     def logits(self, x: Tensor) -> Tensor:
         """(…, D) → (…, V) in float32"""
-        if self.readout is not None:
-            return cast(Tensor, self.readout(x)).float()
         return F.linear(x, self.token_embedding.weight).float()
 
 
@@ -170,16 +162,21 @@ class Whisper(Net):
 
     def project_memory(self, frames: Tensor) -> Memory:
         """frames (B, S, D), what the encoder gave → memory with keys and values of all layers"""
-        layers = [cast(Attention, cast(Block, b).cross_attn) for b in self.decoder.blocks]
-        keys: tuple[Projected | PackedMemory, ...]
-        heads, dtype = self.config.text_heads, self.decoder.memory_dtype
-        if self.decoder.packs_memory:
-            dtype = dtype or frames.dtype
-            keys = tuple(PackedMemory.of(frames, a.key, a.value, heads, dtype) for a in layers)
-        else:
-            keys = tuple(a.project_memory(frames, dtype) for a in layers)
+        return self.memory_of(frames, tuple(a.project_memory(frames) for a in self.cross_layers))
+
+    def memory_of(self, frames: Tensor, keys: tuple[Projected | PackedMemory, ...]) -> Memory:
+        """A memory of frames (B, S, D): whole windows, none of it is padding."""
         lengths = torch.full((frames.shape[0],), frames.shape[1], device=frames.device)
         return Memory(frames, lengths, keys, HOP_S * STRIDE)
+
+    @property
+    def cross_layers(self) -> list[Attention]:
+        """The attention to the memory of each layer of the decoder."""
+        return [cast(Attention, cast(Block, b).cross_attn) for b in self.decoder.blocks]
+
+    def logits(self, x: Tensor) -> Tensor:
+        """(…, D) of the decoder → (…, V) in float32"""
+        return self.decoder.logits(x)
 
     def start(self, memory: Memory, beams: int) -> Tree:
         config = self.config
@@ -202,11 +199,11 @@ class Whisper(Net):
         x, found = self.decoder(tokens, memory.keys, cache, {last})
         weights = found[last].float().mean(1)  # (B, K·n, S)
         weights = weights.view(R, n, -1)[:, -1]
-        return Step(self.decoder.logits(x[:, -1]), weights, cache.advanced(n))
+        return Step(self.logits(x[:, -1]), weights, cache.advanced(n))
 
     def decode(self, memory: Memory, tokens: Tensor) -> Tensor:
         x, _ = self.decoder(tokens, memory.keys, None, set())
-        return self.decoder.logits(x)
+        return self.logits(x)
 
     def attend(self, memory: Memory, tokens: Tensor) -> Tensor:
         _, found = self.decoder(tokens, memory.keys, None, set(range(self.config.text_layers)))
@@ -218,7 +215,7 @@ class Whisper(Net):
         heads = self.alignment_heads
         x, found = self.decoder(tokens, memory.keys, None, {layer for layer, _ in heads})
         weights = torch.stack([found[layer][:, head].float() for layer, head in heads], 1)
-        return self.decoder.logits(x), weights
+        return self.logits(x), weights
 
     @property
     def alignment_heads(self) -> tuple[tuple[int, int], ...]:
