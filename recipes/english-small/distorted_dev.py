@@ -18,8 +18,8 @@ import numpy as np
 import soundfile
 
 from attnasr_cli.audio.load import load
-from attnasr_cli.training import distort, rooms
-from attnasr_cli.training.codecs import through_telephone
+from attnasr_cli.training.augment import distort, rooms
+from attnasr_cli.training.augment.codecs import through_telephone
 
 NOISE_DB, ROOM_S, NO_DIRECT_DB = 10.0, 0.12, -100.0
 NAMES = ("clean", "noise", "telephone", "room")
