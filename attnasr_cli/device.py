@@ -103,6 +103,23 @@ def choose_all(devices: str = "auto", dtype: str = "auto") -> list[Placement]:
     return [choose(name, dtype) for name in names]
 
 
+def choose_for_training(devices: str = "auto", dtype: str = "auto") -> list[Placement]:
+    """As ``choose_all``, in bfloat16 where the device computes in it and float32 elsewhere.
+
+    ``auto`` and ``cuda`` are all GPUs. Raises UsageError for a precision that training lacks.
+    """
+    import torch
+
+    if dtype not in ("auto", "float32", "bfloat16"):
+        raise UsageError(f"training in {dtype} is not offered", "use float32 or bfloat16")
+    if devices in ("auto", "cuda") and torch.cuda.is_available():
+        devices = ",".join(f"cuda:{i}" for i in range(torch.cuda.device_count()))
+    chosen = choose_all(devices, dtype)
+    if dtype == "auto" and any(one.dtype not in ("float32", "bfloat16") for one in chosen):
+        chosen = choose_all(devices, "float32")
+    return chosen
+
+
 def _device(name: str) -> tuple[torch.device, str]:
     import torch
 

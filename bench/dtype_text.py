@@ -16,7 +16,7 @@ from pathlib import Path
 from attnasr_cli.audio.load import load
 from attnasr_cli.recognize import recognizer
 from attnasr_cli.scoring.api import score
-from attnasr_cli.training.manifest import read_data
+from attnasr_cli.training.formats.read import read_data
 
 
 def main() -> None:

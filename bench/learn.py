@@ -17,13 +17,13 @@ import torch
 from attnasr_cli.audio.features import FeatureConfig, log_mel
 from attnasr_cli.audio.frames import pad
 from attnasr_cli.audio.load import load
+from attnasr_cli.families.native.joint_search import JointSearch
 from attnasr_cli.nets import find_net
 from attnasr_cli.scoring.api import score
 from attnasr_cli.text.chars import CharTokenizer
-from attnasr_cli.training.evaluate import texts_of
+from attnasr_cli.training.formats.read import read_data
 from attnasr_cli.training.loss import losses
-from attnasr_cli.training.manifest import read_data
-from attnasr_cli.training.recipe import LossConfig
+from attnasr_cli.training.recipes.sections import LossConfig
 
 SIZES = {
     "las": {"width": 256, "layers": 3, "decoder_width": 256, "dropout": 0.0},
@@ -64,9 +64,11 @@ def main() -> None:
         optimizer.step()
         if update % 50 == 0:
             net.eval()
-            texts = texts_of(
-                net, tokenizer, features, torch.device("cpu"), torch.bfloat16, ctc_weight=0.3
-            )
+            search = JointSearch(net, tokenizer.bos, tokenizer.eos, 0.3 if net.has_ctc else 0.0)
+            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+                memory = net.encode(*pad(features))
+                found = search(memory, net.ctc(memory) if net.has_ctc else None)
+            texts = [tokenizer.decode(hypotheses[0].tokens) for hypotheses in found]
             net.train()
             found = score(
                 {u.id: u.text for u in utterances},

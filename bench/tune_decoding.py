@@ -24,7 +24,7 @@ from attnasr_cli.families.native.detokenize import written_text
 from attnasr_cli.families.native.joint_search import JointSearch
 from attnasr_cli.lm.scorer import AHEAD_WORDS, NgramScorer
 from attnasr_cli.scoring.api import score
-from attnasr_cli.training.manifest import read_data
+from attnasr_cli.training.formats.read import read_data
 
 
 @torch.inference_mode()

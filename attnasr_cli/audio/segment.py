@@ -16,6 +16,9 @@ from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.audio.vad import WINDOW, VoiceDetector
 from attnasr_cli.errors import UsageError
 
+AUDIBLE = 1.0e-6  # mean square: -60 dB of full scale
+LOUDER = 4.0  # 6 dB; windows of noise differ by 1 to 2 dB
+
 
 @dataclass(frozen=True)
 class SegmentConfig:
@@ -41,6 +44,9 @@ class SegmentConfig:
     """kept before and after: onsets and ends of words are quiet"""
     edge_s: float = 2.5
     """kept before the first and after the last speech of a recording"""
+    short_s: float = 3.0
+    """a recording that is no longer, and has a sound in it, is one segment where no speech is
+    found: single words are often too short for the detector"""
 
     def __post_init__(self) -> None:
         if self.max_s < 1.0:
@@ -126,7 +132,18 @@ class Segmenter:
             self._close(min(end, self.total), found)
         if self.group:
             self._give(None, found, self.edge)
+        if not self.last_end and self._is_short() and self._has_a_sound():
+            found.append(Speech(0.0, self.buffer.clone()))
         return found
+
+    def _is_short(self) -> bool:
+        return self.total <= _samples(min(self.config.short_s, self.config.max_s))
+
+    def _has_a_sound(self) -> bool:
+        """Whether something stands out: silence, noise and hum are alike in all windows."""
+        loudest = max(self.energy, default=0.0)
+        full = self.energy[: max(self.total // WINDOW, 1)]
+        return loudest > AUDIBLE and loudest > LOUDER * min(full, default=0.0)
 
     def _judged(self, probabilities: Tensor) -> Tensor:
         """What the next windows count as: without voice detection all are speech, and where there
@@ -216,6 +233,8 @@ class Segmenter:
 
     def _forget(self) -> None:
         """Drop what no segment can need any more, in whole windows."""
+        if self._is_short():
+            return
         needed = self.seen
         if self.open is not None:
             needed = min(needed, self.open)

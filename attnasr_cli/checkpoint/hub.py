@@ -19,6 +19,8 @@ MAIN = "main"
 NEEDED = ("config.json", "tokenizer.json")
 OPTIONAL = ("generation_config.json", "preprocessor_config.json")
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+CTRANSLATE2_WEIGHTS = "model.bin"
+"""of a model that somebody converted for CTranslate2, where there are no safetensors"""
 TIMEOUT_S = 10.0
 _ID = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
 
@@ -102,6 +104,8 @@ def downloaded() -> Iterator[tuple[Source, Path]]:
 def _complete(snapshot: Path) -> bool:
     if any(not (snapshot / name).is_file() for name in NEEDED):
         return False
+    if (snapshot / CTRANSLATE2_WEIGHTS).is_file():
+        return True
     shards = [WEIGHTS]
     if (snapshot / INDEX).is_file():
         try:
@@ -124,15 +128,23 @@ def pull(wanted: Source) -> Path:
             _file(wanted, name)
         for name in OPTIONAL:
             _file_if_there(wanted, name)
-        if _file_if_there(wanted, WEIGHTS) is None:
-            index = _file_if_there(wanted, INDEX)
-            if index is None:
-                raise ModelError(
-                    f"{wanted} has no {WEIGHTS}", "only models in safetensors form are read"
-                )
-            for name in _shards(index):
-                _file(wanted, name)
+        _pull_weights(wanted)
     return folder
+
+
+def _pull_weights(wanted: Source) -> None:
+    """In the first form that there is: one file, shards, or CTranslate2's."""
+    if _file_if_there(wanted, WEIGHTS) is not None:
+        return
+    index = _file_if_there(wanted, INDEX)
+    if index is not None:
+        for name in _shards(index):
+            _file(wanted, name)
+    elif _file_if_there(wanted, CTRANSLATE2_WEIGHTS) is None:
+        raise ModelError(
+            f"{wanted} has no {WEIGHTS} and no {CTRANSLATE2_WEIGHTS}",
+            "only models in the form of safetensors or CTranslate2 are read",
+        )
 
 
 def pull_file(wanted: Source, name: str) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,17 +14,19 @@ from attnasr_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from attnasr_cli.device import Placement
-    from attnasr_cli.scoring.wer import Score
-    from attnasr_cli.training.distributed import World
-    from attnasr_cli.training.recipe import Recipe
+    from attnasr_cli.training.loop import Outcome
+    from attnasr_cli.training.parallel.distributed import World
+    from attnasr_cli.training.recipes.recipe import Recipe
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
 def train(
-    recipe: Annotated[Path, typer.Argument(help="TOML file that says what to make")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="folder of the new model")],
+    recipe: Annotated[
+        Path | None, typer.Argument(help="TOML file that says what to make, or a name of --list")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="folder of the new model")] = None,
     train: Annotated[
         list[Path] | None,
         typer.Option("--train", help="corpus folder or manifest; may be repeated"),
@@ -38,11 +39,24 @@ def train(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
     dtype: Annotated[str, typer.Option(help="auto, float32 or bfloat16")] = "auto",
-    threads: Annotated[int, typer.Option(help="CPU threads; 0: all cores", min=0)] = 0,
+    threads: Annotated[int, typer.Option(help="CPU threads in all; 0: all cores", min=0)] = 0,
     workers: Annotated[int, typer.Option(help="processes; 0: one for each core or GPU", min=0)] = 0,
     cache: Annotated[
         Path | None, typer.Option(help="folder for features, default OUT/train/features")
     ] = None,
+    accept_changes: Annotated[
+        bool,
+        typer.Option("--accept-changes", help="go on with another recipe or other data"),
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="look at data and recipe, and train nothing")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="print the recipe with all defaults, and stop")
+    ] = False,
+    list_: Annotated[
+        bool, typer.Option("--list", help="list the recipes that ship, and stop")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress")] = False,
 ) -> int:
     """Train a model, or go on with a run that was stopped: the same command does both.
@@ -50,16 +64,30 @@ def train(
     The folder OUT is a model that `attnasr transcribe -m OUT` takes from the first evaluation on.
     """
     console.set_quiet(quiet)
-    from attnasr_cli.training.recipe import as_recipe, read_table
+    from attnasr_cli.training.recipes.recipe import as_recipe, read_table
+    from attnasr_cli.training.recipes.shipped import described, find_recipe
 
+    if list_:
+        names = described()
+        for name, text in names:
+            console.result(f"{name:<{max(len(n) for n, _ in names)}}  {text}")
+        return 0
+    if recipe is None:
+        raise UsageError("no recipe", "name a TOML file, or one of attnasr train --list")
+    recipe = find_recipe(recipe)
     table = read_table(recipe, change or [])
+    if dry_run and "lm" not in table:
+        return _print_recipe(as_recipe(table, recipe))
+    if out is None and not check:
+        raise UsageError("no folder for the model", "give one with -o")
     if "lm" in table:
         unused = {
             "--dev": dev, "--device": device != "auto", "--dtype": dtype != "auto",
             "--threads": threads, "--workers": workers, "--cache": cache,
+            "--accept-changes": accept_changes, "--check": check, "--dry-run": dry_run,
         }  # fmt: skip
         return _train_lm(
-            table, recipe, out, train or [], [n for n, given in unused.items() if given]
+            table, recipe, out or Path(), train or [], [n for n, used in unused.items() if used]
         )
     # oneDNN keeps the code that it made for so many shapes; 1024 are too few for a run's.
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16384")
@@ -68,27 +96,99 @@ def train(
         train = [recipe.parent / p for p in plan.data.train]
     if plan.data.dev and not dev:
         dev = [recipe.parent / p for p in plan.data.dev]
+    if check:
+        return _check(plan, train or [], dev or [])
+    assert out is not None  # or it is a check
+    from attnasr_cli.training.parallel.distributed import from_torchrun
+    from attnasr_cli.training.parallel.launch import launch
+
+    world = from_torchrun()
+    if world is not None and not world.is_main:
+        console.set_quiet(True)
+    chosen = _placements(device, dtype, world)
+    console.note(chosen[0].reason)
+    size, each = _processes(chosen, workers, threads, world)
+    work = partial(_work, plan, train or [], dev or [], out, chosen, cache, accept_changes)
+    if world is None:
+        outcome = launch(size, work, each)
+    else:
+        import torch
+
+        torch.set_num_threads(each)
+        outcome = work(world)
+    if world is None or world.is_main:
+        console.result(f"{out}: dev WER {outcome.wer:.2%}, CER {outcome.cer:.2%}")
+    return 0
+
+
+def _print_recipe(plan: Recipe) -> int:
+    """The resolved recipe as TOML, on stdout."""
+    from attnasr_cli.training.recipes.record import dumped
+    from attnasr_cli.training.start import check_config
+
+    if plan.init is None:
+        check_config(plan)
+    console.result(dumped(plan).rstrip())
+    return 0
+
+
+def _check(plan: Recipe, train: list[Path], dev: list[Path]) -> int:
+    """Findings about the data on stdout; 1 where nothing can be trained."""
+    from attnasr_cli.training.check import check
+    from attnasr_cli.training.start import check_config, start_from
+
+    if not train or not dev:
+        raise UsageError("a check needs both training and dev data", "give --train and --dev")
+    plan, start = start_from(plan)
+    net = start.net if start is not None else check_config(plan)
+    found = check(plan, train, dev, sum(p.numel() for p in net.parameters()))
+    for line in found.lines:
+        console.result(line)
+    for problem in found.problems:
+        console.result(f"! {problem}")
+    if found.usable:
+        return 0
+    console.error("there is nothing to train or to measure on", "see the lines above")
+    return 1
+
+
+def _placements(device: str, dtype: str, world: World | None) -> list[Placement]:
+    """The devices of the run: one for each process with GPUs, all of them where none is named."""
+    from attnasr_cli.device import choose_for_training
+
+    chosen = choose_for_training(device, dtype)
+    if world is None or chosen[0].device.type == "cpu":
+        return chosen
+    if len(chosen) == 1 and device not in ("auto", "cuda"):
+        return chosen
+    if world.local_rank >= len(chosen):
+        raise UsageError(
+            f"process {world.local_rank} of this machine has no GPU: there are {len(chosen)}",
+            "give torchrun --nproc-per-node as many processes as there are GPUs, or --device cpu",
+        )
+    return [chosen[world.local_rank]]
+
+
+def _processes(
+    chosen: list[Placement], workers: int, threads: int, world: World | None
+) -> tuple[int, int]:
+    """How many processes to start, and the CPU threads of each."""
     import torch
 
-    from attnasr_cli.device import choose_all
-    from attnasr_cli.training.distributed import launch
-    from attnasr_cli.training.train import train as run
-
-    if threads:
-        torch.set_num_threads(threads)
-    chosen = choose_all(device, dtype)
-    if chosen[0].dtype not in ("float32", "bfloat16"):
-        raise UsageError(f"training in {chosen[0].dtype} is not offered", "use float32 or bfloat16")
-    console.note(chosen[0].reason)
+    if world is not None:
+        if workers:
+            raise UsageError("--workers under torchrun", "torchrun --nproc-per-node says how many")
+        here = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+        # torchrun itself gives each process one thread, by OMP_NUM_THREADS
+        return world.size, max(threads // here, 1) if threads else torch.get_num_threads()
+    total = threads or torch.get_num_threads()  # the cores, or OMP_NUM_THREADS
     on_cpu = chosen[0].device.type == "cpu"
-    size = workers or (torch.get_num_threads() if on_cpu else len(chosen))
+    size = workers or (total if on_cpu else len(chosen))
     if not on_cpu and size != len(chosen):
         raise UsageError(
             f"{size} workers for {len(chosen)} GPUs", "one worker for each device of --device"
         )
-    score = launch(size, partial(_work, run, plan, train or [], dev or [], out, chosen, cache))
-    console.result(f"{out}: dev WER {score.wer:.2%}, CER {score.cer:.2%}")
-    return 0
+    return size, max(total // size, 1)
 
 
 def _train_lm(
@@ -108,17 +208,20 @@ def _train_lm(
 
 
 def _work(
-    run: Callable[..., Score],
     plan: Recipe,
     train: list[Path],
     dev: list[Path],
     out: Path,
     chosen: list[Placement],
     cache: Path | None,
+    accept_changes: bool,
     world: World,
-) -> Score:
+) -> Outcome:
     """What each process does."""
     import torch
 
-    own = chosen[world.rank % len(chosen)]
-    return run(plan, train, dev, out, own.device, getattr(torch, own.dtype), cache, world)
+    from attnasr_cli.training.train import train as run
+
+    own = chosen[world.local_rank % len(chosen)]
+    dtype = getattr(torch, own.dtype)
+    return run(plan, train, dev, out, own.device, dtype, cache, accept_changes, world)

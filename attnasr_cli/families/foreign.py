@@ -17,6 +17,7 @@ FILES = {
     ".nemo": "a NeMo archive",
     ".onnx": "an ONNX graph",
     ".gguf": "a GGUF file",
+    ".bin": "a .bin file that does not start as a ggml file does",
     ".tflite": "a TensorFlow Lite graph",
 }
 

@@ -23,6 +23,7 @@ GROUP = "attnasr.families"
 BUILT_IN = {
     "native": "attnasr_cli.families.native.family:FAMILY",
     "whisper": "attnasr_cli.families.whisper.family:FAMILY",
+    "moonshine": "attnasr_cli.families.moonshine.family:FAMILY",
 }
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from attnasr_cli.nets.protocol import Memory
-
 
 @dataclass(frozen=True)
 class Targets:
@@ -18,7 +16,5 @@ class Targets:
     """scored behind every text"""
     encode: Callable[[str], list[int]]
     """a text → its tokens, without prompt and end"""
-    read: Callable[[Memory], list[str]]
-    """the memory of some utterances → what the net writes for them, greedily"""
     window: int | None = None
     """frames that the net fills every utterance up to; None: it takes any length"""

@@ -18,6 +18,7 @@ BUILT_IN = {
     "transformer": "attnasr_cli.nets.transformer:Transformer",
     "conformer": "attnasr_cli.nets.conformer:Conformer",
     "whisper": "attnasr_cli.families.whisper.net.model:Whisper",
+    "moonshine": "attnasr_cli.families.moonshine.net:Moonshine",
 }
 
 

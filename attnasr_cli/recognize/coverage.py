@@ -144,7 +144,7 @@ def _behind(
     """The pieces before a stretch without text that begins ``gap_s`` into a segment, and what is
     to be decoded again from there on."""
     pieces = decoded.pieces
-    count = sum(piece.start <= gap_s for piece in pieces)
+    count = max(sum(piece.start <= gap_s for piece in pieces), 1)
     broken = count < len(pieces) and _fragment(pieces[count - 1])
     if broken and count > 1:
         count -= 1

@@ -65,21 +65,24 @@ def ctc_align(log_probs: Tensor, tokens: Sequence[int]) -> Spans | None:
 
 
 def attention_align(weights: Tensor) -> Spans:
-    """Monotonic path through cross-attention weights (L, H, U, S) of one utterance.
-
-    Only the heads that look at few positions at a time say where a token is: the sharpest quarter
-    is averaged, then dynamic time warping finds the path.
-    """
-    heads = weights.flatten(0, 1).float()  # (L·H, U, S)
-    sharpness = heads.amax(-1).mean(-1)  # (L·H,)
-    best = sharpness.topk(max(heads.shape[0] // 4, 1)).indices
-    sharp = heads[best].mean(0)  # (U, S)
+    """Monotonic path through cross-attention weights (L, H, U, S) of one utterance, by dynamic time
+    warping."""
+    sharp = sharpest(weights)
     # Never below 0, so that a longer path never costs less.
     tokens, positions = dtw((sharp.max() - sharp).double().cpu().numpy())
-    U = heads.shape[1]
+    U = sharp.shape[0]
     first = np.searchsorted(tokens, np.arange(U))
     last = np.searchsorted(tokens, np.arange(U), "right") - 1
     return Spans(positions[first], positions[last])
+
+
+def sharpest(weights: Tensor) -> Tensor:
+    """Cross-attention weights (L, H, U, S) of one utterance → (U, S) of those heads that say where
+    a token is: the quarter that looks at the fewest positions at a time, averaged."""
+    heads = weights.flatten(0, 1).float()  # (L·H, U, S)
+    sharpness = heads.amax(-1).mean(-1)  # (L·H,)
+    best = sharpness.topk(max(heads.shape[0] // 4, 1)).indices
+    return heads[best].mean(0)
 
 
 def dtw(cost: npt.NDArray[np.float64]) -> tuple[Ints, Ints]:

@@ -7,13 +7,14 @@ The search knows only numbers: prompts, an end token, rules that forbid, scorers
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from attnasr_cli.nets.log_softmax import log_softmax_
 from attnasr_cli.nets.protocol import Memory, Net, Tree, reorder, select
+from attnasr_cli.search.hypotheses import Ended, Finished, Hypothesis, Kept, SearchConfig
 from attnasr_cli.search.scorers import Scorer
 from attnasr_cli.search.topk import best
 
@@ -22,47 +23,9 @@ Rule = Callable[[Tensor, Tensor], Tensor]
 set to −inf. A row may be off by a constant; the search normalises what is left, as a softmax over
 the allowed logits would."""
 
+__all__ = ["Hypothesis", "Rule", "SearchConfig", "search"]
+
 NEVER = float("-inf")
-
-
-@dataclass(frozen=True)
-class SearchConfig:
-    """How to search."""
-
-    beams: int = 1
-    """hypotheses kept for an utterance; 1 is greedy"""
-    length_penalty: float | None = 0.0
-    """0: sum of scores; None: mean over tokens; else ((5 + n) / 6) ** penalty (Wu et al. 2016)"""
-    patience: float = 1.0
-    """stop after beams · patience finished hypotheses (Kasai et al. 2022)"""
-    nbest: int = 1
-    """hypotheses returned for an utterance, best first"""
-    net_weight: float = 1.0
-    """weight of the net's own log probabilities beside the scorers'; at 0 the decoder of the net is
-    not run at all, and the first scorer's opinion stands for its own"""
-
-
-@dataclass(frozen=True)
-class Hypothesis:
-    """One finished (or cut off) sequence."""
-
-    tokens: list[int]
-    """without prompt and end token"""
-    score: float
-    """weighted sum of everything, what the search maximised before length normalisation"""
-    log_prob: float
-    """the net's own log probability, end token included"""
-    token_log_probs: list[float]
-    """the net's own log probability of each token"""
-    finished: bool
-    """false: cut off at the token limit"""
-
-    def normalized(self, length_penalty: float | None) -> float:
-        """Score after length normalisation."""
-        length = max(len(self.tokens), 1)
-        if length_penalty is None:
-            return self.score / length
-        return float(self.score / ((5 + length) / 6) ** length_penalty)
 
 
 @torch.inference_mode()
@@ -108,11 +71,12 @@ class _Search:
         self.prompt_length = prompt.shape[1]
         limits = torch.as_tensor(max_tokens).expand(total) if total else torch.zeros(0)
         self.limits: list[int] = [int(limit) for limit in limits]
-        self.finished: list[list[Hypothesis]] = [[] for _ in range(total)]
+        falling = all(scorer.monotone for scorer in scorers)
+        self.finished = [Finished(config, falling) for _ in range(total)]
         self.alive = [b for b in range(total) if self.limits[b] > 0]
         for b in range(total):
             if self.limits[b] <= 0:
-                self.finished[b] = [Hypothesis([], 0.0, 0.0, [], False)]
+                self.finished[b].found = [Hypothesis([], 0.0, 0.0, [], False)]
         # The prompt is read by one row an utterance; the first step spreads it over K beams.
         self.tokens = prompt  # (R, n)
         self.token_log_probs = torch.zeros(total, 0, device=device)
@@ -161,24 +125,28 @@ class _Search:
         done: list[int] = []
         length = self.tokens.shape[1] - self.prompt_length + 1
         for i, b in enumerate(self.alive):
-            kept: list[tuple[float, int, int, float]] = []
-            ended: list[tuple[float, int, float]] = []
-            for score, flat, lp in zip(
-                ranked_list[i], index_list[i], net_log_probs[i], strict=True
+            kept: list[Kept] = []
+            ended: list[Ended] = []
+            for rank, (score, flat, lp) in enumerate(
+                zip(ranked_list[i], index_list[i], net_log_probs[i], strict=True)
             ):
                 if score == NEVER:
                     break
                 beam, token = divmod(flat, V)
                 if token == eos:
-                    ended.append((score, beam, lp))
+                    if rank < K or not self.config.keeps_best:
+                        ended.append((score, beam, lp))
                 else:
                     kept.append((score, beam, token, lp))
                     if len(kept) == K:
                         break
-            self._finish(b, i, ended, spent[i])
-            if self._complete(b, kept) or length >= self.limits[b]:
+            finished = self.finished[b]
+            finished.end(ended, partial(self._ended, i, spent[i]))
+            complete = finished.complete(kept, length)
+            if complete or length >= self.limits[b]:
                 done.append(i)
-                self._cut_off(b, i, kept, spent[i])
+                if not (complete and self.config.keeps_best):
+                    finished.cut_off(kept, len(ended), partial(self._cut_off, i, spent[i]))
             while len(kept) < K:  # fewer continuations than beams: dead rows that never win
                 kept.append((NEVER, 0, eos, 0.0))
             new_scores += [k[0] for k in kept]
@@ -211,59 +179,29 @@ class _Search:
 
     def results(self) -> list[list[Hypothesis]]:
         """Up to ``nbest`` for each utterance, best first; ties keep the order of finishing."""
-        penalty = self.config.length_penalty
-        return [
-            sorted(found, key=lambda h: -h.normalized(penalty))[: self.config.nbest]
-            for found in self.finished
-        ]
+        return [finished.best() for finished in self.finished]
 
-    def _finish(
-        self, b: int, i: int, ended: list[tuple[float, int, float]], spent: list[float]
-    ) -> None:
-        limit = max(round(self.config.beams * self.config.patience), 1)
-        for score, beam, lp in ended:
-            if len(self.finished[b]) >= limit:
-                break
-            row = i * self.scores.shape[1] + beam
-            self.finished[b].append(
-                Hypothesis(
-                    self.tokens[row, self.prompt_length :].tolist(),
-                    score,
-                    spent[beam] + lp,
-                    self.token_log_probs[row].tolist(),
-                    True,
-                )
-            )
+    def _ended(self, i: int, spent: list[float], one: Ended) -> Hypothesis:
+        score, beam, lp = one
+        row = i * self.scores.shape[1] + beam
+        return Hypothesis(
+            self.tokens[row, self.prompt_length :].tolist(),
+            score,
+            spent[beam] + lp,
+            self.token_log_probs[row].tolist(),
+            True,
+        )
 
-    def _complete(self, b: int, kept: list[tuple[float, int, int, float]]) -> bool:
-        found = self.finished[b]
-        limit = max(round(self.config.beams * self.config.patience), 1)
-        if len(found) >= limit or not kept:
-            return True
-        falling = self.config.length_penalty == 0.0 and all(s.monotone for s in self.scorers)
-        if falling and len(found) >= self.config.nbest:
-            # Sums that only fall: nothing alive can overtake the best that ended.
-            bar = sorted((h.score for h in found), reverse=True)[self.config.nbest - 1]
-            return bar >= kept[0][0]
-        return False
-
-    def _cut_off(
-        self, b: int, i: int, kept: list[tuple[float, int, int, float]], spent: list[float]
-    ) -> None:
-        """Rows that reached the limit count where fewer than K hypotheses have ended."""
-        for score, beam, token, lp in kept:
-            if len(self.finished[b]) >= self.config.beams:
-                break
-            row = i * self.scores.shape[1] + beam
-            self.finished[b].append(
-                Hypothesis(
-                    [*self.tokens[row, self.prompt_length :].tolist(), token],
-                    score,
-                    spent[beam] + lp,
-                    [*self.token_log_probs[row].tolist(), lp],
-                    False,
-                )
-            )
+    def _cut_off(self, i: int, spent: list[float], one: Kept) -> Hypothesis:
+        score, beam, token, lp = one
+        row = i * self.scores.shape[1] + beam
+        return Hypothesis(
+            [*self.tokens[row, self.prompt_length :].tolist(), token],
+            score,
+            spent[beam] + lp,
+            [*self.token_log_probs[row].tolist(), lp],
+            False,
+        )
 
     def _keep(self, places: list[int], alive: list[int]) -> None:
         """Go on with the utterances at these places only; the others are done."""

@@ -1,71 +1,83 @@
-"""WER of the dev set while training: the search and the scorer that everything else uses."""
+"""WER of the dev set while training: by the recogniser, with the model's own decoding, so that what
+is measured is what ``attnasr transcribe`` will write."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Sequence
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from attnasr_cli import console
-from attnasr_cli.audio.frames import FRAMES_PER_S, pad
-from attnasr_cli.errors import DataError
-from attnasr_cli.families.batching import pack
-from attnasr_cli.families.native.targets import greedy_reader
-from attnasr_cli.nets.protocol import Memory, Net
-from attnasr_cli.text.tokenizer import Tokenizer
-from attnasr_cli.training.corpus import Corpus
+from attnasr_cli.audio.load import probe
+from attnasr_cli.checkpoint.folder import Model
+from attnasr_cli.errors import AttnasrError, DataError
+from attnasr_cli.recognize.jobs import Job
+from attnasr_cli.recognize.recognizer import Recognizer
+from attnasr_cli.scoring.api import score
+from attnasr_cli.scoring.wer import Score
+from attnasr_cli.training.formats.utterance import Utterance
+from attnasr_cli.training.parallel.distributed import World
 
-BATCH_S = 120.0
+SHOWN = 5
 
 
-def texts_of(
-    net: Net,
-    tokenizer: Tokenizer,
-    features: Sequence[Tensor],
+def readable(utterances: Sequence[Utterance]) -> tuple[list[Utterance], list[str]]:
+    """Those whose recording can be opened, and why the others cannot. Raises DataError where none
+    can."""
+    kept, bad = [], []
+    for utterance in utterances:
+        try:
+            probe(utterance.path)
+            kept.append(utterance)
+        except AttnasrError as problem:
+            bad.append(problem.message)
+    if not kept:
+        reason = bad[0] if bad else "there is none"
+        raise DataError(f"no dev recording can be read: {reason}", "check the paths of the dev set")
+    return kept, bad
+
+
+def warn_of_unreadable(reasons: Sequence[str]) -> None:
+    """Say which recordings are missing from the dev set."""
+    for reason in reasons[:SHOWN]:
+        console.warn(f"left out of the dev set: {reason}")
+    if len(reasons) > SHOWN:
+        console.warn(f"left out of the dev set: {len(reasons) - SHOWN} more that cannot be read")
+
+
+def part_of(utterances: Sequence[Utterance], limit: int) -> list[Utterance]:
+    """At most ``limit`` of them, from all over the list."""
+    return list(utterances[:: max(len(utterances) // limit, 1)][:limit])
+
+
+def key_of(utterances: Sequence[Utterance], model: Model) -> str:
+    """A name for what is measured: WERs under the same one may be compared."""
+    digest = hashlib.sha256(repr(model.decoding).encode())
+    for u in utterances:
+        digest.update(f"{u.id}\t{u.text}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()[:16]
+
+
+def evaluate(
+    model: Model,
+    utterances: Sequence[Utterance],
     device: torch.device,
     dtype: torch.dtype,
-    ctc_weight: float,
-) -> list[str]:
-    """Greedy texts of features (T, F) each, jointly with the CTC head where there is one."""
-    return read_all(net, greedy_reader(net, tokenizer, ctc_weight), features, device, dtype)
-
-
-@torch.inference_mode()
-def read_all(
-    net: Net,
-    read: Callable[[Memory], list[str]],
-    features: Sequence[Tensor],
-    device: torch.device,
-    dtype: torch.dtype,
-    window: int | None = None,
-) -> list[str]:
-    """Texts of features (T, F) each, in batches.
-
-    read: the memory of a batch → its texts; window: the frames that the net fills every utterance
-    up to, which is then what it costs.
-    """
-    texts = [""] * len(features)
-    for batch in pack([(window or f.shape[0]) / FRAMES_PER_S for f in features], BATCH_S):
-        x, lengths = pad([features[i] for i in batch])
-        x, lengths = x.to(device), lengths.to(device)
-        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-            found = read(net.encode(x, lengths))
-        for i, text in zip(batch, found, strict=True):
-            texts[i] = text
-    return texts
-
-
-def usable_dev(dev: Corpus, window: int | None) -> np.ndarray:
-    """(utterances,) bool: which of the dev set can be read, and seen at once where the net has a
-    window of so many frames. Raises DataError where none can."""
-    frames = dev.frames()[0]
-    fits = frames > 0
-    if window is not None and (frames > window).any():
-        fits &= frames <= window
-        longer = f"longer than the {window / FRAMES_PER_S:g} s that the net sees at once"
-        if not fits.any():
-            raise DataError(f"all dev recordings are {longer}", "cut them")
-        console.warn(f"left out {(frames > window).sum()} dev recordings, {longer}")
-    return fits
+    world: World,
+) -> Score:
+    """The score of a model on utterances; each process transcribes its share, all get the whole."""
+    recognizer = Recognizer.from_model(
+        model, str(device), str(dtype).removeprefix("torch."), jobs=max(torch.get_num_threads(), 1)
+    )
+    own = utterances[world.rank :: world.size]
+    texts: dict[str, str] = {}
+    jobs = (Job(u.path, start_s=u.start_s, end_s=u.end_s) for u in own)
+    for utterance, result in zip(own, recognizer.run(jobs), strict=True):
+        if result.error is None:
+            texts[utterance.id] = recognizer.transcript(result).text
+        else:
+            console.warn(f"{utterance.id} of the dev set is left out: {result.error.message}")
+    everything = {name: text for part in world.gather(texts) for name, text in part.items()}
+    references = {u.id: u.text for u in utterances if u.id in everything}
+    return score(references, everything, "lower")

@@ -1,4 +1,4 @@
-"""The training loop: batch → augment → forward → loss → step; every so often WER and a save.
+"""The training loop: batch → gradients → step; every so often WER and a save.
 
 A run's folder is a model folder from its first evaluation on; what only training needs stands in
 ``train/`` inside it: the resume point, the log, the features. Kill it at any moment; the same
@@ -11,30 +11,32 @@ import json
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from attnasr_cli import __version__, console
-from attnasr_cli.audio.frames import FRAMES_PER_S, pad
-from attnasr_cli.checkpoint.folder import find_lm, save_model
-from attnasr_cli.families.targets import Targets
-from attnasr_cli.nets.protocol import Net
-from attnasr_cli.scoring.api import score
-from attnasr_cli.scoring.wer import Score
-from attnasr_cli.text.tokenizer import Tokenizer
-from attnasr_cli.training.augment import spec_augment
-from attnasr_cli.training.corpus import Corpus
-from attnasr_cli.training.distributed import World
-from attnasr_cli.training.evaluate import read_all, usable_dev
-from attnasr_cli.training.loss import Losses, losses
-from attnasr_cli.training.optim import WeightAverage, rate_at, swapped
-from attnasr_cli.training.recipe import Recipe
-from attnasr_cli.training.resume import TrainState, load_state, save_state
-from attnasr_cli.training.sampler import Batch, padded_length, stream, usable
+from attnasr_cli import console
+from attnasr_cli.errors import AttnasrError
+from attnasr_cli.training.best import Best
+from attnasr_cli.training.data.sampler import stream
+from attnasr_cli.training.optim import WeightAverage, make_optimizer, rate_at
+from attnasr_cli.training.parallel.distributed import World
+from attnasr_cli.training.parallel.gradients import Gradients
+from attnasr_cli.training.parallel.interrupt import Interrupt
+from attnasr_cli.training.recipes.recipe import Recipe
+from attnasr_cli.training.resume import STATE, TrainState, load_state, save_state
 
 NOTE_EVERY_S = 15.0
+SKIPS = 20  # updates in a row without finite gradients, after which a run is stopped
+
+
+class Outcome(NamedTuple):
+    """What a run has made: rates of the whole dev set."""
+
+    wer: float
+    cer: float
 
 
 class Loop:
@@ -44,226 +46,174 @@ class Loop:
         self,
         recipe: Recipe,
         out: Path,
-        net: Net,
-        tokenizer: Tokenizer,
-        targets: Targets,
-        train: Corpus,
-        dev: Corpus,
-        device: torch.device,
-        dtype: torch.dtype,
-        world: World | None = None,
+        gradients: Gradients,
+        best: Best,
+        fits: np.ndarray,
+        world: World,
+        interrupt: Interrupt,
     ) -> None:
-        self.recipe, self.out, self.world = recipe, out, world or World()
-        self.net, self.tokenizer, self.targets = net.to(device).train(), tokenizer, targets
-        self.train, self.dev = train, dev
-        self.device, self.dtype = device, dtype
-        decayed = [p for p in net.parameters() if p.dim() > 1]
-        plain = [p for p in net.parameters() if p.dim() <= 1]
-        self.optimizer = torch.optim.AdamW(
-            [
-                {"params": decayed, "weight_decay": recipe.optim.weight_decay},
-                {"params": plain, "weight_decay": 0.0},
-            ],
-            lr=recipe.optim.rate,
-            betas=(0.9, 0.98),
-            fused=True,
-        )
-        self.average = WeightAverage(net, recipe.optim.average)
-        self.progress = TrainState()
-        self.tokens = [targets.encode(u.text) for u in train.utterances]
-        self.generator = torch.Generator().manual_seed(recipe.run.seed)
-        self.state_path = out / "train" / "state.pt"
-        self.log_path = out / "train" / "log.jsonl"
+        """fits (utterances,) bool: those of the corpus that are drawn."""
+        self.recipe, self.world, self.interrupt = recipe, world, interrupt
+        self.gradients, self.best = gradients, best
+        self.net = gradients.net
+        self.optimizer = make_optimizer(self.net, recipe.optim)
+        self.average = WeightAverage(self.net, recipe.optim.average)
+        self.state = TrainState()
+        self.state_path, self.log_path = out / "train" / STATE, out / "train" / "log.jsonl"
         if self.state_path.is_file():
             self._resume()
-        room = None if net.max_tokens is None else net.max_tokens - len(targets.prompt)
-        self.usable_dev = usable_dev(dev, targets.window)
-        fits = usable(train, self.tokens, recipe.data, room)
-        self.batches = stream(train, fits, recipe, self.progress, self.world.size, targets.window)
+        window = gradients.targets.window
+        self.batches = stream(gradients.corpus, fits, recipe, self.state, window)
 
-    def run(self) -> Score:
-        """Train to the end and return the WER of the whole dev set."""
-        recipe, progress = self.recipe, self.progress
-        last_save = last_note = time.monotonic()
-        recent: list[Losses] = []
-        audio_s = 0.0
-        while progress.update < recipe.optim.updates:
-            began = time.monotonic()
-            batch = self._next_batch()
-            step, seconds = self._step(batch)
-            recent.append(Losses(*(part.detach() for part in step)))
-            audio_s += seconds
-            progress.hours += seconds / 3600
-            progress.minutes += (time.monotonic() - began) / 60
-            self.average.follow(self.net, progress.update)
+    def run(self) -> Outcome:
+        """Train to the end and return the rates on the whole dev set.
+
+        Raises KeyboardInterrupt where a signal has stopped it, with all saved, and AttnasrError
+        where it cannot go on.
+        """
+        recipe, state = self.recipe, self.state
+        if state.final == state.update >= recipe.optim.updates:
+            return Outcome(state.final_wer, state.final_cer)  # done before
+        last_save = self._noted = time.monotonic()
+        self._recent: list[Tensor] = []
+        self._audio_s = 0.0
+        while True:
+            if self._is_due():
+                self._evaluate()
+                last_save = self._noted = time.monotonic()
+            if state.update >= recipe.optim.updates:
+                break
+            self._update()
             now = time.monotonic()
-            if now - last_note >= NOTE_EVERY_S or progress.update == recipe.optim.updates:
-                self._note(recent, audio_s / (now - last_note))
-                recent, audio_s, last_note = [], 0.0, now
-            if progress.update % recipe.run.evaluate == 0:
-                self._evaluate(recipe.run.dev_utterances)
+            if now - self._noted >= NOTE_EVERY_S or state.update == recipe.optim.updates:
+                self._note(now)
+            if now - last_save >= recipe.run.save_minutes * 60:
                 self._save()
-                last_save = last_note = time.monotonic()
-            elif self.world.is_main and now - last_save >= recipe.run.save_minutes * 60:
-                self._save()
-                last_save = time.monotonic()
-        self._save()
-        return self._evaluate(None)
+                last_save = now
+        self._finish()
+        return Outcome(state.final_wer, state.final_cer)
 
-    def _step(self, batch: Batch) -> tuple[Losses, float]:
-        """One update; returns the losses and the seconds of audio."""
-        draw = np.random.default_rng([self.recipe.run.seed, self.progress.update, self.world.rank])
-        rows = [self.train.features[speed].get(i, draw) for i, speed in batch]
-        frames = self.targets.window or padded_length(max(r.shape[0] for r in rows))
-        features, lengths = pad(rows, frames)
-        # One seed for each update: a run that is continued draws what an unbroken one would.
-        seed = (self.recipe.run.seed * 1_000_003 + self.progress.update) * 64 + self.world.rank
-        self.generator.manual_seed(seed)
-        torch.manual_seed(seed)
-        centred = self.recipe.features.normalize == "utterance"
-        features = spec_augment(features, lengths, self.recipe.augment, self.generator, centred)
-        features, lengths = features.to(self.device), lengths.to(self.device)
-        targets = [self.tokens[i] for i, _ in batch]
-        autocast = torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
-        with autocast:
-            step = losses(
-                self.net,
-                features,
-                lengths,
-                targets,
-                self.targets.prompt,
-                self.targets.eos,
-                self.recipe.loss,
-            )
-        rate = rate_at(self.progress.update, self.recipe.optim)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+    def _is_due(self) -> bool:
+        at = self.state.update
+        return at > self.state.evaluated and at % self.recipe.run.evaluate == 0
+
+    def _update(self) -> None:
+        """One update, or none where a signal has come before it was made."""
+        state, began = self.state, time.monotonic()
+        self.interrupt.deferred = True
+        batch = next(self.batches)
         self.optimizer.zero_grad(set_to_none=True)
-        step.total.backward()
-        self.world.average_gradients(p.grad for p in self.net.parameters() if p.grad is not None)
-        norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.recipe.optim.clip)
-        if torch.isfinite(norm):  # one bad batch must not spoil hours of work
+        found = self.gradients.backward(batch, state.update)
+        stopping = torch.tensor([float(self.interrupt.requested)], device=found.device)
+        summed = self.world.sum_gradients(self.net.parameters(), torch.cat([found, stopping]))
+        self._step()
+        seconds = self.gradients.seconds(batch)
+        state.update += 1
+        state.hours += seconds / 3600
+        state.minutes += (time.monotonic() - began) / 60
+        self._recent.append(summed[:3])
+        self._audio_s += seconds
+        self.average.follow(self.net, state.update)
+        if summed[3] > 0:  # in whichever process: all stop at the same update
+            self._save()
+            console.note(f"stopped at update {state.update}; the same command goes on from there")
+            raise KeyboardInterrupt
+        # One of several processes must not leave alone: the others would fail, with nothing saved.
+        self.interrupt.deferred = self.world.size > 1
+
+    def _step(self) -> None:
+        config, state = self.recipe.optim, self.state
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate_at(state.update, config)
+        norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), config.clip)
+        if torch.isfinite(norm):
             self.optimizer.step()
-        self.progress.update += 1
-        return step, float(lengths.sum()) / FRAMES_PER_S * self.world.size
+            state.skipped_in_a_row = 0
+            return
+        state.skipped += 1  # one bad batch must not spoil hours of work
+        state.skipped_in_a_row += 1
+        console.note(f"update {state.update + 1}: the gradients are not finite, no step is made")
+        self._log(kind="skipped")
+        if state.skipped_in_a_row >= SKIPS:
+            raise AttnasrError(
+                f"{SKIPS} updates in a row gave gradients that are not finite",
+                "try a lower optim.rate, a longer optim.warmup, or --dtype float32",
+            )
 
-    def _next_batch(self) -> Batch:
-        # An update takes one batch for each process; all draw the same ones and keep their own.
-        return [next(self.batches) for _ in range(self.world.size)][self.world.rank]
-
-    def _note(self, recent: list[Losses], speed: float) -> None:
-        at, total = self.progress, self.recipe.optim.updates
-        mean = [
-            float(torch.stack([getattr(r, n) for r in recent]).mean())
-            for n in ("total", "attention", "ctc")
-        ]
+    def _note(self, now: float) -> None:
+        at, total = self.state, self.recipe.optim.updates
+        loss, attention, ctc = torch.stack(self._recent).mean(0).tolist()
+        speed = self._audio_s / max(now - self._noted, 1e-9)
         left = (total - at.update) * at.minutes / max(at.update, 1)
         console.note(
-            f"update {at.update}/{total}  loss {mean[0]:.3f}  attention {mean[1]:.3f}  "
-            f"ctc {mean[2]:.3f}  {speed:.0f} audio-s/s  epoch {at.epoch}  {_clock(left)} left"
+            f"update {at.update}/{total}  loss {loss:.3f}  attention {attention:.3f}  "
+            f"ctc {ctc:.3f}  {speed:.0f} audio-s/s  epoch {at.epoch}  {_clock(left)} left"
         )
-        self._log(
-            kind="train",
-            loss=mean[0],
-            attention=mean[1],
-            ctc=mean[2],
-            speed=speed,
-            rate=rate_at(at.update, self.recipe.optim),
-        )
+        rate = rate_at(at.update, self.recipe.optim)
+        self._log(kind="train", loss=loss, attention=attention, ctc=ctc, speed=speed, rate=rate)
+        self._recent, self._audio_s, self._noted = [], 0.0, now
 
-    def _evaluate(self, limit: int | None) -> Score:
-        """WER of the dev set with the averaged weights; saves the model where it is the best."""
-        with swapped(self.net, self.average.values):
-            score = self._score(limit)
-            final = limit is None
-            if final or score.wer <= self.progress.best_wer:
-                self.progress.best_wer = min(score.wer, self.progress.best_wer)
-                self._save_model(score)
-        console.note(f"update {self.progress.update}: dev WER {score.wer:.2%}, CER {score.cer:.2%}")
-        self._log(kind="dev", wer=score.wer, cer=score.cer)
-        return score
+    def _evaluate(self) -> None:
+        """WER of a part of the dev set with the averaged weights."""
+        state = self.state
+        try:
+            score = self.best.look(self.average.values, state)
+        except KeyboardInterrupt:
+            self._save()
+            console.note(f"stopped at update {state.update}; the same command goes on from there")
+            raise
+        self._save()
+        console.note(f"update {state.update}: dev WER {score.wer:.2%}, CER {score.cer:.2%}")
+        self._log(kind="dev", wer=score.wer, cer=score.cer, utterances=score.utterances)
 
-    def _score(self, limit: int | None) -> Score:
-        count = len(self.dev.utterances)
-        picked = range(0, count, max(count // limit, 1))[:limit] if limit else range(count)
-        used = [i for i in picked if self.usable_dev[i]]
-        draw = np.random.default_rng(0)
-        features: list[Tensor] = [self.dev.features[0].get(i, draw) for i in used]
-        mine = range(self.world.rank, len(used), self.world.size)
-        own = read_all(
-            self.net,
-            self.targets.read,
-            [features[i] for i in mine],
-            self.device,
-            self.dtype,
-            self.targets.window,
+    def _finish(self) -> None:
+        """The best model and the last, on the whole dev set: the better one stays."""
+        state = self.state
+        try:
+            self.best.decide(self.average.values, state)
+        finally:
+            self._save()
+        console.note(
+            f"the model of update {state.best_update}: WER {state.final_wer:.2%}, CER "
+            f"{state.final_cer:.2%} on the whole dev set"
         )
-        shares = self.world.gather(own)
-        texts = [shares[i % self.world.size][i // self.world.size] for i in range(len(used))]
-        references = {self.dev.utterances[i].id: self.dev.utterances[i].text for i in used}
-        hypotheses = {self.dev.utterances[i].id: t for i, t in zip(used, texts, strict=True)}
-        return score(references, hypotheses, "lower")
-
-    def _save_model(self, score: Score) -> None:
-        if not self.world.is_main:
-            return
-        recipe, at = self.recipe, self.progress
-        origin = {
-            **recipe.origin,
-            "attnasr": __version__,
-            "updates": at.update,
-            "hours_seen": round(at.hours, 2),
-            "minutes": round(at.minutes, 1),
-            "dev_wer": round(score.wer, 4),
-        }
-        save_model(
-            self.out,
-            self.net,
-            recipe.name,
-            self.tokenizer,
-            recipe.features,
-            recipe.decoding,
-            normalizer=recipe.text.normalizer,
-            languages=recipe.languages,
-            origin=origin,
-            lm=find_lm(self.out),
-        )
+        self._log(kind="final", of=state.best_update, wer=state.final_wer, cer=state.final_cer)
 
     def _save(self) -> None:
         if not self.world.is_main:
             return
-        save_state(
-            self.state_path,
-            {
-                "progress": asdict(self.progress),
-                "net": self.net.state_dict(),
-                "average": self.average.values,
-                "optimizer": self.optimizer.state_dict(),
-            },
-        )
+        parts = {
+            "progress": asdict(self.state),
+            "net": self.net.state_dict(),
+            "average": self.average.values,
+            "optimizer": self.optimizer.state_dict(),
+        }
+        save_state(self.state_path, parts)
 
     def _resume(self) -> None:
-        state = load_state(self.state_path)
-        self.progress = TrainState(**state["progress"])
-        self.net.load_state_dict(state["net"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.average.values = {k: v.to(self.device) for k, v in state["average"].items()}
-        console.note(f"going on from update {self.progress.update}")
+        parts = load_state(self.state_path)
+        self.state = TrainState(**parts["progress"])
+        self.net.load_state_dict(parts["net"])
+        self.optimizer.load_state_dict(parts["optimizer"])
+        self.average.load(parts["average"])
+        if len(set(self.world.gather(self.state.update))) > 1:
+            raise AttnasrError(
+                f"{self.state_path} is not the same file for all processes",
+                "all machines of a run must see its folder",
+            )
+        console.note(f"going on from update {self.state.update}")
 
     def _log(self, **values: object) -> None:
         if not self.world.is_main:
             return
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
-        line = {
-            "update": self.progress.update,
-            "minutes": round(self.progress.minutes, 2),
-            **values,
-        }
+        minutes = round(self.state.minutes, 2)
+        line = {"update": self.state.update, "minutes": minutes, **values}
         with self.log_path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
 
 def _clock(minutes: float) -> str:
-    return (
-        f"{int(minutes // 60)} h {int(minutes % 60)} min" if minutes >= 60 else f"{minutes:.0f} min"
-    )
+    if minutes < 60:
+        return f"{minutes:.0f} min"
+    return f"{int(minutes // 60)} h {int(minutes % 60)} min"

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from attnasr_cli.nets.protocol import Net
-from attnasr_cli.training.recipe import LossConfig
+from attnasr_cli.training.recipes.sections import LossConfig
 
 IGNORE = -100
 STEP = 16
@@ -33,17 +33,23 @@ def losses(
     prompt: int | Sequence[int],
     eos: int,
     config: LossConfig,
+    counted: Sequence[Sequence[int]] | None = None,
 ) -> Losses:
-    """features (B, T, F), lengths (B,), targets: for each utterance its tokens.
+    """Losses of a batch as means over its tokens.
 
-    prompt: the n tokens that every text starts with, mostly the start token alone. They are fed
-    and not scored.
+    features (B, T, F), lengths (B,), targets: for each utterance its tokens. prompt: the n tokens
+    that every text starts with, mostly the start token alone; they are fed and not scored.
+    counted: the tokens of all utterances of a larger batch, of which these are a part; the losses
+    then are their share of its means, which add up over the parts.
     """
+    counted = targets if counted is None else counted
+    tokens = sum(len(t) for t in counted)
     device = features.device
     fed = [prompt] if isinstance(prompt, int) else list(prompt)
     unscored = [IGNORE] * (len(fed) - 1)
-    inputs = _pad([[*fed, *t] for t in targets], 0, device)  # (B, n + U)
-    wanted = _pad([[*unscored, *t, eos] for t in targets], IGNORE, device)  # (B, n + U)
+    most = net.max_tokens
+    inputs = _pad([[*fed, *t] for t in targets], 0, most, device)  # (B, n + U)
+    wanted = _pad([[*unscored, *t, eos] for t in targets], IGNORE, most, device)  # (B, n + U)
     memory = net.encode(features, lengths)
     zero = torch.zeros((), device=device)
     share = config.ctc if net.has_ctc else 0.0
@@ -55,7 +61,8 @@ def losses(
             wanted.flatten(),
             ignore_index=IGNORE,
             label_smoothing=config.smoothing,
-        )
+            reduction="sum",
+        ) / (tokens + len(counted))  # each text has its end token too
     ctc = zero
     if share > 0:
         sizes = torch.tensor([len(t) for t in targets], device=device)
@@ -67,7 +74,7 @@ def losses(
             summed = F.ctc_loss(
                 log_probs, flat, memory.lengths, sizes, reduction="sum", zero_infinity=True
             )
-            return summed / max(len(flat), 1)
+            return summed / max(tokens, 1)
 
         ctc = one(net.ctc(memory))
         if memory.inner_ctc:
@@ -77,7 +84,9 @@ def losses(
     return Losses(total, attention.detach(), ctc.detach())
 
 
-def _pad(rows: list[list[int]], value: int, device: torch.device) -> Tensor:
-    """(B, longest, rounded up to few different lengths: see batch.py)"""
-    longest = -(-max(map(len, rows)) // STEP) * STEP
+def _pad(rows: list[list[int]], value: int, most: int | None, device: torch.device) -> Tensor:
+    """(B, longest): rounded up to few different lengths (see sampler.py), up to ``most``"""
+    longest = max(map(len, rows))
+    rounded = -(-longest // STEP) * STEP
+    longest = max(longest, rounded if most is None else min(rounded, most))
     return torch.tensor([row + [value] * (longest - len(row)) for row in rows], device=device)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-from attnasr_cli.training.recipe import OptimConfig
+from attnasr_cli.training.recipes.sections import OptimConfig
 
 
 def rate_at(update: int, config: OptimConfig) -> float:
@@ -18,6 +22,17 @@ def rate_at(update: int, config: OptimConfig) -> float:
     fall = max(config.fall * config.updates, 1.0)
     down = min(max((config.updates - update) / fall, 0.0), 1.0)
     return config.rate * min(up, down)
+
+
+def make_optimizer(net: nn.Module, config: OptimConfig) -> torch.optim.AdamW:
+    """AdamW, with weight decay for matrices only."""
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in net.parameters() if p.dim() > 1]},
+        {"params": [p for p in net.parameters() if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(
+        groups, lr=config.rate, betas=(0.9, 0.98), weight_decay=config.weight_decay, fused=True
+    )
 
 
 class WeightAverage:
@@ -39,18 +54,20 @@ class WeightAverage:
         keys = [k for k, v in self.values.items() if v.is_floating_point()]
         torch._foreach_lerp_([self.values[k] for k in keys], [current[k] for k in keys], 1 - decay)
 
+    def load(self, values: Mapping[str, Tensor]) -> None:
+        """Go on from these."""
+        for name, value in self.values.items():
+            value.copy_(values[name])
 
-class swapped:  # noqa: N801 - used as a context
-    """With the averaged weights in the net; the own ones are put back after."""
 
-    def __init__(self, net: nn.Module, values: dict[str, Tensor]) -> None:
-        self.net, self.values = net, values
-
-    def __enter__(self) -> None:
-        self.own = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
-        self.net.load_state_dict(self.values)
-        self.net.eval()
-
-    def __exit__(self, *_: object) -> None:
-        self.net.load_state_dict(self.own)
-        self.net.train()
+@contextmanager
+def weights_of(net: nn.Module, values: Mapping[str, Tensor]) -> Iterator[None]:
+    """The net with other weights and in evaluation mode; its own ones are put back after."""
+    own = {k: v.detach().clone() for k, v in net.state_dict().items()}
+    net.load_state_dict(values)
+    net.eval()
+    try:
+        yield
+    finally:
+        net.load_state_dict(own)
+        net.train()

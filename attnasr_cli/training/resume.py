@@ -1,16 +1,17 @@
-"""What a run needs to go on after being killed: one file, written beside and then renamed."""
+"""What a run needs to go on after being stopped: one file, written beside and then renamed."""
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from attnasr_cli.errors import ModelError
-from attnasr_cli.files import write_bytes
+from attnasr_cli.errors import ModelError, OutputError
+from attnasr_cli.files import replacing
+
+STATE = "state.pt"
 
 
 @dataclass
@@ -24,6 +25,20 @@ class TrainState:
     index: int = 0
     """next batch of the epoch"""
     best_wer: float = float("inf")
+    """on the part of the dev set that is looked at while training, named by ``dev``"""
+    best_cer: float = float("inf")
+    best_update: int = 0
+    evaluated: int = 0
+    """update of the last evaluation"""
+    dev: str = ""
+    """key of what ``best_wer`` was measured on"""
+    final: int = -1
+    """update of the last evaluation on the whole dev set, and what it gave"""
+    final_wer: float = 0.0
+    final_cer: float = 0.0
+    skipped: int = 0
+    """updates without a step, as their gradients were not finite"""
+    skipped_in_a_row: int = 0
     hours: float = 0.0
     """hours of audio seen"""
     minutes: float = 0.0
@@ -31,10 +46,20 @@ class TrainState:
 
 
 def save_state(path: Path, parts: dict[str, Any]) -> None:
-    """Write nested dictionaries of tensors and plain values."""
-    buffer = io.BytesIO()
-    torch.save(parts, buffer)
-    write_bytes(path, buffer.getvalue())
+    """Write nested dictionaries of tensors and plain values, with no copy of them in memory.
+
+    Raises OutputError; the file that was there before then stays.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file:
+            torch.save(parts, file)
+    except (OSError, RuntimeError) as problem:  # torch's writer turns a full disk into the latter
+        cause = problem.strerror if isinstance(problem, OSError) else str(problem).splitlines()[0]
+        raise OutputError(
+            f"cannot write {path}: {cause}",
+            "the resume point before is left; check space and rights, then run the same command",
+        ) from None
 
 
 def load_state(path: Path) -> dict[str, Any]:
@@ -44,6 +69,6 @@ def load_state(path: Path) -> dict[str, Any]:
     except Exception as problem:  # torch raises a dozen types for damaged files
         raise ModelError(
             f"damaged resume point {path}: {problem}".splitlines()[0],
-            f"remove {path} to start anew",
+            "train into another folder",
         ) from None
     return state

@@ -1,33 +1,61 @@
-"""From a recipe to a trained model: read data, make the tokenizer and the net, run the loop."""
+"""From a recipe to a trained model: checks, data, tokenizer and net, then the loop."""
 
 from __future__ import annotations
 
-from collections import Counter
+import contextlib
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
+from filelock import FileLock
 
-from attnasr_cli import console
-from attnasr_cli.checkpoint.folder import LM_FILE, Model, build_net
-from attnasr_cli.errors import UsageError
-from attnasr_cli.families import models
+from attnasr_cli import __version__, console
+from attnasr_cli.checkpoint.folder import (
+    SCHEMA,
+    Header,
+    Model,
+    Text,
+    Weights,
+    find_lm,
+)
+from attnasr_cli.checkpoint.tables import to_table
+from attnasr_cli.errors import OutputError, UsageError
 from attnasr_cli.families.registry import family_of_net
-from attnasr_cli.files import write_bytes
+from attnasr_cli.files import Lock
 from attnasr_cli.nets import find_net
 from attnasr_cli.nets.protocol import Net
-from attnasr_cli.scoring.wer import Score
-from attnasr_cli.text.chars import CharTokenizer
-from attnasr_cli.text.load import load_tokenizer
 from attnasr_cli.text.phones import PhoneTokenizer
-from attnasr_cli.text.subwords import BpeTokenizer
 from attnasr_cli.text.tokenizer import Tokenizer
-from attnasr_cli.training.corpus import Corpus, open_corpus, read_corpora
-from attnasr_cli.training.distort import Distortion, read_noises
-from attnasr_cli.training.distributed import World
-from attnasr_cli.training.loop import Loop
-from attnasr_cli.training.manifest import Utterance
-from attnasr_cli.training.recipe import Recipe
-from attnasr_cli.training.waveforms import open_distorted_corpus
+from attnasr_cli.training.augment.distort import Distortion, read_noises
+from attnasr_cli.training.best import Best
+from attnasr_cli.training.data.corpus import Corpus, open_corpus, read_corpora
+from attnasr_cli.training.data.overlap import overlaps
+from attnasr_cli.training.data.selection import report, select, write_list
+from attnasr_cli.training.data.waveforms import open_distorted_corpus
+from attnasr_cli.training.evaluate import readable, warn_of_unreadable
+from attnasr_cli.training.formats.utterance import Utterance
+from attnasr_cli.training.loop import Loop, Outcome
+from attnasr_cli.training.parallel.distributed import World
+from attnasr_cli.training.parallel.gradients import Gradients
+from attnasr_cli.training.parallel.interrupt import Interrupt
+from attnasr_cli.training.recipes.recipe import Recipe
+from attnasr_cli.training.recipes.record import (
+    RECIPE,
+    DataRecord,
+    check_folder,
+    check_unchanged,
+    data_record,
+    write_record,
+)
+from attnasr_cli.training.start import (
+    check_config,
+    keep_language_model,
+    make_net,
+    make_tokenizer,
+    start_from,
+    warn_of_unknown,
+)
 
 
 def train(
@@ -38,128 +66,153 @@ def train(
     device: torch.device,
     dtype: torch.dtype,
     cache: Path | None = None,
+    accept_changes: bool = False,
     world: World | None = None,
-) -> Score:
-    """Train a model into the folder ``out`` (or go on there) and return its dev score."""
+) -> Outcome:
+    """Train a model into the folder ``out``, or go on there; what it gives on the dev set."""
     if not train_paths or not dev_paths:
         raise UsageError(
             "training needs both training and dev data", "give --train and --dev, or [data]"
         )
     find_net(recipe.net)  # a wrong name must not cost the reading of the data
     world = world or World()
-    torch.set_num_threads(max(torch.get_num_threads() // world.size, 1))
-    recipe, start = _started(recipe)
-    folder = cache or out / "train" / "features"
-
-    def prepare() -> tuple[Corpus, Corpus, Tokenizer]:
-        utterances = read_corpora(train_paths, recipe.text.normalizer)
-        dev_utterances = read_corpora(dev_paths, recipe.text.normalizer)
-        kept = start is not None and recipe.init is not None and recipe.init.keep_tokenizer
-        tokenizer = start.tokenizer if start and kept else _tokenizer(recipe, utterances, out)
-        dev = open_corpus(folder, dev_utterances, recipe.features, [1.0], "dev")
-        corpus = _training_corpus(recipe, folder, utterances)
-        return corpus, dev, tokenizer
-
-    corpus, dev, tokenizer = world.main_first(prepare)
+    recipe, start = start_from(recipe)
     if start is None:
-        net = _net(recipe, tokenizer)
-    elif tokenizer is start.tokenizer:
-        net = start.net
-    else:
-        net = _transferred(start, tokenizer, recipe.run.seed)
-    size = sum(p.numel() for p in net.parameters()) / 1e6
-    console.note(
-        f"{recipe.net} with {size:.1f} M parameters, {tokenizer.vocab_size} tokens; "
-        f"{len(corpus.utterances)} utterances, {corpus.seconds().sum() / 3600:.2f} h; "
-        f"dev {len(dev.utterances)}; {device} in {str(dtype).removeprefix('torch.')}"
+        check_config(recipe)
+    with Interrupt() as interrupt, contextlib.ExitStack() as held:
+        if world.is_main:
+            check_folder(out)
+            held.enter_context(_lock(out))
+        made = _prepare(recipe, start, train_paths, dev_paths, out, cache, accept_changes, world)
+        world.join(device)
+        held.callback(world.leave)
+        if not (out / RECIPE).is_file():
+            raise OutputError(f"{out} is not there", "all machines of a run must see its folder")
+        net = make_net(recipe, start, made.tokenizer)
+        targets = family_of_net(recipe.net).targets(recipe, net, made.tokenizer)
+        net = net.to(device).train()
+        if world.is_main:
+            _describe(recipe, net, made, device, dtype)
+        gradients = Gradients(recipe, net, targets, made.corpus, device, dtype, world)
+        room = None if net.max_tokens is None else net.max_tokens - len(targets.prompt)
+        selection = select(made.corpus, gradients.tokens, recipe.data, room)
+        if world.is_main:
+            report(selection, made.corpus.utterances)
+            write_list(out / "data.tsv", made.corpus, selection, made.dev)
+        model = Model(_header(recipe, net, made.tokenizer, out), net, made.tokenizer, out)
+        origin = _origin(recipe, made, world, dtype)
+        limit = recipe.run.dev_utterances
+        best = Best(out, model, made.dev, limit, origin, device, dtype, world)
+        return Loop(recipe, out, gradients, best, selection.fits, world, interrupt).run()
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What is made before the processes meet."""
+
+    corpus: Corpus
+    dev: list[Utterance]
+    tokenizer: Tokenizer
+    records: dict[str, DataRecord]
+
+
+def _lock(out: Path) -> Lock:
+    (out / "train").mkdir(parents=True, exist_ok=True)
+    return Lock(
+        out / "train" / "lock",
+        f"is training into {out}",
+        "wait for it, or train into another folder",
     )
-    if start is not None and tokenizer is start.tokenizer and world.is_main:
-        _keep_language_model(start, out)
-    if isinstance(tokenizer, PhoneTokenizer) and world.is_main:
-        _warn_of_unknown(tokenizer, [u.text for u in corpus.utterances])
-    targets = family_of_net(recipe.net).targets(recipe, net, tokenizer)
-    return Loop(recipe, out, net, tokenizer, targets, corpus, dev, device, dtype, world).run()
 
 
-def _started(recipe: Recipe) -> tuple[Recipe, Model | None]:
-    """The recipe with what follows from the model of ``[init]``, and that model."""
-    family = family_of_net(recipe.net)
-    family.check_recipe(recipe)
-    if recipe.init is None:
-        return recipe, None
-    extra = {"tokenizer": Path(recipe.init.tokenizer)} if recipe.init.tokenizer else {}
-    model = models.load(recipe.init.model, **extra)
-    return family.fit_recipe(recipe, model), model
+def _prepare(
+    recipe: Recipe,
+    start: Model | None,
+    train_paths: list[Path],
+    dev_paths: list[Path],
+    out: Path,
+    cache: Path | None,
+    accept_changes: bool,
+    world: World,
+) -> _Made:
+    """Read the data, and compute what other processes have not computed yet."""
+    utterances = read_corpora(train_paths, recipe.text.normalizer)
+    dev, unreadable = readable(read_corpora(dev_paths, recipe.text.normalizer))
+    records = {"train": data_record(utterances), "dev": data_record(dev)}
+    if world.is_main:
+        data = replace(recipe.data, train=_absolute(train_paths), dev=_absolute(dev_paths))
+        whole = replace(recipe, data=data)
+        check_unchanged(out, whole, records, accept_changes)
+        warn_of_unreadable(unreadable)
+        for sentence in overlaps(utterances, dev):
+            console.warn(sentence)
+    with FileLock(out / "train" / "tokenizer.lock"):
+        kept = start is not None and recipe.init is not None and recipe.init.keep_tokenizer
+        tokenizer = start.tokenizer if start and kept else make_tokenizer(recipe, utterances, out)
+    if world.is_main:
+        if start is not None and tokenizer is start.tokenizer:
+            keep_language_model(start, out)
+        if isinstance(tokenizer, PhoneTokenizer):
+            warn_of_unknown(tokenizer, [u.text for u in utterances])
+    folder = cache or out / "train" / "features"
+    corpus = _corpus(recipe, folder, utterances)
+    if world.is_main:
+        write_record(out, whole, records)
+    return _Made(corpus, dev, tokenizer, records)
 
 
-def _keep_language_model(start: Model, out: Path) -> None:
-    """The language model of ``[init]`` goes with its tokens; one that is there already stays."""
-    if start.lm_path is not None and not (out / LM_FILE).is_file():
-        out.mkdir(parents=True, exist_ok=True)
-        write_bytes(out / LM_FILE, start.lm_path.read_bytes())
-
-
-def _training_corpus(recipe: Recipe, folder: Path, utterances: list[Utterance]) -> Corpus:
+def _corpus(recipe: Recipe, folder: Path, utterances: list[Utterance]) -> Corpus:
     """With features computed once, or anew at every draw where the recipe distorts the audio."""
-    speeds, distort = recipe.data.speeds, recipe.distort
+    data, distort, features = recipe.data, recipe.distort, recipe.features
     if not distort.any:
-        return open_corpus(folder, utterances, recipe.features, speeds, "train")
+        return open_corpus(folder, utterances, features, data.speeds, data.max_s)
     noises = read_noises(distort.noise_folder) if distort.noise_folder else []
     distortion = Distortion(distort, noises)
-    return open_distorted_corpus(folder, utterances, recipe.features, speeds, distortion, "train")
+    return open_distorted_corpus(folder, utterances, features, data.speeds, data.max_s, distortion)
 
 
-def _tokenizer(recipe: Recipe, utterances: list[Utterance], out: Path) -> Tokenizer:
-    """Trained on the texts; a run that is continued keeps the one that it began with."""
-    for name in (CharTokenizer.file_name, BpeTokenizer.file_name, PhoneTokenizer.file_name):
-        kept = out / "train" / name
-        if kept.is_file():
-            return load_tokenizer(kept)
-    texts = [u.text for u in utterances]
-    tokenizer: Tokenizer
-    if recipe.text.kind == "char":
-        tokenizer = CharTokenizer.train(texts)
-    elif recipe.text.kind == "phones":
-        tokenizer = PhoneTokenizer.read(Path(recipe.text.lexicon))
-    else:
-        tokenizer = BpeTokenizer.train(texts, recipe.text.vocab, recipe.text.kind)
-    write_bytes(out / "train" / tokenizer.file_name, tokenizer.to_bytes())
-    return tokenizer
+def _absolute(paths: list[Path]) -> tuple[str, ...]:
+    return tuple(str(path.resolve()) for path in paths)
 
 
-def _warn_of_unknown(tokenizer: PhoneTokenizer, texts: list[str]) -> None:
-    words = Counter(word for text in texts for word in text.split())
-    unknown = [word for word in words if word not in tokenizer.spoken]
-    if unknown:
-        share = sum(words[word] for word in unknown) / sum(words.values())
-        shown = ", ".join(sorted(unknown, key=lambda word: -words[word])[:5])
-        console.warn(f"{share:.1%} of the words are not in the lexicon: {shown} …")
+def _describe(
+    recipe: Recipe, net: Net, made: _Made, device: torch.device, dtype: torch.dtype
+) -> None:
+    size = sum(p.numel() for p in net.parameters()) / 1e6
+    console.note(
+        f"{recipe.net} with {size:.1f} M parameters, {made.tokenizer.vocab_size} tokens; "
+        f"{len(made.corpus.utterances)} utterances, {made.corpus.seconds().sum() / 3600:.2f} h; "
+        f"dev {len(made.dev)}; {device} in {str(dtype).removeprefix('torch.')}"
+    )
 
 
-def _transferred(start: Model, tokenizer: Tokenizer, seed: int) -> Net:
-    """The net of a model with another tokenizer: what does not depend on that is kept."""
-    torch.manual_seed(seed)
-    config = {**start.header.config, "vocab": tokenizer.vocab_size}
-    net = build_net(start.header.net, config, "the model of [init]")
-    own, old = net.state_dict(), start.net.state_dict()
-    fitting = {k: v for k, v in old.items() if k in own and v.shape == own[k].shape}
-    net.load_state_dict(fitting, strict=False)
-    fresh = sorted({name.rsplit(".", 1)[0] for name in set(own) - set(fitting)})
-    console.note(f"from nothing, as the tokenizer is another: {', '.join(fresh)}")
-    return net
+def _header(recipe: Recipe, net: Net, tokenizer: Tokenizer, out: Path) -> Header:
+    """The header of the model while it is trained: what is written gets its own checksum."""
+    return Header(
+        schema=SCHEMA,
+        name=recipe.name,
+        net=net.name,
+        config=to_table(net.config),
+        features=recipe.features,
+        text=Text(tokenizer.file_name, recipe.text.normalizer),
+        weights=Weights("", ""),
+        decoding=recipe.decoding,
+        lm=find_lm(out),
+        languages=recipe.languages,
+    )
 
 
-def _net(recipe: Recipe, tokenizer: Tokenizer) -> Net:
-    config = dict(recipe.config)
-    for name in ("vocab", "bins"):
-        if name in config:
-            raise UsageError(
-                f"[config] {name} is set", "it follows from the tokenizer and the features"
-            )
-    from dataclasses import fields
-
-    cls = find_net(recipe.net)
-    config |= {"vocab": tokenizer.vocab_size, "bins": recipe.features.bins}
-    torch.manual_seed(recipe.run.seed)
-    defaults = {f.name: f.default for f in fields(cls.Config) if f.name not in config}
-    return build_net(recipe.net, defaults | config, "the recipe")
+def _origin(recipe: Recipe, made: _Made, world: World, dtype: torch.dtype) -> dict[str, Any]:
+    """Where a model comes from: enough to make it again."""
+    return {
+        **recipe.origin,
+        "attnasr": __version__,
+        "torch": torch.__version__,
+        "recipe": RECIPE,
+        "seed": recipe.run.seed,
+        "processes": world.size,
+        "dtype": str(dtype).removeprefix("torch."),
+        "train_utterances": made.records["train"].utterances,
+        "train_sha256": made.records["train"].sha256,
+        "dev_sha256": made.records["dev"].sha256,
+    }

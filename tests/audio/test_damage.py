@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import struct
 from pathlib import Path
@@ -173,6 +174,30 @@ def test_a_playlist_opens_nothing_else(tmp_path: Path, content: str) -> None:
     (tmp_path / "a.mp3").write_text(content)
     with pytest.raises(AudioError, match="not a recording"):
         audio.load(tmp_path / "a.mp3")
+
+
+def test_an_mp3_in_a_wav_is_read_in_silence(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """libmpg123, inside libsndfile, would write to stderr itself."""
+    content = bytearray(film(tmp_path / "a.wav", [Sound("libmp3lame", 4)]).read_bytes())
+    content[20_000:20_600] = bytes(600)
+    (tmp_path / "a.wav").write_bytes(content)
+    assert seconds(tmp_path / "a.wav", salvage=True) == pytest.approx(4.0, abs=0.2)
+    with contextlib.suppress(AudioError):
+        audio.load(tmp_path / "a.wav")
+    assert capfd.readouterr().err == ""
+
+
+def test_damaged_packets_do_not_end_a_film(tmp_path: Path) -> None:
+    """An error of the demuxer is not its end, and a stream may appear in the middle."""
+    whole = film(tmp_path / "a.flv", [Sound("aac", 6)], 6.0, "flv1").read_bytes()
+    for seed in range(12):
+        numbers, content = random.Random(seed), bytearray(whole)
+        for _ in range(20):
+            content[numbers.randrange(len(content) // 4, len(content))] = numbers.randrange(256)
+        (tmp_path / "a.flv").write_bytes(content)
+        assert seconds(tmp_path / "a.flv", salvage=True) > 1.0
 
 
 def test_random_bytes_never_raise_anything_else(tmp_path: Path) -> None:

@@ -125,8 +125,23 @@ def test_a_minute_without_speech_gives_nothing(kind: str) -> None:
         "tone": 0.3 * torch.sin(2 * torch.pi * 440 * t),
         "hum": 0.1 * torch.sin(2 * torch.pi * 50 * t),
     }[kind]
-    segmenter = Segmenter()
-    assert segmenter.push(samples) + segmenter.finish() == []
+    for part in (samples, samples[:32_000], samples[:3_200]):  # short ones are not taken for words
+        segmenter = Segmenter()
+        assert segmenter.push(part) + segmenter.finish() == []
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.25, 1.0, 3.0])
+def test_a_short_recording_with_a_sound_is_never_lost(seconds: float) -> None:
+    """Single words are often too short, or too much alone, for the detector."""
+    time = torch.arange(int(seconds * 16_000)) / 16_000
+    samples = 0.1 * torch.sin(2 * torch.pi * 300 * time) * torch.hann_window(len(time))
+    for block in (len(time), 1_000):
+        [whole] = cut(seconds, block=block, samples=samples)
+        assert whole.start_s == 0.0
+        assert torch.equal(whole.samples, samples)
+    spoken = (0.0, seconds)
+    assert len(cut(seconds, spoken, samples=samples)) == 1  # once, where the detector hears it too
+    assert cut(4.0, samples=0.1 * torch.sin(torch.arange(64_000) / 10)) == []
 
 
 def test_ten_hours_leave_nothing_behind() -> None:

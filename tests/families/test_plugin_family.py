@@ -75,7 +75,12 @@ def test_a_broken_plugin_names_itself_and_hides_no_other(
 ) -> None:
     with pytest.raises(ModelError, match=r"'broken' \(attnasr_not_there:FAMILY\) does not load"):
         registry.find_family("broken")
-    assert {family.name for family in registry.families()} == {"native", "whisper", "bag"}
+    assert {family.name for family in registry.families()} == {
+        "native",
+        "whisper",
+        "moonshine",
+        "bag",
+    }
     assert "'broken'" in capsys.readouterr().err
 
 

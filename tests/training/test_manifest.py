@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from attnasr_cli.errors import DataError
-from attnasr_cli.training.manifest import read_data
+from attnasr_cli.training.formats.read import read_data
 
 
 def touch(path: Path) -> Path:
@@ -55,7 +55,7 @@ def test_manifests(tmp_path: Path, name: str, content: str) -> None:
 
 BAD = {
     "m.tsv": ("id\tpath\ttext\nu1\ta.wav\n", "m.tsv:2: 2 fields, but the header has 3"),
-    "n.tsv": ("id\tpath\n", "no column 'text'"),
+    "n.tsv": ("id\tpath\nu1\ta.wav\n", "no column 'text'"),
     "o.jsonl": ('{"path": "a.wav", "text": "x"}\n{broken\n', "o.jsonl:2: not JSON"),
     "p.tsv": ("path\ttext\na.wav\tx\na.wav\ty\n", "the id 'a' appears twice"),
     "q.tsv": ("path\ttext\n\tx\n", "q.tsv:2: empty path"),

@@ -8,16 +8,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attnasr_cli.errors import DataError
 from attnasr_cli.nets.blocks import Dropout
 from attnasr_cli.nets.conformer import Conformer, ConformerConfig
-from attnasr_cli.training.augment import spec_augment
-from attnasr_cli.training.corpus import Corpus, FeatureCache
-from attnasr_cli.training.evaluate import usable_dev
+from attnasr_cli.training.augment.spec import spec_augment
+from attnasr_cli.training.data.sampler import epoch_batches
 from attnasr_cli.training.loss import losses
 from attnasr_cli.training.optim import rate_at
-from attnasr_cli.training.recipe import AugmentConfig, LossConfig, OptimConfig
-from attnasr_cli.training.sampler import epoch_batches
+from attnasr_cli.training.recipes.sections import AugmentConfig, LossConfig, OptimConfig
 
 
 @given(
@@ -106,18 +103,6 @@ def test_a_net_with_a_window_pays_a_window_for_every_utterance() -> None:
     batches = epoch_batches(lengths, allowed, 250, 1, 0, window=100)
     assert sorted(len(batch) for batch in batches) == [2, 2]
     assert sorted(i for batch in batches for i, _ in batch) == [0, 1, 3, 4]  # 120 does not fit
-
-
-def test_what_the_dev_set_has_beyond_the_window_is_left_out(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    starts = np.array([0, 50, 50, 250, 300])  # the second could not be read
-    dev = Corpus([], [FeatureCache(np.zeros((300, 8), np.float16), starts)])
-    assert usable_dev(dev, None).tolist() == [True, False, True, True]
-    assert usable_dev(dev, 100).tolist() == [True, False, False, True]
-    assert "left out 1 dev recordings" in capsys.readouterr().err
-    with pytest.raises(DataError, match=r"longer than the 0\.1 s"):
-        usable_dev(dev, 10)
 
 
 def test_a_prompt_is_fed_and_not_scored() -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -34,7 +34,7 @@ def test_learns_tones_and_transcribes_them(
     assert model.header.origin["dev_wer"] <= 0.35
     assert model.header.origin["updates"] <= 300
     log = [json.loads(line) for line in (out / "train" / "log.jsonl").read_text().splitlines()]
-    assert {entry["kind"] for entry in log} == {"train", "dev"}
+    assert {entry["kind"] for entry in log} == {"train", "dev", "final"}
     assert main(["models", "show", str(out)]) == 0
 
 
@@ -64,9 +64,9 @@ def test_goes_on_after_kill_9(recipe: Path, tones: Path, tmp_path: Path) -> None
     ]  # fmt: skip
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     state = out / "train" / "state.pt"
-    deadline = time.monotonic() + 60
-    while not state.is_file() and time.monotonic() < deadline:
-        os.sched_yield()
+    while not state.is_file() and process.poll() is None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.02)  # however slow the machine is
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert state.is_file()
@@ -154,4 +154,4 @@ def test_a_recording_that_cannot_be_read_is_left_out(
          "--set", "optim.updates=2"]
     )  # fmt: skip
     assert code == 0
-    assert "left out bad" in capsys.readouterr().err
+    assert "left out 1 of 41 utterances, cannot be read: bad (" in capsys.readouterr().err

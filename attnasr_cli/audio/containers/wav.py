@@ -17,6 +17,8 @@ UNKNOWN = 0xFFFF_FFFF
 UNKNOWN_WIDE = 1 << 62
 STREAMED = 0x7FFF_0000
 """sizes from here on that exceed the file mean that its writer could not go back to fill them in"""
+MPEG = (0x50, 0x55)
+"""codings that libsndfile leaves to libmpg123, which guesses and complains to stderr by itself"""
 LITTLE_S = 0.2
 """a header may be off by this much; more that is missing was cut off"""
 TAGS = (b"TAG", b"ID3", b"APETAGEX")
@@ -31,6 +33,7 @@ class _Header:
     """offset of the audio"""
     said: int = 0
     """its size by the header"""
+    coding: int = 0
     byte_rate: int = 0
     align: int = 1
     wide_at: int = 0
@@ -48,6 +51,7 @@ def walk(view: View, start: int) -> Part:
     header = _header(view, start)
     if header is None:
         return whole
+    whole = replace(whole, beyond_libsndfile=header.coding in MPEG)
     there = view.size - header.data
     if header.said > there:
         if header.said >= UNKNOWN_WIDE:
@@ -89,6 +93,7 @@ def _header(view: View, start: int) -> _Header | None:
         if head[:4] == b"ds64":
             header.wide_at, wide = offset + 8, int.from_bytes(content[8:16], "little")
         elif head[:4] == b"fmt ":
+            header.coding = int.from_bytes(content[:2], order)
             header.byte_rate = int.from_bytes(content[8:12], order)
             align = int.from_bytes(content[12:14], order)
             header.align = max(align, 1)

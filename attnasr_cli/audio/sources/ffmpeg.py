@@ -25,8 +25,8 @@ from attnasr_cli.errors import AudioError
 
 BLOCK = 16_384
 BUFFER_BYTES = 1 << 18
-MOST_ERRORS = 100_000
-"""after so many a demuxer fails for ever"""
+MOST_ERRORS = 10_000
+"""after so many in a row a demuxer fails for ever"""
 LARGEST_GAP_S = 3_600.0
 """a longer hole between time stamps is a damaged stamp, not silence"""
 EARLIER_S = 0.5
@@ -152,9 +152,14 @@ class FfmpegSource:
         while errors < MOST_ERRORS:
             try:
                 packet = next(packets)
-                frames = packet.decode()
             except StopIteration:
                 break
+            except (av.FFmpegError, IndexError):  # IndexError: a stream that begins in the middle
+                packets = iter(self.container.demux(self.stream))  # the old one is at its end
+                errors += 1
+                continue
+            try:
+                frames = packet.decode()
             except av.FFmpegError:
                 errors += 1
                 continue

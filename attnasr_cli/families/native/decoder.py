@@ -28,6 +28,7 @@ from attnasr_cli.families.native.attention import attention
 from attnasr_cli.families.native.detokenize import written_text, written_words
 from attnasr_cli.families.native.joint_search import JointSearch
 from attnasr_cli.families.native.options import NativeOptions
+from attnasr_cli.families.suspect import suspect
 from attnasr_cli.families.words import spaced, words_of
 from attnasr_cli.nets.protocol import Memory, map_tree, select
 from attnasr_cli.search.alignment import Spans, attention_align, ctc_align
@@ -37,8 +38,6 @@ from attnasr_cli.text.repetition import compression_ratio
 if TYPE_CHECKING:
     from attnasr_cli.lm.scorer import NgramScorer
 
-REPETITIVE = 2.4  # a text that compresses better than this repeats itself, as in openai-whisper
-IMPROBABLE = -1.0  # mean log probability of a token
 MAX_SEGMENT_S = 20.0
 
 
@@ -147,13 +146,13 @@ class NativeDecoder:
             extra["alternatives"] = [
                 {"text": self._text(h.tokens), "score": round(h.score, 3)} for h in hypotheses
             ]
-        suspect = _suspect(best, average, ratio)
+        doubt = suspect(best.finished, average, ratio)
         language = self.model.header.languages[0] if self.model.header.languages else None
         return Decoded(
             [piece],
             average,
             compression_ratio=ratio,
-            suspect=suspect,
+            suspect=doubt,
             language=language,
             extra=extra,
         )
@@ -191,16 +190,6 @@ def in_float32(memory: Memory) -> Memory:
     """A memory for a search in float32, as the decoder does it on a CPU."""
     keys = map_tree(lambda t: t.float() if t.is_floating_point() else t, memory.keys)
     return memory._replace(frames=memory.frames.float(), keys=keys)
-
-
-def _suspect(best: Hypothesis, average: float, ratio: float) -> str:
-    if not best.finished:
-        return "cut off: no end was found"
-    if ratio > REPETITIVE:
-        return f"repetitive (compression ratio {ratio:.1f})"
-    if average < IMPROBABLE:
-        return f"improbable (mean log probability {average:.2f})"
-    return ""
 
 
 def _resolve(model: Model, options: NativeOptions) -> dict[str, Any]:

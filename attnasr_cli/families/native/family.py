@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from attnasr_cli.families.targets import Targets
     from attnasr_cli.nets.protocol import Net
     from attnasr_cli.text.tokenizer import Tokenizer
-    from attnasr_cli.training.recipe import Recipe
+    from attnasr_cli.training.recipes.recipe import Recipe
+
+
+KINDS = {
+    "characters.json": ("char",),
+    "sentencepiece.model": ("bpe", "unigram"),
+    "lexicon.txt": ("phones",),
+}
+"""tokenizer file → the kinds of ``[text]`` that make it"""
 
 
 class NativeFamily:
@@ -74,6 +82,7 @@ class NativeFamily:
                 f"{recipe.net}",
                 "change net, or start from another model",
             )
+        _refuse_what_follows(recipe, start)
         recipe = replace(recipe, features=start.features)
         untouched = recipe.decoding == type(recipe.decoding)()
         if recipe.init and recipe.init.keep_tokenizer and untouched:
@@ -83,9 +92,34 @@ class NativeFamily:
     def targets(self, recipe: Recipe, net: Net, tokenizer: Tokenizer) -> Targets:
         from attnasr_cli.families.native.targets import native_targets
 
-        # A decoder that is not trained must not have a say.
-        ctc_weight = 1.0 if recipe.loss.ctc == 1.0 else recipe.decoding.ctc_weight
-        return native_targets(net, tokenizer, ctc_weight)
+        return native_targets(tokenizer)
+
+
+def _refuse_what_follows(recipe: Recipe, start: Model) -> None:
+    """Raise UsageError where the recipe says something else than the model of ``[init]``."""
+    for name, wanted in recipe.config.items():
+        own = start.header.config.get(name)
+        if wanted != (list(own) if isinstance(own, tuple) else own):
+            raise UsageError(
+                f"[config] {name} = {wanted!r}, the model of [init] has {own!r}",
+                "leave [config] out beside [init], or train without [init]",
+            )
+    if recipe.features not in (type(recipe.features)(), start.features):
+        raise UsageError(
+            "[features] is not that of the model of [init]", "leave [features] out beside [init]"
+        )
+    plain = type(recipe.text)(normalizer=recipe.text.normalizer)
+    kinds = KINDS.get(start.tokenizer.file_name, ())
+    if not recipe.init or not recipe.init.keep_tokenizer or recipe.text == plain:
+        return
+    if recipe.text.kind not in kinds or recipe.text.vocab not in (
+        plain.vocab,
+        start.tokenizer.vocab_size,
+    ):
+        raise UsageError(
+            "[text] is set, and the tokenizer of the model of [init] is another, and kept",
+            "leave [text] out, or set init.keep_tokenizer = false",
+        )
 
 
 FAMILY = NativeFamily()

@@ -1,9 +1,9 @@
 """The border to Whisper's published weights: the only place that knows their formats.
 
 A transformers folder (``config.json``, ``model.safetensors`` or its sharded index,
-``tokenizer.json``, ``generation_config.json``), an OpenAI ``.pt`` or a CTranslate2 folder becomes
-a ``Model`` like any other; ``save_hf`` writes the first of these back. Nothing is ever unpickled
-with code.
+``tokenizer.json``, ``generation_config.json``), an OpenAI ``.pt``, a CTranslate2 folder or a file
+of whisper.cpp becomes a ``Model`` like any other; ``save_hf`` writes the first of these back.
+Nothing is ever unpickled with code.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ from attnasr_cli.checkpoint.json_table import read_json
 from attnasr_cli.checkpoint.tables import to_table
 from attnasr_cli.errors import ModelError
 from attnasr_cli.families.whisper.ctranslate2 import read_ctranslate2, vocabulary_of
-from attnasr_cli.families.whisper.formats import is_ctranslate2
+from attnasr_cli.families.whisper.formats import is_ctranslate2, is_ggml
+from attnasr_cli.families.whisper.ggml import read_ggml
 from attnasr_cli.families.whisper.net.model import Whisper, WhisperConfig
 from attnasr_cli.families.whisper.published import PUBLISHED, VOCABULARIES
 from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
-from attnasr_cli.families.whisper.tokenizer_file import read_vocabulary
+from attnasr_cli.families.whisper.tokenizer_file import checked, read_vocabulary
 from attnasr_cli.families.whisper.vocabulary import find_ranks
 from attnasr_cli.families.whisper.weight_names import (
     HF_TIED,
@@ -44,13 +45,19 @@ INDEX = "model.safetensors.index.json"
 
 
 def load_whisper(path: Path, tokenizer: Path | None = None, name: str = "") -> Model:
-    """Load a folder or a ``.pt`` on the CPU, in float32 and evaluation mode.
+    """Load a folder or a file on the CPU, in float32 and evaluation mode.
 
     tokenizer: a vocabulary file to use in place of the model's own; a ``.pt`` has none. name: what
     the model is to be called, by default as its folder or file. Raises ModelError with the next
     step where a part is missing, damaged or of another model.
     """
-    if is_ctranslate2(path):
+    text: WhisperTokenizer | None = None
+    vocabulary = tokenizer
+    if is_ggml(path):
+        config, weights, pieces = read_ggml(path)
+        if tokenizer is None:
+            text = checked(WhisperTokenizer.of(pieces, config.vocab), config.vocab, path)
+    elif is_ctranslate2(path):
         config, weights = read_ctranslate2(path)
         vocabulary = tokenizer or vocabulary_of(path)
     elif path.is_dir():
@@ -60,17 +67,16 @@ def load_whisper(path: Path, tokenizer: Path | None = None, name: str = "") -> M
             raise ModelError(f"{path} has no tokenizer.json", "copy it, or give --tokenizer FILE")
     else:
         config, weights = _read_openai(path)
-        found = tokenizer or find_ranks(config.vocab) or pull_tokenizer(config.vocab)
-        if found is None:
+        vocabulary = tokenizer or find_ranks(config.vocab) or pull_tokenizer(config.vocab)
+        if vocabulary is None:
             raise ModelError(
                 f"{path} has no vocabulary in it",
                 "give --tokenizer FILE (tokenizer.json or .tiktoken; in a recipe tokenizer of "
                 "[init]), or install openai-whisper, or connect to the hub for its copy",
             )
-        vocabulary = found
-    if not vocabulary.is_file():
-        raise ModelError(f"no tokenizer file {vocabulary}", "check the path")
-    text = read_vocabulary(vocabulary, config.vocab)
+    if vocabulary is not None:
+        text = read_vocabulary(vocabulary, config.vocab)
+    assert text is not None
     name = name or (path.stem if path.is_file() else path.name)
     return Model(_header(path, name, config, text), _net(path, config, weights), text, path)
 
@@ -148,6 +154,8 @@ def _read_openai(path: Path) -> tuple[WhisperConfig, dict[str, Tensor]]:
         )
     try:
         config = config_from_openai(content["dims"], path.stem)
+    except ModelError as problem:
+        raise ModelError(f"{path}: {problem.message}", problem.hint) from None
     except (KeyError, TypeError) as problem:
         raise ModelError(f"{path}: dims lack {problem}", "not a Whisper model") from None
     return config, content["model_state_dict"]

@@ -84,7 +84,13 @@ def _config(variables: Variables, table: dict[str, Any], path: Path) -> WhisperC
         name = f"{side}/activation"
         if name in variables and variables.scalar(name) != GELU:
             raise ModelError(f"{variables.path}: {name} is not GELU", "not a Whisper net")
-    layers, heads = _layers(variables, "decoder"), variables.scalar("decoder/num_heads")
+    audio_heads, heads = (variables.scalar(f"{s}/num_heads") for s in ("encoder", "decoder"))
+    if min(audio_heads, heads) < 1 or width % audio_heads or width % heads:
+        raise ModelError(
+            f"{variables.path}: {audio_heads} and {heads} heads for a width of {width}",
+            "not a Whisper net",
+        )
+    layers = _layers(variables, "decoder")
     try:
         follow = tuple((int(n), int(head)) for n, head in table.get("alignment_heads") or ())
     except (TypeError, ValueError):
@@ -94,7 +100,7 @@ def _config(variables: Variables, table: dict[str, Any], path: Path) -> WhisperC
     return WhisperConfig(
         mels=mels,
         width=width,
-        audio_heads=variables.scalar("encoder/num_heads"),
+        audio_heads=audio_heads,
         audio_layers=_layers(variables, "encoder"),
         text_heads=heads,
         text_layers=layers,
@@ -114,7 +120,7 @@ def _shape(variables: Variables, name: str, dims: int) -> tuple[int, ...]:
 
 def _layers(variables: Variables, side: str) -> int:
     numbers = [re.match(rf"{side}/layer_(\d+)/", name) for name in variables]
-    return 1 + max((int(found.group(1)) for found in numbers if found), default=-1)
+    return len({found.group(1) for found in numbers if found})
 
 
 def _theirs(name: str) -> tuple[str, int, int]:

@@ -14,17 +14,17 @@ from attnasr_cli.audio.features import FeatureConfig
 from attnasr_cli.audio.frames import FRAMES_PER_S
 from attnasr_cli.checkpoint.folder import DecodingConfig, Model
 from attnasr_cli.errors import ModelError, UsageError
+from attnasr_cli.families.languages import SPACELESS, language_code
 from attnasr_cli.families.targets import Targets
 from attnasr_cli.families.whisper.checkpoint import parts_of
-from attnasr_cli.families.whisper.decode.decoding import DecodingTask, TaskOptions, WindowStart
-from attnasr_cli.families.whisper.languages import SPACELESS, language_code
+from attnasr_cli.families.whisper.decode.decoding import DecodingTask, TaskOptions
 from attnasr_cli.families.whisper.net.model import Whisper
 from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
-from attnasr_cli.nets.protocol import Memory, Net
+from attnasr_cli.nets.protocol import Net
 from attnasr_cli.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
-    from attnasr_cli.training.recipe import Recipe
+    from attnasr_cli.training.recipes.recipe import Recipe
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -105,9 +105,5 @@ def whisper_targets(recipe: Recipe, net: Net, tokenizer: Tokenizer) -> Targets:
     def encode(text: str) -> list[int]:
         return vocabulary.encode(space + text.strip())
 
-    def read(memory: Memory) -> list[str]:
-        starts = [WindowStart(0.0, {})] * memory.frames.shape[0]  # nothing is left to detect
-        return [result.text for result in task.decode(memory, starts, 0.0, [])]
-
     prompt = tuple(task.prompt(language))
-    return Targets(prompt, vocabulary.eot, encode, read, whisper.config.window)
+    return Targets(prompt, vocabulary.eot, encode, whisper.config.window)

@@ -12,7 +12,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from attnasr_cli.errors import UsageError
-from attnasr_cli.families.whisper.languages import NAMES
+from attnasr_cli.families.languages import NAMES
 from attnasr_cli.families.whisper.vocabulary import (
     TIMESTAMP_S,
     TIMESTAMPS,

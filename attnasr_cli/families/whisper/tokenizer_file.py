@@ -13,6 +13,8 @@ from attnasr_cli.families.whisper.vocabulary import from_json, from_list, from_r
 
 def read_vocabulary(path: Path, vocab: int) -> WhisperTokenizer:
     """Read a vocabulary and check that it has the size of the weights, ``vocab``."""
+    if not path.is_file():
+        raise ModelError(f"no tokenizer file {path}", "check the path")
     try:
         if path.suffix == ".tiktoken":
             found = from_ranks(path, vocab)
@@ -28,6 +30,11 @@ def read_vocabulary(path: Path, vocab: int) -> WhisperTokenizer:
             f"{path}: not a Whisper vocabulary ({problem})",
             "give a tokenizer.json or .tiktoken file of a Whisper model",
         ) from problem
+    return checked(tokenizer, vocab, path)
+
+
+def checked(tokenizer: WhisperTokenizer, vocab: int, path: Path) -> WhisperTokenizer:
+    """The tokenizer, if it has the size of the weights, ``vocab``; else ModelError."""
     if tokenizer.size != vocab:
         raise ModelError(
             f"{path}: {tokenizer.size} tokens, but the weights have {vocab}",

@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from attnasr_cli.families.whisper.languages import NAMES
+from attnasr_cli.families.languages import NAMES
 
 TIMESTAMPS = 1501  # 0.00 s to 30.00 s in steps of 20 ms
 TIMESTAMP_S = 0.02
@@ -103,6 +103,19 @@ def from_list(names: list[str]) -> Vocabulary:
             raise ValueError(f"no token <|{name}|>")
     pieces = {name: i for i, name in enumerate(names[: specials["<|endoftext|>"]])}
     return Vocabulary(pieces, _by_id(pieces), specials)
+
+
+def from_pieces(pieces: list[bytes], vocab: int) -> Vocabulary:
+    """What a list of text pieces in bytes holds, for weights with ``vocab`` tokens: the names of
+    special tokens, and timestamps, follow from that number. Raises ValueError."""
+    languages = languages_in(vocab)
+    # Behind the text: start and end, languages, and as many others as special_tokens has.
+    first = vocab - TIMESTAMPS - len(special_tokens(0, languages))
+    if not 256 <= first <= len(pieces):
+        raise ValueError(f"{len(pieces)} pieces of text for {vocab} tokens")
+    letters = byte_letters()
+    table = {"".join(letters[b] for b in piece): i for i, piece in enumerate(pieces[:first])}
+    return Vocabulary(table, _by_id(table), special_tokens(first, languages))
 
 
 def _by_id(pieces: dict[str, int]) -> MergeRank:

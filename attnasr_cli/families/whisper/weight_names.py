@@ -73,6 +73,11 @@ def config_from_openai(dims: dict[str, Any], stem: str) -> WhisperConfig:
         text_context=dims["n_text_ctx"],
         alignment_heads=known_heads(stem, dims["n_text_layer"], dims["n_text_head"]),
     )
+    for side, heads in (("audio", config.audio_heads), ("text", config.text_heads)):
+        if heads < 1 or config.width % heads:
+            raise ModelError(
+                f"{heads} {side} heads for a width of {config.width}", "not a Whisper model"
+            )
     if dims["n_text_state"] != config.width:
         raise ModelError("encoder and decoder have different widths", "not a Whisper model")
     return config
@@ -80,7 +85,8 @@ def config_from_openai(dims: dict[str, Any], stem: str) -> WhisperConfig:
 
 def known_heads(stem: str, layers: int, heads: int) -> tuple[tuple[int, int], ...]:
     """The alignment heads of a published model by what its file or folder is called, or none."""
-    stem = re.sub(r"^(faster-)?whisper-", "", stem)
+    stem = re.sub(r"^(faster-whisper|whisper|ggml)-", "", stem)
+    stem = re.sub(r"-(f16|f32|q\d_[01])$", "", stem)
     name = {"turbo": "large-v3-turbo", "large": "large-v3"}.get(stem, stem)
     pairs = [pair.split(":") for pair in ALIGNMENT_HEADS.get(name, "").split()]
     found = tuple((int(layer), int(head)) for layer, head in pairs)

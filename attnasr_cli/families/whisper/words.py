@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 from collections.abc import Sequence
 
-from attnasr_cli.families.whisper.languages import SPACELESS
+from attnasr_cli.families.languages import SPACELESS
 from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
 
 BROKEN = "\ufffd"

@@ -22,9 +22,10 @@ from attnasr_cli.families.whisper.finetune import fit_recipe, whisper_targets
 from attnasr_cli.families.whisper.net.model import Whisper, WhisperConfig
 from attnasr_cli.families.whisper.tokenizer_file import read_vocabulary
 from attnasr_cli.families.whisper.vocabulary import find_ranks
-from attnasr_cli.training.augment import spec_augment
+from attnasr_cli.training.augment.spec import spec_augment
 from attnasr_cli.training.loss import losses
-from attnasr_cli.training.recipe import AugmentConfig, LossConfig, read_recipe
+from attnasr_cli.training.recipes.recipe import read_recipe
+from attnasr_cli.training.recipes.sections import AugmentConfig, LossConfig
 from tests.families.whisper.conftest import SMALL as TINY
 from tests.families.whisper.conftest import save_pt
 
@@ -69,7 +70,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = ["id\tpath\ttext"]
     for i, (name, text) in enumerate(TEXTS.items()):
         time = np.arange(14_000 + 3000 * i) / 16_000
-        soundfile.write(folder / f"{name}.wav", 0.3 * np.sin(time * (1500 + 6000 * i)), 16_000)
+        tone = 0.3 * np.sin(time * (1500 + 6000 * i)) * np.hanning(len(time))
+        soundfile.write(folder / f"{name}.wav", tone, 16_000)
         rows.append(f"{name}\t{name}.wav\t{text}")
     (folder / "all.tsv").write_text("\n".join(rows) + "\n")
     return folder
@@ -218,7 +220,7 @@ BAD = {
     "a language that it lacks": (["languages=['yue']"], "does not know the language 'yue'"),
     "no language": (["languages=['klingon']"], "unknown language 'klingon'"),
     "longer than a window": (["data.max_s=4"], "the net sees 3 s at once"),
-    "all too short": (["data.min_s=2"], "all training utterances are not 2 to 3 s long"),
+    "all too short": (["data.min_s=2"], "shorter than data.min_s = 2 s"),
 }
 
 

@@ -18,6 +18,7 @@ from attnasr_cli.families import models
 from attnasr_cli.families.whisper.checkpoint import load_whisper, save_hf
 from attnasr_cli.families.whisper.published import PUBLISHED
 from tests.families.whisper.conftest import SMALL
+from tests.families.whisper.ctranslate2_writer import write_folder
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -184,6 +185,32 @@ def test_no_safetensors(server):
     del server.files["model.safetensors"]
     with pytest.raises(ModelError, match="has no model"):
         hub.pull(WANTED)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_model_of_faster_whisper(server, own, pair, tmp_path, monkeypatch):
+    """Its repositories have CTranslate2's form; what it downloaded is not downloaded again."""
+    folder = write_folder(tmp_path / "ct2", pair(SMALL)[1], "float16")
+    server.files = {file.name: file.read_bytes() for file in folder.iterdir()}
+    del server.files["vocabulary.json"]
+    if own:
+        path = models.find("someone/small")
+    else:
+        monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "theirs"))
+        names = ["config.json", "model.bin", "tokenizer.json", "vocabulary.txt"]
+        for name in names:  # as its snapshot_download lays them out
+            hub_file("someone/small", name, tmp_path / "theirs", server.url)
+        asked = len(server.log)
+        path = models.find("someone/small")
+        assert len(server.log) == asked
+        assert tmp_path / "theirs" in path.parents
+    assert load_whisper(path).net.alignment_heads == ((1, 2), (2, 0))
+
+
+def hub_file(repo, name, cache, url):
+    from huggingface_hub import hf_hub_download
+
+    return hf_hub_download(repo, name, cache_dir=cache, endpoint=url)
 
 
 def test_no_connection_says_which_folder_to_copy(server, monkeypatch):

@@ -7,6 +7,7 @@ from dataclasses import fields
 import pytest
 
 from attnasr_cli.errors import UsageError
+from attnasr_cli.families.languages import language_code
 from attnasr_cli.families.whisper.decode.decoding import WindowResult
 from attnasr_cli.families.whisper.decode.fallback import (
     FallbackResult,
@@ -15,7 +16,6 @@ from attnasr_cli.families.whisper.decode.fallback import (
 )
 from attnasr_cli.families.whisper.decode.plan import TEMPERATURES, plan
 from attnasr_cli.families.whisper.decode.segments import cut
-from attnasr_cli.families.whisper.languages import language_code
 from attnasr_cli.families.whisper.options import WhisperOptions
 from attnasr_cli.families.whisper.tokenizer_file import read_vocabulary
 from attnasr_cli.families.whisper.vocabulary import find_ranks

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from attnasr_cli.families.whisper.decode.timing import Span, TimedWord, align, median
-from attnasr_cli.families.whisper.decode.word_timestamps import place_words
+from attnasr_cli.families.whisper.decode.timing import Span, TimedWord, _end_at, align, median
+from attnasr_cli.families.whisper.decode.word_timestamps import place_words, sentences
 from attnasr_cli.families.whisper.features import WhisperMel
 from attnasr_cli.search.alignment import dtw
 from tests.families.whisper.conftest import SMALL, noise
@@ -101,3 +101,35 @@ def test_words_are_placed_as_the_reference_does(openai, monkeypatch):
                 (w["word"], pytest.approx(w["start"]), pytest.approx(w["end"]))
                 for w in segment["words"]
             ]
+
+
+def timed(*words: tuple[str, float, float]) -> list[TimedWord]:
+    return [TimedWord(text, [i], start, end, 0.9) for i, (text, start, end) in enumerate(words)]
+
+
+def test_a_text_without_timestamps_is_cut_where_sentences_end():
+    words = timed((" So", 0.3, 0.5), (" be", 0.5, 0.7), (" it", 0.7, 0.9), (".", 0.9, 1.4),
+                  (" Come", 1.5, 1.8), (" in", 1.8, 2.0), ("!", 2.0, 2.0), ("”", 2.0, 2.0),
+                  (" Well", 2.4, 2.6))  # fmt: skip
+    spans = sentences(words)
+    assert [span.tokens for span in spans] == [[0, 1, 2, 3], [4, 5, 6, 7], [8]]
+    assert [(span.start, span.end) for span in spans] == [(0.3, 0.9), (1.5, 2.0), (2.4, 2.6)]
+
+
+def test_a_word_that_lasts_too_long_hides_a_stretch_without_text():
+    words = timed((" On", 0.0, 0.2), (" the", 0.2, 9.0), (" forest", 9.0, 9.5))
+    first, second = sentences(words)
+    assert first.tokens == [0, 1]
+    assert first.end < 1.5
+    assert (second.start, second.end) == (9.0, 9.5)
+    assert sentences([]) == []
+
+
+def test_the_end_is_where_the_decoder_would_write_it():
+    """The path draws the last word, or the mark behind it, out over speech without text."""
+    words = timed((" Come", 1.0, 1.4), (" in", 1.4, 1.8), (".", 1.8, 9.0))
+    _end_at(words, 1.7)
+    assert [word.end for word in words] == [1.4, 1.7, 1.7]
+    words = timed((" Come", 1.0, 1.4), (" in", 1.4, 1.8))
+    _end_at(words, 0.5)  # it contradicts the path: not believed
+    assert [word.end for word in words] == [1.4, 1.8]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from attnasr_cli.families.targets import Targets
     from attnasr_cli.nets.protocol import Net
     from attnasr_cli.text.tokenizer import Tokenizer
-    from attnasr_cli.training.recipe import Recipe
+    from attnasr_cli.training.recipes.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -104,17 +104,9 @@ class BagFamily:
         return replace(recipe, features=start.features)
 
     def targets(self, recipe: Recipe, net: Net, tokenizer: Tokenizer) -> Targets:
-        from attnasr_bag.decoder import read
         from attnasr_cli.families.targets import Targets
 
-        return Targets(
-            (tokenizer.bos,),
-            tokenizer.eos,
-            tokenizer.encode,
-            lambda memory: [
-                tokenizer.decode(found[0].tokens) for found in read(net, tokenizer, memory, 20)
-            ],
-        )
+        return Targets((tokenizer.bos,), tokenizer.eos, tokenizer.encode)
 
 
 FAMILY = BagFamily()

@@ -47,7 +47,8 @@ class BatchedDecoder:
     ) -> None:
         net, self.tokenizer = parts_of(model)
         self.name = model.header.name
-        self.plan: Plan = plan(options, self.tokenizer, self.name)
+        self.languages = model.header.languages
+        self.plan: Plan = plan(options, self.tokenizer, self.name, self.languages)
         self.net = accelerate(
             net, placement.device, placement.dtype, low_encoder=cpu_has_bfloat16()
         )
@@ -124,7 +125,7 @@ class BatchedDecoder:
         )
         for i, timed in zip(to_align, words, strict=True):
             if not stamped:
-                found[i] = sentences(timed)
+                found[i] = sentences(timed) or found[i]
             elif not self.plan.words:
                 if timed:
                     found[i][-1].end = max(timed[-1].end, found[i][-1].start)

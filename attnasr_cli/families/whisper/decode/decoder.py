@@ -28,7 +28,7 @@ class WhisperDecoder(BatchedDecoder):
     def changed(self, options: WhisperOptions) -> WhisperDecoder:
         """A decoder with other options that shares the net."""
         other = copy.copy(self)
-        other.plan = plan(options, self.tokenizer, self.name)
+        other.plan = plan(options, self.tokenizer, self.name, self.languages)
         other.task = DecodingTask(self.net, self.tokenizer, other.plan.task)
         return other
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from attnasr_cli.errors import UsageError
+from attnasr_cli.families.languages import language_code
 from attnasr_cli.families.whisper.decode.decoding import TaskOptions
 from attnasr_cli.families.whisper.decode.fallback import Guards
-from attnasr_cli.families.whisper.languages import language_code
 from attnasr_cli.families.whisper.options import WhisperOptions
 from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
 
@@ -53,8 +53,16 @@ class Plan:
         }
 
 
-def plan(options: WhisperOptions, tokenizer: WhisperTokenizer, name: str) -> Plan:
-    """Check options against each other and against the model called ``name``. Raises UsageError."""
+def plan(
+    options: WhisperOptions,
+    tokenizer: WhisperTokenizer,
+    name: str,
+    languages: tuple[str, ...] = (),
+) -> Plan:
+    """Check options against each other and against the model called ``name``, which writes these
+    languages; where it is one, none is detected. Raises UsageError."""
+    if options.language is None and len(languages) == 1 and tokenizer.multilingual:
+        options = replace(options, language=languages[0])
     temperatures = _temperatures(options.temperature)
     beams = _at_least_one(options.beam, "a beam", 5)
     best_of = _at_least_one(options.best_of, "--best-of", 5)

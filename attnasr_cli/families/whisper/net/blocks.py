@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attnasr_cli.families.whisper.net.attention import full_attention
-from attnasr_cli.families.whisper.net.cache import Cache
 from attnasr_cli.families.whisper.net.memory import PackedMemory
+from attnasr_cli.nets.cache import Cache
 
 POSITIONS = 500
 """at a time through the perceptron; 500 · 1536 values of 2 bytes are 1.5 MB (net "tiny")"""

@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attnasr_cli.families.whisper.net.blocks import Attention, Block, Projected, in_pieces
-from attnasr_cli.families.whisper.net.cache import Cache
 from attnasr_cli.families.whisper.net.memory import PackedMemory
+from attnasr_cli.nets.cache import Cache
 from attnasr_cli.nets.log_softmax import log_softmax_
 from attnasr_cli.nets.protocol import Memory, Net, Step, Tree
 

@@ -11,11 +11,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from attnasr_cli import console
 from attnasr_cli.audio.frames import FRAMES_PER_S
-from attnasr_cli.errors import DataError
-from attnasr_cli.training.corpus import Corpus
-from attnasr_cli.training.recipe import DataConfig, Recipe
+from attnasr_cli.training.data.corpus import Corpus
+from attnasr_cli.training.recipes.recipe import Recipe
 from attnasr_cli.training.resume import TrainState
 
 Batch = list[tuple[int, int]]
@@ -43,16 +41,14 @@ def epoch_batches(
     frames: int,
     seed: int,
     epoch: int,
-    together: int = 1,
     window: int | None = None,
 ) -> list[Batch]:
     """All batches of one epoch, in the order of training.
 
     lengths: for each speed the frames (utterances,) of every utterance; allowed (utterances,) bool;
     frames: the most that a batch may hold, padding included. Each utterance appears once, at a
-    speed drawn for this epoch. ``together``: so many batches in a row are of like length, for
-    processes that wait for each other. ``window``: the frames that the net fills every utterance up
-    to; what is longer is left out. The same arguments always give the same batches.
+    speed drawn for this epoch. ``window``: the frames that the net fills every utterance up to;
+    what is longer is left out. The same arguments always give the same batches.
     """
     draw = np.random.default_rng([seed, epoch])
     chosen = np.flatnonzero(allowed)
@@ -73,31 +69,7 @@ def epoch_batches(
             waiting = waiting[count:]
     if waiting:
         batches.append(waiting)
-    groups = [batches[i : i + together] for i in range(0, len(batches), together)]
-    return [batch for i in draw.permutation(len(groups)) for batch in groups[i]]
-
-
-def usable(
-    corpus: Corpus, tokens: Sequence[Sequence[int]], data: DataConfig, longest: int | None
-) -> np.ndarray:
-    """(utterances,) bool: neither too short nor too long, with a text of 1 to ``longest`` tokens.
-
-    Raises DataError where none is.
-    """
-    seconds = corpus.seconds()
-    fits = (seconds >= data.min_s) & (seconds <= data.max_s)
-    sizes = np.array([len(t) for t in tokens])
-    fits &= sizes > 0
-    limit = ""
-    if longest is not None:
-        fits &= sizes <= longest
-        limit = f", or their text is longer than {longest} tokens"
-    why = f"are not {data.min_s:g} to {data.max_s:g} s long{limit}"
-    if not fits.any():
-        raise DataError(f"all training utterances {why}", "change [data] min_s and max_s")
-    if not fits.all():
-        console.note(f"left out {len(fits) - fits.sum()} of {len(fits)} utterances, which {why}")
-    return fits
+    return [batches[i] for i in draw.permutation(len(batches))]
 
 
 def stream(
@@ -105,12 +77,11 @@ def stream(
     fits: np.ndarray,
     recipe: Recipe,
     at: TrainState,
-    together: int,
     window: int | None = None,
 ) -> Iterator[Batch]:
     """Batches from where the progress stands, for ever; it is moved on as they are taken.
 
-    fits (utterances,) bool: which are drawn; together and window: as in ``epoch_batches``.
+    fits (utterances,) bool: which are drawn; window: as in ``epoch_batches``.
     """
     config, seconds = recipe.batch, corpus.seconds()
     while True:
@@ -125,7 +96,6 @@ def stream(
             round(size * FRAMES_PER_S),
             recipe.run.seed * 2 + at.stage,
             at.epoch,
-            together,
             window,
         )
         while at.index < len(batches):

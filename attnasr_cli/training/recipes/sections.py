@@ -1,18 +1,20 @@
-"""A recipe: a TOML file that makes a model. Every key has a meaning here and a default."""
+"""The tables of a recipe: every key has a meaning here, a default and a range."""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
-from attnasr_cli.audio.features import FeatureConfig
-from attnasr_cli.checkpoint.folder import DecodingConfig
-from attnasr_cli.checkpoint.tables import from_table
-from attnasr_cli.errors import UsageError
-from attnasr_cli.families.registry import family_of_net
+
+def _within(low: float, high: float, **values: float) -> None:
+    """Raise ValueError for a value that is not between two bounds, both allowed."""
+    for name, value in values.items():
+        if not low <= value <= high:
+            bounds = f"{low:g} or more" if high == INFINITE else f"from {low:g} to {high:g}"
+            raise ValueError(f"{name} is {value:g}; use {bounds}")
+
+
+INFINITE = float("inf")
+TINY = 1.0e-9  # stands for: more than 0
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class TextConfig:
             raise ValueError(f"kind is {self.kind!r}; use bpe, unigram, char or phones")
         if bool(self.lexicon) != (self.kind == "phones"):
             raise ValueError("a lexicon belongs to kind = 'phones', and it to a lexicon")
+        _within(1, INFINITE, vocab=self.vocab)
         if self.normalizer not in ("none", "lower"):
             raise ValueError(f"normalizer is {self.normalizer!r}; use none or lower")
 
@@ -52,6 +55,15 @@ class DataConfig:
     speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
     """speed perturbation (Ko et al. 2015): one is drawn for each utterance and epoch"""
 
+    def __post_init__(self) -> None:
+        _within(0, INFINITE, min_s=self.min_s)
+        if self.max_s <= self.min_s:
+            raise ValueError(f"max_s is {self.max_s:g}, not more than min_s, {self.min_s:g}")
+        if not self.speeds:
+            raise ValueError("speeds is empty; use [1.0] for none but the own")
+        for speed in self.speeds:
+            _within(0.25, 4, speeds=speed)
+
 
 @dataclass(frozen=True)
 class AugmentConfig:
@@ -66,6 +78,13 @@ class AugmentConfig:
     """frames at most"""
     time_share: float = 0.4
     """share of the frames at most that all masks may cover"""
+
+    def __post_init__(self) -> None:
+        _within(
+            0, 1000, frequency_masks=self.frequency_masks, time_masks_per_s=self.time_masks_per_s
+        )
+        _within(0, INFINITE, frequency_width=self.frequency_width, time_width=self.time_width)
+        _within(0, 1, time_share=self.time_share)
 
 
 @dataclass(frozen=True)
@@ -121,8 +140,8 @@ class LossConfig:
     """label smoothing of the cross-entropy"""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.ctc <= 1:
-            raise ValueError("ctc must lie between 0 and 1")
+        _within(0, 1, ctc=self.ctc, inner=self.inner)
+        _within(0, 0.99, smoothing=self.smoothing)
 
 
 @dataclass(frozen=True)
@@ -143,18 +162,33 @@ class OptimConfig:
     average: float = 0.999
     """decay of the running average of the weights, which is what is evaluated and kept"""
 
+    def __post_init__(self) -> None:
+        _within(0, INFINITE, updates=self.updates)
+        _within(0, INFINITE, rate=self.rate, warmup=self.warmup, weight_decay=self.weight_decay)
+        _within(TINY, INFINITE, clip=self.clip)
+        _within(0, 1, fall=self.fall, average=self.average)
+
 
 @dataclass(frozen=True)
 class BatchConfig:
     """``[batch]``"""
 
     seconds: float = 120.0
-    """audio in a batch, padding included; an utterance fills the window of a net that has one"""
+    """audio in a batch, padding included, of all processes together; an utterance fills the window
+    of a net that has one"""
+    at_once: float = 0.0
+    """audio that a process computes at once, where memory is short: the rest of its share of the
+    batch is added up in turns; 0: all of it"""
     short_first: int = 500
     """updates during which only utterances under short_s are drawn: alignments are learnt first"""
     short_s: float = 6.0
     short_seconds: float = 60.0
     """audio in a batch during that time"""
+
+    def __post_init__(self) -> None:
+        _within(TINY, INFINITE, seconds=self.seconds, short_seconds=self.short_seconds)
+        _within(0, INFINITE, at_once=self.at_once, short_first=self.short_first)
+        _within(0, INFINITE, short_s=self.short_s)
 
 
 @dataclass(frozen=True)
@@ -165,9 +199,15 @@ class RunConfig:
     evaluate: int = 500
     """updates between two looks at the dev set"""
     dev_utterances: int = 100
-    """utterances of the dev set that are looked at while training; all at the end"""
+    """utterances of the dev set that are looked at while training; at the end the best model and
+    the last are compared on all"""
     save_minutes: float = 3.0
     """minutes between two resume points: no more than this is lost when killed"""
+
+    def __post_init__(self) -> None:
+        _within(0, 2**40, seed=self.seed)
+        _within(1, INFINITE, evaluate=self.evaluate, dev_utterances=self.dev_utterances)
+        _within(0, INFINITE, save_minutes=self.save_minutes)
 
 
 @dataclass(frozen=True)
@@ -175,102 +215,8 @@ class InitConfig:
     """``[init]``: start from a model's weights."""
 
     model: str
-    """name or folder of a model with the same net and sizes"""
+    """name of a model with the same net and sizes, or its folder, relative to the recipe"""
     keep_tokenizer: bool = True
     """false: the tokenizer is made anew by [text], and what depends on it starts from nothing"""
     tokenizer: str = ""
     """vocabulary file for a checkpoint that has none, relative to the recipe"""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A recipe as a whole."""
-
-    name: str
-    """of the model"""
-    net: str
-    """las, transformer, conformer, or one that a family or a package registers"""
-    config: dict[str, Any] = field(default_factory=dict)
-    """sizes of the net, except vocab and bins, which follow from [text] and [features]"""
-    languages: tuple[str, ...] = ()
-    """codes of what the model writes; a multilingual model learns all texts as the first of them"""
-    init: InitConfig | None = None
-    text: TextConfig = field(default_factory=TextConfig)
-    features: FeatureConfig = field(default_factory=FeatureConfig)
-    data: DataConfig = field(default_factory=DataConfig)
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
-    distort: DistortConfig = field(default_factory=DistortConfig)
-    loss: LossConfig = field(default_factory=LossConfig)
-    optim: OptimConfig = field(default_factory=OptimConfig)
-    batch: BatchConfig = field(default_factory=BatchConfig)
-    run: RunConfig = field(default_factory=RunConfig)
-    decoding: DecodingConfig = field(default_factory=DecodingConfig)
-    origin: dict[str, Any] = field(default_factory=dict)
-    """copied into model.toml: data, licence"""
-
-
-def read_table(path: Path, changes: Sequence[str] = ()) -> dict[str, Any]:
-    """The tables of a recipe with ``key.sub=value`` changes (values in TOML, bare words as text).
-
-    Raises UsageError for what cannot be read or changed.
-    """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(
-            f"no recipe {path}", "see recipes/ in the repository for examples"
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, IsADirectoryError) as problem:
-        raise UsageError(f"{path} is not a recipe: {problem}", "a recipe is a TOML file") from None
-    for change in changes:
-        _apply(table, change)
-    return table
-
-
-def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
-    """Read a recipe for a speech model, changed as by ``read_table``."""
-    return as_recipe(read_table(path, changes), path)
-
-
-def as_recipe(table: dict[str, Any], path: Path) -> Recipe:
-    """The recipe in these tables, which were read from ``path``: its paths are relative to that.
-
-    Raises UsageError for an unknown key or a value of the wrong type or out of range.
-    """
-    _fill(table)
-    recipe = from_table(Recipe, table, str(path), UsageError)
-    if recipe.text.lexicon:
-        there = replace(recipe.text, lexicon=str(path.parent / recipe.text.lexicon))
-        recipe = replace(recipe, text=there)
-    if recipe.distort.noise_folder:
-        folder = str(path.parent / recipe.distort.noise_folder)
-        recipe = replace(recipe, distort=replace(recipe.distort, noise_folder=folder))
-    if recipe.init and recipe.init.tokenizer:
-        beside = replace(recipe.init, tokenizer=str(path.parent / recipe.init.tokenizer))
-        recipe = replace(recipe, init=beside)
-    return recipe
-
-
-def _fill(table: dict[str, Any]) -> None:
-    """Put in the defaults of a family that has others, where the recipe says nothing."""
-    for name, values in family_of_net(str(table.get("net"))).recipe_defaults.items():
-        inner = table.setdefault(name, {})
-        if isinstance(inner, dict):  # what is not is refused with its name right after
-            table[name] = {**values, **inner}
-
-
-def _apply(table: dict[str, Any], change: str) -> None:
-    name, equals, text = change.partition("=")
-    if not equals or not name:
-        raise UsageError(f"--set {change!r} is not key=value", "as in --set optim.updates=2000")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    *parents, last = name.strip().split(".")
-    for parent in parents:
-        inner = table.setdefault(parent, {})
-        if not isinstance(inner, dict):
-            raise UsageError(f"--set {name}: {parent} is not a table", "see the recipe")
-        table = inner
-    table[last] = value

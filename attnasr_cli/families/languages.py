@@ -1,4 +1,4 @@
-"""The languages of Whisper's vocabulary, in the order of their tokens."""
+"""Languages by code and name, in the order of Whisper's tokens, which depend on it."""
 
 from __future__ import annotations
 

@@ -1,0 +1,243 @@
+"""Moonshine: a Transformer that hears raw samples and takes no more time than the audio has.
+
+Jeffries et al. 2024, "Moonshine: Speech recognition for live transcription and voice commands"
+(arXiv 2410.15608). Three convolutions without padding make one memory position of 384 samples; an
+utterance is not filled up to a window, and positions are rotary, so that any length is computed as
+it is. What is computed for an utterance does not depend on what it is batched with: the statistics
+of the group normalisation count its own samples only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from attnasr_cli.audio.frames import HOP, SAMPLE_RATE_HZ
+from attnasr_cli.families.moonshine.blocks import DecoderBlock, EncoderBlock, Projected, Turn, norm
+from attnasr_cli.nets.cache import Cache
+from attnasr_cli.nets.log_softmax import log_softmax_
+from attnasr_cli.nets.protocol import Memory, Net, Step, Tree, length_mask
+
+KERNELS = (127, 7, 3)
+STRIDES = (64, 3, 2)
+POSITION = 64 * 3 * 2
+"""samples from one memory position to the next: 384, 24 ms at 16 kHz"""
+LEAST = 127 + 64 * (7 + 3 * (3 - 1) - 1)
+"""samples that the first memory position sees: 895, 56 ms"""
+STEP_S = POSITION / SAMPLE_RATE_HZ
+OFFSET_S = (LEAST - POSITION) / 2 / SAMPLE_RATE_HZ
+"""a position stands for the middle of what it sees, that much later than its own 384 samples"""
+
+
+@dataclass(frozen=True)
+class MoonshineConfig:
+    """Sizes of a Moonshine net; the defaults are those of "tiny"."""
+
+    vocab: int = 32768
+    """tokens"""
+    width: int = 288
+    """channels of every layer"""
+    hidden: int = 1152
+    """channels inside the perceptrons; the decoder's have as many again for their gate"""
+    heads: int = 8
+    """attention heads of every layer"""
+    encoder_layers: int = 6
+    decoder_layers: int = 6
+    rotated: int = 32
+    """channels of a head that turn with the position"""
+    rotary_base: float = 10_000.0
+    """ratio of the slowest to the fastest turn"""
+    text_context: int = 194
+    """tokens that the decoder was trained to hold, the start included"""
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads or self.width // self.heads % 2:
+            raise ValueError(f"{self.heads} heads do not divide the width {self.width} evenly")
+        if self.rotated % 2 or not 0 < self.rotated <= self.width // self.heads:
+            raise ValueError(f"rotated is {self.rotated}: an even part of a head")
+
+
+def positions(samples: Tensor) -> Tensor:
+    """samples (B,) of each utterance → memory positions (B,), at least one"""
+    count = samples.clamp_min(LEAST)
+    for kernel, stride in zip(KERNELS, STRIDES, strict=True):
+        count = (count - kernel) // stride + 1
+    return count
+
+
+class Front(nn.Module):
+    """Samples → one position for 24 ms, by three convolutions without padding."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        (a, b, c), (i, j, k) = KERNELS, STRIDES
+        self.conv1 = nn.Conv1d(1, width, a, i, bias=False)
+        self.norm = nn.GroupNorm(1, width)
+        self.conv2 = nn.Conv1d(width, 2 * width, b, j)
+        self.conv3 = nn.Conv1d(2 * width, width, c, k)
+
+    def forward(self, samples: Tensor, lengths: Tensor) -> Tensor:
+        """samples (B, N), lengths (B,) in samples → (B, S, D)"""
+        samples = F.pad(samples, (0, max(LEAST - samples.shape[1], 0)))
+        frames = samples.to(self.conv1.weight.dtype).unfold(1, KERNELS[0], STRIDES[0])
+        x = F.linear(frames, self.conv1.weight[:, 0]).tanh().transpose(1, 2)  # (B, D, T)
+        valid = (lengths.clamp_min(LEAST) - KERNELS[0]) // STRIDES[0] + 1
+        x = self._normalised(x, valid)
+        x = F.gelu(self.conv2(x))
+        x = F.gelu(self.conv3(x))
+        return x.transpose(1, 2)
+
+    def _normalised(self, x: Tensor, valid: Tensor) -> Tensor:
+        """x (B, D, T), of whose T ``valid`` (B,) are audio → mean 0, deviation 1 over all those"""
+        if bool((valid == x.shape[2]).all()):
+            return cast(Tensor, self.norm(x))
+        inside = length_mask(valid, x.shape[2])[:, None]  # (B, 1, T)
+        count = (valid * x.shape[1])[:, None, None]
+        x = torch.where(inside, x, 0.0).float()
+        mean = x.sum((1, 2), keepdim=True) / count
+        centred = torch.where(inside, x - mean, 0.0)
+        variance = centred.square().sum((1, 2), keepdim=True) / count
+        scaled = centred * (variance + self.norm.eps).rsqrt()
+        weight, bias = self.norm.weight[:, None], self.norm.bias[:, None]
+        return (scaled.to(weight.dtype) * weight + bias) * inside
+
+
+class Encoder(nn.Module):
+    """Samples → memory."""
+
+    def __init__(self, config: MoonshineConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.front = Front(config.width)
+        self.blocks = nn.ModuleList(
+            EncoderBlock(config.width, config.hidden, config.heads)
+            for _ in range(config.encoder_layers)
+        )
+        self.norm = norm(config.width)
+
+    def forward(self, samples: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """samples (B, N), lengths (B,) in samples → (B, S, D), lengths (B,) in positions"""
+        c = self.config
+        x = self.front(samples, lengths)
+        lengths = positions(lengths)
+        turn = Turn.at(
+            torch.arange(x.shape[1], device=x.device), c.rotated, c.width // c.heads, c.rotary_base
+        )
+        mask = sight(lengths, x.shape[1])
+        for block in self.blocks:
+            x = block(x, turn, mask)
+        return self.norm(x), lengths
+
+
+def sight(lengths: Tensor, size: int) -> Tensor | None:
+    """(B, 1, 1, S) true where there is audio; None where all is."""
+    if bool((lengths == size).all()):
+        return None
+    return length_mask(lengths, size)[:, None, None]
+
+
+class Decoder(nn.Module):
+    """Tokens so far and a memory → the next token; the embedding is also the output layer."""
+
+    def __init__(self, config: MoonshineConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embed = nn.Embedding(config.vocab, config.width)
+        nn.init.normal_(self.embed.weight, std=config.width**-0.5)
+        self.blocks = nn.ModuleList(
+            DecoderBlock(config.width, config.hidden, config.heads)
+            for _ in range(config.decoder_layers)
+        )
+        self.norm = norm(config.width)
+
+    def forward(
+        self, tokens: Tensor, memory: Memory, cache: Cache | None, weights_of: set[int]
+    ) -> tuple[Tensor, dict[int, Tensor]]:
+        """tokens (R, n) → (R, n, D) before the output layer, and the attention to the memory
+        (B, H, K·n, S) of the layers in ``weights_of``."""
+        c, (R, n), device = self.config, tokens.shape, tokens.device
+        start = cache.length if cache is not None else 0
+        places = torch.arange(start, start + n, device=device)
+        x = self.embed(tokens)
+        if cache is not None:
+            cache.reserve(n)
+            hidden = cache.hidden(n)
+            x = x.view(cache.keys.shape[1], -1, x.shape[-1])  # (B, K·n, D): beams ride on
+            places = places.repeat(cache.beams)
+        else:
+            hidden = torch.ones(n, n, dtype=torch.bool, device=device).triu(1)
+        turn = Turn.at(places, c.rotated, c.width // c.heads, c.rotary_base)
+        mask = sight(memory.lengths, memory.frames.shape[1])
+        found: dict[int, Tensor] = {}
+        for layer, block in enumerate(self.blocks):
+            wanted = layer in weights_of
+            keys: Projected = memory.keys[layer]
+            x, weights = block(x, turn, keys, mask, cache, layer, hidden, wanted)
+            if wanted:
+                found[layer] = weights
+        return cast(Tensor, self.norm(x)).view(R, n, -1), found
+
+    def logits(self, x: Tensor) -> Tensor:
+        """(…, D) → (…, V) in float32"""
+        return F.linear(x, self.embed.weight).float()
+
+
+class Moonshine(Net):
+    """Encoder and decoder behind the protocol of the nets. Features are frames of samples."""
+
+    name: ClassVar[str] = "moonshine"
+    Config: ClassVar[type] = MoonshineConfig
+
+    def __init__(self, config: MoonshineConfig) -> None:
+        super().__init__()
+        self.config: MoonshineConfig = config
+        self.encoder = Encoder(config)
+        self.decoder = Decoder(config)
+
+    def encode(self, features: Tensor, lengths: Tensor) -> Memory:
+        """features (B, T, 160): samples in frames of 10 ms; lengths (B,) in frames"""
+        return self.listen(features.flatten(1), lengths * HOP)
+
+    def listen(self, samples: Tensor, lengths: Tensor) -> Memory:
+        """samples (B, N), lengths (B,) in samples → memory, exact to the sample"""
+        frames, lengths = self.encoder(samples, lengths)
+        keys = tuple(cast(DecoderBlock, b).cross.remember(frames) for b in self.decoder.blocks)
+        return Memory(frames, lengths, keys, STEP_S)
+
+    def start(self, memory: Memory, beams: int) -> Tree:
+        c = self.config
+        rows = memory.frames.shape[0] * beams
+        dtype = torch.float32
+        if memory.frames.device.type != "cpu" and memory.keys:
+            dtype = memory.keys[0].keys.dtype
+        return Cache.empty(
+            c.decoder_layers, rows, c.heads, c.width // c.heads, memory.frames, dtype
+        )
+
+    def step(self, tokens: Tensor, state: Tree, memory: Memory) -> Step:
+        step = self.scores(tokens, state, memory)
+        return step._replace(log_probs=log_softmax_(step.log_probs))
+
+    def scores(self, tokens: Tensor, state: Tree, memory: Memory) -> Step:
+        cache = cast(Cache, state).grouped(memory.frames.shape[0])
+        R, n = tokens.shape
+        last = self.config.decoder_layers - 1
+        x, found = self.decoder(tokens, memory, cache, {last})
+        weights = found[last].mean(1).view(R, n, -1)[:, -1]
+        return Step(self.decoder.logits(x[:, -1]), weights, cache.advanced(n))
+
+    def decode(self, memory: Memory, tokens: Tensor) -> Tensor:
+        x, _ = self.decoder(tokens, memory, None, set())
+        return self.decoder.logits(x)
+
+    def attend(self, memory: Memory, tokens: Tensor) -> Tensor:
+        _, found = self.decoder(tokens, memory, None, set(range(self.config.decoder_layers)))
+        return torch.stack([found[layer] for layer in sorted(found)], 1)
+
+    @property
+    def max_tokens(self) -> int | None:
+        return self.config.text_context

@@ -1,0 +1,163 @@
+"""Which model of a run is kept: the best on a part of the dev set while training, and at the end
+the better of that one and the last on all of it. None is ever overwritten by a worse one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from attnasr_cli import console
+from attnasr_cli.checkpoint.folder import (
+    Header,
+    Model,
+    find_lm,
+    read_header,
+    save_model,
+    write_header,
+)
+from attnasr_cli.families import models
+from attnasr_cli.scoring.wer import Score
+from attnasr_cli.training.card import write_card
+from attnasr_cli.training.evaluate import evaluate, key_of, part_of
+from attnasr_cli.training.formats.utterance import Utterance
+from attnasr_cli.training.optim import weights_of
+from attnasr_cli.training.parallel.distributed import World
+from attnasr_cli.training.resume import TrainState
+
+
+class Best:
+    """The model in the folder of a run."""
+
+    def __init__(
+        self,
+        out: Path,
+        model: Model,
+        dev: Sequence[Utterance],
+        limit: int,
+        origin: Mapping[str, Any],
+        device: torch.device,
+        dtype: torch.dtype,
+        world: World,
+    ) -> None:
+        """model: what is trained, with the header that it is to have; limit: utterances that are
+        looked at while training; origin: goes into ``[origin]`` of every model that is kept."""
+        self.out, self.model, self.dev, self.origin = out, model, dev, dict(origin)
+        self.device, self.dtype, self.world = device, dtype, world
+        self.part = part_of(dev, limit)
+        self.looked: tuple[int, Score] | None = None  # the last evaluation and its update
+
+    def look(self, weights: Mapping[str, Tensor], state: TrainState) -> Score:
+        """Evaluate weights on the part of the dev set; they are kept where they are the best."""
+        self._forget_lost(state)
+        key = key_of(self.part, self.model)
+        if state.dev != key and state.best_update:  # other utterances than the best was chosen by
+            found = self._score(self._kept(), self.part)
+            state.best_wer, state.best_cer = found.wer, found.cer
+        state.dev = key
+        with weights_of(self.model.net, weights):
+            score = self._score(self.model, self.part)
+            if score.wer <= state.best_wer:
+                self._keep(score, state, self.part)
+                self._is_best(score, state)
+        state.evaluated, self.looked = state.update, (state.update, score)
+        return score
+
+    def decide(self, weights: Mapping[str, Tensor], state: TrainState) -> None:
+        """Keep the better on the whole dev set of the best model so far and of these weights."""
+        self._forget_lost(state)
+        whole = len(self.part) == len(self.dev)
+        with weights_of(self.model.net, weights):
+            part = self.looked[1] if self.looked and self.looked[0] == state.update else None
+            last = part if whole and part is not None else self._score(self.model, self.dev)
+            other = state.best_update not in (0, state.update)
+            best = self._best_of_all(state) if other else (float("inf"), 0.0)
+            if last.wer <= best[0]:
+                self._keep(last, state, self.dev)
+                if other or part is None:
+                    self._is_best(part or self._score(self.model, self.part), state)
+                best = last.wer, last.cer
+            else:
+                console.note(
+                    f"update {state.update}: WER {last.wer:.2%} on the whole dev set; update "
+                    f"{state.best_update} was better"
+                )
+                self._describe(*best, state.best_update)
+        state.final, (state.final_wer, state.final_cer) = state.update, best
+
+    def _best_of_all(self, state: TrainState) -> tuple[float, float]:
+        """WER and CER of the best model so far on the whole dev set."""
+        if len(self.part) == len(self.dev) and state.dev == key_of(self.part, self.model):
+            return state.best_wer, state.best_cer
+        found = self._score(self._kept(), self.dev)
+        return found.wer, found.cer
+
+    def _is_best(self, score: Score, state: TrainState) -> None:
+        state.best_wer, state.best_cer = score.wer, score.cer
+        state.best_update, state.dev = state.update, key_of(self.part, self.model)
+
+    def _score(self, model: Model, utterances: Sequence[Utterance]) -> Score:
+        return evaluate(model, utterances, self.device, self.dtype, self.world)
+
+    def _forget_lost(self, state: TrainState) -> None:
+        """A best model that somebody has removed is none."""
+        there = self.world.gather((self.out / "model.toml").is_file())
+        if not all(there):
+            state.best_wer, state.best_update = float("inf"), 0
+
+    def _kept(self) -> Model:
+        """The model in the folder; all processes read it before one may write it again."""
+        model = models.load(self.out)
+        self.world.gather(None)
+        return model
+
+    def _keep(self, score: Score, state: TrainState, measured: Sequence[Utterance]) -> None:
+        if not self.world.is_main:
+            return
+        header = self.model.header
+        origin = {
+            **self.origin,
+            "date": datetime.now(UTC).date().isoformat(),
+            "updates": state.update,
+            "hours_seen": round(state.hours, 2),
+            "minutes": round(state.minutes, 1),
+            **_measured(score.wer, score.cer, measured),
+        }
+        header = save_model(
+            self.out,
+            self.model.net,
+            header.name,
+            self.model.tokenizer,
+            header.features,
+            header.decoding,
+            normalizer=header.text.normalizer,
+            languages=header.languages,
+            origin=origin,
+            lm=find_lm(self.out),
+        )
+        self._write_card(header)
+
+    def _describe(self, wer: float, cer: float, update: int) -> None:
+        """Write what the whole dev set says into the model that stays."""
+        if self.world.is_main:
+            header = read_header(self.out)
+            origin = {**header.origin, "updates": update, **_measured(wer, cer, self.dev)}
+            header = replace(header, origin=origin)
+            write_header(self.out, header)
+            self._write_card(header)
+
+    def _write_card(self, header: Header) -> None:
+        write_card(self.out, header, sum(p.numel() for p in self.model.net.parameters()))
+
+
+def _measured(wer: float, cer: float, utterances: Sequence[Utterance]) -> dict[str, Any]:
+    return {
+        "dev_wer": round(wer, 4),
+        "dev_cer": round(cer, 4),
+        "dev_utterances": len(utterances),
+    }

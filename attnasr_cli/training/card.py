@@ -1,0 +1,56 @@
+"""The card of a model that was trained here: what it is, what it was made of, how good it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from attnasr_cli.checkpoint.folder import Header
+from attnasr_cli.files import write_text
+
+CARD = "README.md"
+MARK = "<!-- written by attnasr train; remove this line to keep your own text -->"
+
+
+def write_card(out: Path, header: Header, parameters: int) -> None:
+    """Write the card of a model folder, unless somebody else's text stands there."""
+    file = out / CARD
+    if file.is_file() and MARK not in file.read_text(encoding="utf-8", errors="replace"):
+        return
+    write_text(file, card(header, parameters))
+
+
+def card(header: Header, parameters: int) -> str:
+    """Markdown, with the front matter that the Hugging Face hub reads."""
+    origin = header.origin
+    front = ["library_name: attnasr", "pipeline_tag: automatic-speech-recognition"]
+    if header.languages:
+        front.append(f"language: [{', '.join(header.languages)}]")
+    if isinstance(origin.get("licence"), str):
+        front.append(f"license: {origin['licence']}")
+    lines = [
+        "---", *front, "---", MARK, "", f"# {header.name}", "",
+        f"A {header.net} with {parameters / 1e6:.1f} M parameters, trained by "
+        f"attnasr {origin.get('attnasr', '')}.", "",
+        "    attnasr transcribe -m . recording.wav", "",
+        "## Accuracy", "", *_accuracy(origin), "",
+        "## Made of", "",
+        f"- recipe: `{origin.get('recipe')}`, seed {origin.get('seed')}, update "
+        f"{origin.get('updates')}, {origin.get('hours_seen')} hours of audio seen",
+        f"- training data: {origin.get('train_utterances')} utterances, listed in `data.tsv`; "
+        f"SHA-256 of ids, texts and sizes {origin.get('train_sha256')}",
+        *[f"- {key}: {value}" for key, value in origin.items() if key in ("data", "licence")],
+        f"- {origin.get('date')}, torch {origin.get('torch')}, {origin.get('dtype')}, "
+        f"{origin.get('processes')} processes",
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _accuracy(origin: dict[str, Any]) -> list[str]:
+    return [
+        f"WER {100 * origin['dev_wer']:.2f} %, CER {100 * origin['dev_cer']:.2f} % on "
+        f"{origin['dev_utterances']} utterances that were not trained on (lower case, single "
+        "spaces), decoded as `attnasr transcribe` does:",
+        "",
+        "    attnasr score dev.tsv --model . --normalizer lower",
+    ]

@@ -1,0 +1,132 @@
+"""Utterances with their features: what a training step needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from attnasr_cli import console
+from attnasr_cli.audio.features import FeatureConfig
+from attnasr_cli.audio.frames import FRAMES_PER_S, SAMPLE_RATE_HZ
+from attnasr_cli.checkpoint.tables import to_table
+from attnasr_cli.errors import DataError
+from attnasr_cli.families.registry import family_of_style
+from attnasr_cli.training.data.cache import Loader, Rows, load_utterance, open_rows
+from attnasr_cli.training.formats.read import read_data
+from attnasr_cli.training.formats.utterance import Utterance
+
+
+class Features(Protocol):
+    """Features of a list of utterances at one speed."""
+
+    def lengths(self) -> np.ndarray:
+        """(utterances,) frames of each; 0 for those with a problem"""
+
+    def get(self, index: int, draw: np.random.Generator) -> Tensor:
+        """(T, F) float32; ``draw`` decides whatever there is of chance in it"""
+
+
+@dataclass(frozen=True)
+class FixedFeatures:
+    """Features that never change."""
+
+    rows: Rows
+
+    def lengths(self) -> np.ndarray:
+        return self.rows.lengths()
+
+    def get(self, index: int, draw: np.random.Generator | None = None) -> Tensor:
+        return torch.from_numpy(self.rows.get(index))
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Utterances, and for each speed their features."""
+
+    utterances: list[Utterance]
+    features: Sequence[Features]
+    speeds: tuple[float, ...]
+    problems: Mapping[int, str]
+    """utterance → why it has no features"""
+
+    def frames(self) -> list[np.ndarray]:
+        """For each speed the frames (utterances,) of every utterance."""
+        return [features.lengths() for features in self.features]
+
+    def seconds(self) -> np.ndarray:
+        """(utterances,) as they were spoken."""
+        return self.features[0].lengths() * self.speeds[0] / FRAMES_PER_S
+
+
+def read_corpora(paths: Sequence[Path], normalizer: str) -> list[Utterance]:
+    """Utterances of several corpora; the text normalised; those without text are left out."""
+    found: list[Utterance] = []
+    for path in paths:
+        found += read_data(path)
+    if len(paths) > 1:  # ids need only differ within a corpus
+        found = [replace(u, id=f"{i}/{u.id}") for i, u in enumerate(found)]
+    if normalizer == "lower":
+        found = [replace(u, text=" ".join(u.text.lower().split())) for u in found]
+    kept = [u for u in found if u.text]
+    if len(kept) < len(found):
+        console.note(f"left out {len(found) - len(kept)} utterances without text")
+    return kept
+
+
+def open_corpus(
+    folder: Path,
+    utterances: list[Utterance],
+    features: FeatureConfig,
+    speeds: Sequence[float],
+    longest_s: float,
+    loader: Loader = load_utterance,
+) -> Corpus:
+    """Features of all utterances at all speeds, computed where the cache lacks them.
+
+    What cannot be read or is longer than ``longest_s`` has none, see ``Corpus.problems``. Raises
+    DataError where nothing can be used.
+    """
+    extractor = family_of_style(features.style).features(features)
+    rows = []
+    for speed in speeds:
+
+        def compute(utterance: Utterance, speed: float = speed) -> np.ndarray:
+            samples = change_speed(loader(utterance, longest_s), speed)
+            return extractor.extract(samples).numpy()
+
+        about = repr((sorted(to_table(features).items()), speed, longest_s))
+        what = f"features, speed {speed:g}"
+        rows.append(
+            open_rows(folder, utterances, about, np.float16, (features.bins,), compute, what)
+        )
+    check_problems(utterances, rows[0].problems)
+    views = [FixedFeatures(one) for one in rows]
+    return Corpus(utterances, views, tuple(speeds), rows[0].problems)
+
+
+def check_problems(utterances: Sequence[Utterance], problems: Mapping[int, str]) -> None:
+    """Raise DataError where all have one."""
+    if len(problems) == len(utterances):
+        why = f"{utterances[0].id}: {problems[0]}" if problems else "there is none"
+        raise DataError(f"none of the {len(utterances)} training recordings can be used", why)
+
+
+def rate_for(speed: float) -> int:
+    """The sampling rate that samples at 16 kHz are taken to have, to be played at a speed."""
+    return round(SAMPLE_RATE_HZ * speed / 100) * 100
+
+
+def change_speed(samples: Tensor, speed: float) -> Tensor:
+    """samples (N,) → (N / speed,): tempo and pitch together, as on a tape (Ko et al. 2015)."""
+    if speed == 1.0:
+        return samples
+    from attnasr_cli.audio._torchaudio import torchaudio
+
+    changed: Tensor = torchaudio.functional.resample(samples, rate_for(speed), SAMPLE_RATE_HZ)
+    return changed

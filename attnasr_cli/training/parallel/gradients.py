@@ -1,0 +1,102 @@
+"""The gradients of one batch of a recipe, whoever computes its parts: processes share it, and each
+adds up what it cannot compute at once. The sum is the same to rounding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from attnasr_cli.audio.frames import FRAMES_PER_S, pad
+from attnasr_cli.families.targets import Targets
+from attnasr_cli.nets.protocol import Net
+from attnasr_cli.training.augment.spec import spec_augment
+from attnasr_cli.training.data.corpus import Corpus
+from attnasr_cli.training.data.sampler import Batch, padded_length
+from attnasr_cli.training.loss import losses
+from attnasr_cli.training.parallel.distributed import World
+from attnasr_cli.training.recipes.recipe import Recipe
+
+Row = tuple[int, int, int]
+"""(utterance, speed, place in the batch)"""
+
+
+class Gradients:
+    """Computes them for one net and one corpus."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        net: Net,
+        targets: Targets,
+        corpus: Corpus,
+        device: torch.device,
+        dtype: torch.dtype,
+        world: World,
+    ) -> None:
+        self.recipe, self.net, self.targets, self.corpus = recipe, net, targets, corpus
+        self.device, self.world = device, world
+        self.autocast = torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
+        self.tokens = [targets.encode(u.text) for u in corpus.utterances]
+        self.frames = corpus.frames()
+        self.generator = torch.Generator()
+
+    def backward(self, batch: Batch, update: int) -> Tensor:
+        """Add the gradients of this process's share of a batch to the net's; its share of the three
+        losses of the batch (total, attention, ctc) is returned (3,)."""
+        counted = [self.tokens[i] for i, _ in batch]
+        rows = [(i, speed, place) for place, (i, speed) in enumerate(batch)]
+        seed = self.recipe.run.seed * 1_000_003 + update
+        # One seed for each update: a run that is continued draws what an unbroken one would.
+        torch.manual_seed(seed * 64 + self.world.rank)
+        found = torch.zeros(3, device=self.device)
+        for part in self._parts(rows[self.world.rank :: self.world.size]):
+            found += self._part(part, counted, seed)
+        return found
+
+    def seconds(self, batch: Batch) -> float:
+        """Audio in a batch, in all processes."""
+        return float(sum(self.frames[speed][i] for i, speed in batch)) / FRAMES_PER_S
+
+    def _parts(self, rows: list[Row]) -> list[list[Row]]:
+        """The rows in parts that are computed at once."""
+        most = round(self.recipe.batch.at_once * FRAMES_PER_S)
+        if not most or not rows:
+            return [rows] if rows else []
+        longest = max(self._padded(int(self.frames[speed][i])) for i, speed, _ in rows)
+        count = max(most // longest, 1)
+        return [rows[i : i + count] for i in range(0, len(rows), count)]
+
+    def _padded(self, frames: int) -> int:
+        return self.targets.window or padded_length(frames)
+
+    def _part(self, rows: list[Row], counted: Sequence[Sequence[int]], seed: int) -> Tensor:
+        features = [self._augmented(row, seed) for row in rows]
+        padded, lengths = pad(features, self._padded(max(f.shape[0] for f in features)))
+        with self.autocast:
+            found = losses(
+                self.net,
+                padded.to(self.device),
+                lengths.to(self.device),
+                [self.tokens[i] for i, _, _ in rows],
+                self.targets.prompt,
+                self.targets.eos,
+                self.recipe.loss,
+                counted,
+            )
+        found.total.backward()
+        return torch.stack([found.total.detach(), found.attention, found.ctc])
+
+    def _augmented(self, row: Row, seed: int) -> Tensor:
+        """(T, F) of one row, drawn for its place in the batch: whichever process has it."""
+        i, speed, place = row
+        draw = np.random.default_rng([seed, place])
+        features = self.corpus.features[speed].get(i, draw)
+        self.generator.manual_seed(seed * 65_536 + place)
+        centred = self.recipe.features.normalize == "utterance"
+        lengths = torch.tensor([features.shape[0]])
+        return spec_augment(features[None], lengths, self.recipe.augment, self.generator, centred)[
+            0
+        ]

@@ -1,0 +1,124 @@
+"""A recipe: a TOML file that makes a model. Every key has a meaning here and a default."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from attnasr_cli.audio.features import FeatureConfig
+from attnasr_cli.checkpoint.folder import DecodingConfig
+from attnasr_cli.checkpoint.tables import from_table
+from attnasr_cli.errors import UsageError
+from attnasr_cli.families.registry import family_of_net
+from attnasr_cli.training.recipes.sections import (
+    AugmentConfig,
+    BatchConfig,
+    DataConfig,
+    DistortConfig,
+    InitConfig,
+    LossConfig,
+    OptimConfig,
+    RunConfig,
+    TextConfig,
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe as a whole."""
+
+    name: str
+    """of the model"""
+    net: str
+    """las, transformer, conformer, or one that a family or a package registers"""
+    config: dict[str, Any] = field(default_factory=dict)
+    """sizes of the net, except vocab and bins, which follow from [text] and [features]"""
+    languages: tuple[str, ...] = ()
+    """codes of what the model writes; a multilingual model learns all texts as the first of them"""
+    init: InitConfig | None = None
+    text: TextConfig = field(default_factory=TextConfig)
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    distort: DistortConfig = field(default_factory=DistortConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    batch: BatchConfig = field(default_factory=BatchConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+    decoding: DecodingConfig = field(default_factory=DecodingConfig)
+    origin: dict[str, Any] = field(default_factory=dict)
+    """copied into model.toml: data, licence"""
+
+
+def read_table(path: Path, changes: Sequence[str] = ()) -> dict[str, Any]:
+    """The tables of a recipe with ``key.sub=value`` changes (values in TOML, bare words as text).
+
+    Raises UsageError for what cannot be read or changed.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(
+            f"no recipe {path}", "attnasr train --list shows those that ship"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, IsADirectoryError) as problem:
+        raise UsageError(f"{path} is not a recipe: {problem}", "a recipe is a TOML file") from None
+    for change in changes:
+        _apply(table, change)
+    return table
+
+
+def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
+    """Read a recipe for a speech model, changed as by ``read_table``."""
+    return as_recipe(read_table(path, changes), path)
+
+
+def as_recipe(table: dict[str, Any], path: Path) -> Recipe:
+    """The recipe in these tables, which were read from ``path``: its paths are relative to that.
+
+    Raises UsageError for an unknown key or a value of the wrong type or out of range.
+    """
+    _fill(table)
+    recipe = from_table(Recipe, table, str(path), UsageError)
+    if recipe.text.lexicon:
+        there = replace(recipe.text, lexicon=str(path.parent / recipe.text.lexicon))
+        recipe = replace(recipe, text=there)
+    if recipe.distort.noise_folder:
+        folder = str(path.parent / recipe.distort.noise_folder)
+        recipe = replace(recipe, distort=replace(recipe.distort, noise_folder=folder))
+    if recipe.init:
+        init = recipe.init
+        if (path.parent / init.model).exists():  # else a name, or a path from here
+            init = replace(init, model=str(path.parent / init.model))
+        if init.tokenizer:
+            init = replace(init, tokenizer=str(path.parent / init.tokenizer))
+        recipe = replace(recipe, init=init)
+    return recipe
+
+
+def _fill(table: dict[str, Any]) -> None:
+    """Put in the defaults of a family that has others, where the recipe says nothing."""
+    for name, values in family_of_net(str(table.get("net"))).recipe_defaults.items():
+        inner = table.setdefault(name, {})
+        if isinstance(inner, dict):  # what is not is refused with its name right after
+            table[name] = {**values, **inner}
+
+
+def _apply(table: dict[str, Any], change: str) -> None:
+    name, equals, text = change.partition("=")
+    if not equals or not name:
+        raise UsageError(f"--set {change!r} is not key=value", "as in --set optim.updates=2000")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *parents, last = name.strip().split(".")
+    for parent in parents:
+        inner = table.setdefault(parent, {})
+        if not isinstance(inner, dict):
+            raise UsageError(f"--set {name}: {parent} is not a table", "see the recipe")
+        table = inner
+    table[last] = value

@@ -1,0 +1,113 @@
+"""What a run starts from: the model of ``[init]`` where there is one, the tokenizer, the net."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from attnasr_cli import console
+from attnasr_cli.checkpoint.folder import LM_FILE, Model, build_net
+from attnasr_cli.errors import UsageError
+from attnasr_cli.families import models
+from attnasr_cli.families.registry import family_of_net
+from attnasr_cli.files import write_bytes
+from attnasr_cli.nets import find_net
+from attnasr_cli.nets.protocol import Net
+from attnasr_cli.text.chars import CharTokenizer
+from attnasr_cli.text.load import load_tokenizer
+from attnasr_cli.text.phones import PhoneTokenizer
+from attnasr_cli.text.subwords import BpeTokenizer
+from attnasr_cli.text.tokenizer import Tokenizer
+from attnasr_cli.training.formats.utterance import Utterance
+from attnasr_cli.training.recipes.recipe import Recipe
+
+
+def start_from(recipe: Recipe) -> tuple[Recipe, Model | None]:
+    """The recipe with what follows from the model of ``[init]``, and that model."""
+    family = family_of_net(recipe.net)
+    family.check_recipe(recipe)
+    if recipe.init is None:
+        return recipe, None
+    extra = {"tokenizer": Path(recipe.init.tokenizer)} if recipe.init.tokenizer else {}
+    model = models.load(recipe.init.model, **extra)
+    return family.fit_recipe(recipe, model), model
+
+
+def keep_language_model(start: Model, out: Path) -> None:
+    """The language model of ``[init]`` goes with its tokens; one that is there already stays."""
+    if start.lm_path is not None and not (out / LM_FILE).is_file():
+        out.mkdir(parents=True, exist_ok=True)
+        write_bytes(out / LM_FILE, start.lm_path.read_bytes())
+
+
+def make_tokenizer(recipe: Recipe, utterances: list[Utterance], out: Path) -> Tokenizer:
+    """Trained on the texts; a run that is continued keeps the one that it began with."""
+    for name in (CharTokenizer.file_name, BpeTokenizer.file_name, PhoneTokenizer.file_name):
+        kept = out / "train" / name
+        if kept.is_file():
+            return load_tokenizer(kept)
+    texts = [u.text for u in utterances]
+    tokenizer: Tokenizer
+    if recipe.text.kind == "char":
+        tokenizer = CharTokenizer.train(texts)
+    elif recipe.text.kind == "phones":
+        tokenizer = PhoneTokenizer.read(Path(recipe.text.lexicon))
+    else:
+        tokenizer = BpeTokenizer.train(texts, recipe.text.vocab, recipe.text.kind)
+    write_bytes(out / "train" / tokenizer.file_name, tokenizer.to_bytes())
+    return tokenizer
+
+
+def warn_of_unknown(tokenizer: PhoneTokenizer, texts: list[str]) -> None:
+    words = Counter(word for text in texts for word in text.split())
+    unknown = [word for word in words if word not in tokenizer.spoken]
+    if unknown:
+        share = sum(words[word] for word in unknown) / sum(words.values())
+        shown = ", ".join(sorted(unknown, key=lambda word: -words[word])[:5])
+        console.warn(f"{share:.1%} of the words are not in the lexicon: {shown} …")
+
+
+def make_net(recipe: Recipe, start: Model | None, tokenizer: Tokenizer) -> Net:
+    """The net of ``[init]`` where there is one, else one with random weights."""
+    if start is None:
+        torch.manual_seed(recipe.run.seed)
+        return build_net(recipe.net, _config(recipe, tokenizer.vocab_size), "the recipe")
+    if tokenizer is start.tokenizer:
+        return start.net
+    return _transferred(start, tokenizer, recipe.run.seed)
+
+
+def _transferred(start: Model, tokenizer: Tokenizer, seed: int) -> Net:
+    """The net of a model with another tokenizer: what does not depend on that is kept."""
+    torch.manual_seed(seed)
+    config = {**start.header.config, "vocab": tokenizer.vocab_size}
+    net = build_net(start.header.net, config, "the model of [init]")
+    own, old = net.state_dict(), start.net.state_dict()
+    fitting = {k: v for k, v in old.items() if k in own and v.shape == own[k].shape}
+    net.load_state_dict(fitting, strict=False)
+    fresh = sorted({name.rsplit(".", 1)[0] for name in set(own) - set(fitting)})
+    console.note(f"from nothing, as the tokenizer is another: {', '.join(fresh)}")
+    return net
+
+
+def _config(recipe: Recipe, vocab: int) -> dict[str, Any]:
+    """The complete table of sizes: what the recipe says, defaults, and what follows."""
+    for name in ("vocab", "bins"):
+        if name in recipe.config:
+            raise UsageError(
+                f"[config] {name} is set", "it follows from the tokenizer and the features"
+            )
+    fields = dataclasses.fields(find_net(recipe.net).Config)
+    sizes = {f.name: f.default for f in fields if f.default is not dataclasses.MISSING}
+    return {**sizes, **recipe.config, "vocab": vocab, "bins": recipe.features.bins}
+
+
+def check_config(recipe: Recipe) -> Net:
+    """The net without weights: impossible sizes are refused before anything is read. Raises
+    ModelError and UsageError."""
+    with torch.device("meta"):
+        return build_net(recipe.net, _config(recipe, recipe.text.vocab), "the recipe")

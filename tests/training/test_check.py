@@ -1,0 +1,88 @@
+"""``attnasr train --check``, ``--dry-run`` and ``--list``: nothing is computed, nothing written."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from attnasr_cli.training.recipes import shipped
+from attnasr_cli.training.recipes.recipe import read_recipe
+
+Run = Callable[..., Any]
+
+
+def test_a_check_says_what_is_in_the_data_and_what_is_wrong_with_it(
+    recipe: Path, tones: Path, tmp_path: Path, attnasr: Run
+) -> None:
+    rows = (tones / "train.tsv").read_text().replace("\ttrain", f"\t{tones}/train")
+    soundfile.write(tmp_path / "long.wav", np.zeros(16_000 * 30), 16_000)
+    rows += f"long\t{tmp_path}/long.wav\tab\n"
+    rows += f"gone\t{tmp_path}/gone.wav\tab\n"
+    rows += f"fast\t{tones}/dev0.wav\t{'abcd' * 30}\n"
+    (tmp_path / "train.tsv").write_text(rows)
+    ran = attnasr(
+        "train", recipe, "--check", "--train", tmp_path / "train.tsv", "--dev", tones / "dev.tsv"
+    )
+    assert ran.code == 0, ran.err
+    assert "training: 43 utterances, 41 can be used" in ran.out
+    assert "dev: 6 utterances" in ran.out
+    assert "disk for features" in ran.out
+    assert "M parameters" in ran.out
+    assert "! 1 of 43 training recordings cannot be read: gone: no file" in ran.out
+    assert "! 1 are longer than data.max_s = 20 s: long (30.0 s)" in ran.out
+    assert "! 1 have more than 25 characters a second: is the text theirs?: fast" in ran.out
+    assert "! 1 of 6 dev recordings are trained on too" in ran.out
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["long.wav", "recipe.toml", "train.tsv"]
+
+
+def test_a_check_fails_where_nothing_can_be_trained(
+    recipe: Path, tones: Path, attnasr: Run
+) -> None:
+    data = ["--train", tones / "train.tsv", "--dev", tones / "dev.tsv"]
+    ran = attnasr("train", recipe, "--check", *data, "--set", "data.min_s=15")
+    assert ran.code == 1
+    assert "nothing to train" in ran.err
+    assert attnasr("train", recipe, "--check", *data, "--set", "config.widht=3").code != 0
+    assert attnasr("train", recipe, "--check", "--train", tones / "train.tsv").code == 2
+
+
+def test_a_dry_run_prints_the_recipe_with_all_defaults(
+    recipe: Path, tmp_path: Path, attnasr: Run
+) -> None:
+    ran = attnasr("train", recipe, "--dry-run", "--set", "optim.updates=77")
+    assert ran.code == 0
+    table = tomllib.loads(ran.out)
+    assert table["optim"]["updates"] == 77
+    assert table["run"]["save_minutes"] == 3.0
+    again = tmp_path / "again.toml"
+    again.write_text(ran.out)
+    assert read_recipe(again) == read_recipe(recipe, ["optim.updates=77"])
+
+
+def test_recipes_that_ship_are_listed_and_taken_by_name(attnasr: Run) -> None:
+    listed = attnasr("train", "--list")
+    assert listed.code == 0
+    assert "whisper-finetune  " in listed.out
+    for name, file in shipped.recipes().items():
+        assert name in listed.out
+        if not name.endswith("lm"):
+            assert read_recipe(file).net
+    assert attnasr("train", "whisper-finetune", "--dry-run").code == 0
+    ran = attnasr("train", "wisper-finetune", "-o", "x")
+    assert ran.code == 2
+    assert "did you mean 'whisper-finetune'" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("args", "message"), [([], "no recipe"), (["whisper-finetune"], "no folder for the model")]
+)
+def test_what_is_missing_is_named(args: list[str], message: str, attnasr: Run) -> None:
+    ran = attnasr("train", *args)
+    assert ran.code == 2
+    assert message in ran.err

@@ -1,0 +1,241 @@
+"""One result on any number of processes: shares of a batch, starting, stopping, dying."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from attnasr_cli.app import main
+from attnasr_cli.device import choose_for_training
+from attnasr_cli.errors import UsageError
+from attnasr_cli.families.targets import Targets
+from attnasr_cli.nets.conformer import Conformer, ConformerConfig
+from attnasr_cli.training.data.corpus import Corpus
+from attnasr_cli.training.formats.utterance import Utterance
+from attnasr_cli.training.parallel import distributed
+from attnasr_cli.training.parallel.distributed import World, from_torchrun
+from attnasr_cli.training.parallel.gradients import Gradients
+from attnasr_cli.training.parallel.launch import launch
+from attnasr_cli.training.recipes.recipe import Recipe
+from attnasr_cli.training.recipes.sections import AugmentConfig, BatchConfig
+
+
+class Noise:
+    """Random features of five utterances."""
+
+    def lengths(self) -> np.ndarray:
+        return np.array([70, 81, 92, 103, 114])
+
+    def get(self, index: int, draw: np.random.Generator) -> torch.Tensor:
+        torch.manual_seed(index)
+        return torch.randn(int(self.lengths()[index]), 8) + float(draw.random())
+
+
+def gradients_of(size: int, at_once: float) -> tuple[list[torch.Tensor], torch.Tensor]:
+    """The sum over all processes of a world of the gradients and of the losses of one batch."""
+    torch.manual_seed(0)
+    config = ConformerConfig(
+        vocab=9, bins=8, width=16, heads=2, layers=2, hidden=16, kernel=3, channels=4,
+        inner_ctc=(1,), dropout=0.0,
+    )  # fmt: skip
+    net = Conformer(config).train()
+    texts = ["abc", "b", "cab", "ad", "dabcb"]
+    corpus = Corpus([Utterance(t, Path(t), t) for t in texts], [Noise()], (1.0,), {})
+    recipe = Recipe(
+        "x", "conformer", batch=BatchConfig(at_once=at_once),
+        augment=AugmentConfig(frequency_width=3, time_masks_per_s=5.0),
+    )  # fmt: skip
+    targets = Targets((1,), 2, lambda text: [3 + ord(c) - ord("a") for c in text])
+    batch = [(i, 0) for i in range(5)]
+    total = torch.zeros(3)
+    for rank in range(size):  # gradients add up in the net
+        shared = World(rank, size)
+        part = Gradients(recipe, net, targets, corpus, torch.device("cpu"), torch.float32, shared)
+        total += part.backward(batch, 7)
+    return [p.grad for p in net.parameters() if p.grad is not None], total
+
+
+@pytest.mark.parametrize(("size", "at_once"), [(2, 0.0), (4, 0.0), (8, 0.0), (1, 2.0), (2, 1.0)])
+def test_gradients_are_the_same_on_any_number_of_processes_and_in_turns(
+    size: int, at_once: float
+) -> None:
+    alone, losses = gradients_of(1, 0.0)
+    shared, sums = gradients_of(size, at_once)
+    torch.testing.assert_close(sums, losses, rtol=1e-5, atol=1e-6)
+    assert len(alone) == len(shared)
+    for one, other in zip(alone, shared, strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-6)
+
+
+def command(recipe: Path, out: Path, tones: Path, *more: str) -> list[str]:
+    return [
+        "train", str(recipe), "-o", str(out), "--train", str(tones / "train.tsv"),
+        "--dev", str(tones / "dev.tsv"), "--device", "cpu", "--dtype", "float32", *more,
+    ]  # fmt: skip
+
+
+def same_weights(one: Path, other: Path) -> bool:
+    a, b = (load_file(path / "weights.safetensors") for path in (one, other))
+    return all(torch.allclose(a[name], b[name], rtol=1e-3, atol=1e-4) for name in a)
+
+
+@pytest.fixture
+def alone(recipe: Path, tones: Path, tmp_path: Path) -> Path:
+    out = tmp_path / "alone"
+    assert main(command(recipe, out, tones, "--workers", "1", "--set", "optim.updates=4")) == 0
+    return out
+
+
+def test_two_workers_and_torchrun_make_the_model_that_one_process_makes(
+    recipe: Path, tones: Path, tmp_path: Path, alone: Path
+) -> None:
+    two, torchrun = tmp_path / "two", tmp_path / "torchrun"
+    assert main(command(recipe, two, tones, "--workers", "2", "--set", "optim.updates=4")) == 0
+    assert same_weights(alone, two)
+    started = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+        "-m", "attnasr_cli", *command(recipe, torchrun, tones, "--set", "optim.updates=4"),
+    ]  # fmt: skip
+    ran = subprocess.run(started, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.count("dev WER") == 1
+    assert same_weights(alone, torchrun)
+    log = [json.loads(line) for line in (torchrun / "train" / "log.jsonl").read_text().splitlines()]
+    assert [entry["update"] for entry in log if entry["kind"] == "final"] == [4]
+
+
+def number(folder: Path, world: World) -> int:
+    """Work that is killed the first time; threads of the second process."""
+    world.join(torch.device("cpu"))
+    if world.rank == 1 and not (folder / "killed").exists():
+        (folder / "killed").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    threads = world.gather(torch.get_num_threads())
+    world.leave()
+    return threads[1]
+
+
+def test_a_killed_process_starts_again_and_has_the_threads_that_were_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert launch(2, partial(number, tmp_path), threads=3) == 3
+    assert "killed by signal 9" in capsys.readouterr().err
+
+
+def test_nobody_is_given_up_while_features_are_made(tmp_path: Path) -> None:
+    world = World(0, 1, 0, f"file://{tmp_path}/meeting")
+    world.join(torch.device("cpu"))
+    try:
+        backend: Any = torch.distributed.group.WORLD._get_backend(torch.device("cpu"))  # type: ignore[union-attr]
+        assert backend.options._timeout >= timedelta(days=1)
+    finally:
+        world.leave()
+
+
+def test_gpus_exchange_gradients_among_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+
+    def note(backend: str, **options: Any) -> None:
+        asked.update(options, backend=backend)
+
+    monkeypatch.setattr(torch.distributed, "init_process_group", note)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: None)
+    World(1, 2, 1, "env://").join(torch.device("cuda", 1))
+    assert "cuda:nccl" in asked["backend"]
+    assert (asked["rank"], asked["world_size"]) == (1, 2)
+    assert distributed.World().join(torch.device("cuda")) is None  # alone: nobody to meet
+
+
+def test_torchrun_is_seen_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR"):
+        monkeypatch.delenv(name, raising=False)
+    assert from_torchrun() is None
+    for name, value in {
+        "RANK": "3",
+        "WORLD_SIZE": "4",
+        "LOCAL_RANK": "1",
+        "MASTER_ADDR": "x",
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert from_torchrun() == World(3, 4, 1, "env://")
+    monkeypatch.setenv("RANK", "first")
+    with pytest.raises(UsageError, match="first"):
+        from_torchrun()
+
+
+@pytest.mark.parametrize(("capability", "dtype"), [((7, 5), "float32"), ((8, 0), "bfloat16")])
+def test_training_takes_all_gpus_and_a_precision_that_it_has(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], dtype: str
+) -> None:
+    for name, value in {
+        "is_available": True, "device_count": 2, "current_device": 0,
+        "get_device_name": "GPU", "get_device_capability": capability,
+    }.items():  # fmt: skip
+        monkeypatch.setattr(torch.cuda, name, lambda *_, value=value: value)
+    chosen = choose_for_training()
+    assert [str(one.device) for one in chosen] == ["cuda:0", "cuda:1"]
+    assert {one.dtype for one in chosen} == {dtype}
+    with pytest.raises(UsageError, match="float16"):
+        choose_for_training("auto", "float16")
+
+
+def children(process: int) -> list[int]:
+    return [
+        int(one) for one in Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    ]
+
+
+def until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    while not condition():
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.02)  # however slow the machine is
+            raise AssertionError(process.communicate()[1])
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks processes up in /proc")
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_to_the_command_ends_all_processes(
+    kind: signal.Signals, recipe: Path, tones: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    endless = command(recipe, out, tones, "--workers", "2", "--set", "optim.updates=100000")
+    endless += ["--set", "run.save_minutes=0.0"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "attnasr_cli", *endless], stderr=subprocess.PIPE, text=True
+    )
+    state = out / "train" / "state.pt"
+    until(state.is_file, process)
+    workers = children(process.pid)
+    assert len(workers) >= 2
+    process.send_signal(kind)
+    _, said = process.communicate()
+    for worker in workers:
+        while _status(worker) != "Z":
+            select.select([], [], [], 0.02)
+    if kind != signal.SIGKILL:
+        assert process.returncode == 130
+        assert "stopped at update" in said
+        assert "Traceback" not in said
+    assert torch.load(state, weights_only=True)["progress"]["update"] > 0
+
+
+def _status(process: int) -> str:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "Z"

@@ -1,0 +1,347 @@
+"""What a run keeps: the best model and never a worse one, what it was made of, what it left out."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from attnasr_cli.app import main
+from attnasr_cli.checkpoint.folder import read_header
+from attnasr_cli.errors import OutputError
+from attnasr_cli.files import Lock
+from attnasr_cli.scoring.api import score
+from attnasr_cli.training import best
+from attnasr_cli.training.loss import losses
+from attnasr_cli.training.parallel import gradients
+from attnasr_cli.training.resume import load_state, save_state
+
+
+@pytest.fixture
+def train(recipe: Path, tones: Path, tmp_path: Path) -> Callable[..., int]:
+    """``train("key=value", …, out=…, data=…, options=[…])`` → exit code."""
+
+    def run(
+        *changes: str, out: str = "out", data: Path | None = None, options: tuple[str, ...] = ()
+    ) -> int:
+        sets = [part for change in changes for part in ("--set", change)]
+        return main(
+            ["train", str(recipe), "-o", str(tmp_path / out), "--train",
+             str(data or tones / "train.tsv"), "--dev", str(tones / "dev.tsv"), "--device", "cpu",
+             "--dtype", "float32", "--workers", "1", *options, *sets]
+        )  # fmt: skip
+
+    return run
+
+
+def scripted(monkeypatch: pytest.MonkeyPatch, *wers: int) -> list[int]:
+    """Evaluations give these WERs in tenths; the number of utterances of each is returned."""
+    left, sizes = list(wers), []
+
+    def evaluate(model: Any, utterances: Any, *_: Any) -> Any:
+        sizes.append(len(utterances))
+        wrong = left.pop(0)
+        return score("a a a a a a a a a a", " ".join(["b"] * wrong + ["a"] * (10 - wrong)))
+
+    monkeypatch.setattr(best, "evaluate", evaluate)
+    return sizes
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / "weights.safetensors").read_bytes()
+
+
+def test_the_end_of_a_run_never_overwrites_a_better_model(
+    train: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = "run.dev_utterances=2"
+    assert train(part, "optim.updates=6", "optim.fall=0.0", out="short") == 0
+    # update 6 is the best one; at the end both are measured on all of the dev set
+    sizes = scripted(monkeypatch, 2, 5, 6, 3)
+    assert train(part, "optim.fall=0.0") == 0
+    assert sizes == [2, 2, 6, 6]
+    assert weights(tmp_path / "out") == weights(tmp_path / "short")
+    origin = read_header(tmp_path / "out").origin
+    assert (origin["updates"], origin["dev_wer"], origin["dev_utterances"]) == (6, 0.3, 6)
+    # going on with it, to something worse
+    scripted(monkeypatch, 7, 8, 3)
+    assert train(part, "optim.fall=0.0", "optim.updates=18") == 0
+    assert weights(tmp_path / "out") == weights(tmp_path / "short")
+    assert "WER 30.00 %" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_the_last_model_is_kept_where_it_is_better_on_the_whole_dev_set(
+    train: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted(monkeypatch, 2, 3, 5, 6)
+    assert train("run.dev_utterances=2") == 0
+    assert read_header(tmp_path / "out").origin["updates"] == 12
+    assert read_header(tmp_path / "out").origin["dev_wer"] == 0.5
+
+
+def test_what_was_evaluated_is_not_evaluated_again(
+    train: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = scripted(monkeypatch, 5, 4)
+    assert train() == 0  # dev_utterances are all: the last evaluation is the final one
+    assert sizes == [6, 6]
+    assert train() == 0  # done before
+    assert sizes == [6, 6]
+
+
+def test_a_dev_set_that_has_changed_is_measured_anew(
+    train: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted(monkeypatch, 5, 4)
+    assert train() == 0
+    sizes = scripted(monkeypatch, 6, 7, 8, 8)  # of the best on two, then what goes on
+    assert train("run.dev_utterances=2", "optim.updates=18") == 0
+    assert sizes == [2, 2, 6, 6]
+
+
+def test_the_wer_is_that_of_use(
+    train: Callable[..., int], tones: Path, tmp_path: Path, attnasr: Callable[..., Any]
+) -> None:
+    assert train("optim.updates=40", "run.evaluate=40") == 0
+    stored = read_header(tmp_path / "out").origin["dev_wer"]
+    file = tmp_path / "score.json"
+    options = ["--model", tmp_path / "out", "--normalizer", "lower", "-o", file]
+    assert attnasr("score", tones / "dev.tsv", *options).code == 0
+    assert _found(json.loads(file.read_text()), "wer") == pytest.approx(stored, abs=1e-4)
+
+
+def _found(tree: Any, name: str) -> Any:
+    """The first number of a name in nested JSON."""
+    if isinstance(tree, dict):
+        if isinstance(tree.get(name), float | int):
+            return tree[name]
+        tree = list(tree.values())
+    if isinstance(tree, list):
+        return next((f for f in (_found(item, name) for item in tree) if f is not None), None)
+    return None
+
+
+def test_a_folder_says_what_it_was_made_of(train: Callable[..., int], tmp_path: Path) -> None:
+    assert train("optim.updates=2") == 0
+    out = tmp_path / "out"
+    made = tomllib.loads((out / "recipe.toml").read_text())
+    assert made["optim"]["updates"] == 2
+    assert made["optim"]["clip"] == 5.0  # a default
+    assert made["data"]["train"][0].endswith("train.tsv")
+    rows = (out / "data.tsv").read_text().splitlines()
+    assert len(rows) == 1 + 40 + 6
+    origin = read_header(out).origin
+    assert {"attnasr", "torch", "seed", "processes", "train_sha256", "date"} <= set(origin)
+    assert "attnasr score dev.tsv" in (out / "README.md").read_text()
+    # the stored recipe makes the same model again
+    again = tmp_path / "again"
+    assert main(["train", str(out / "recipe.toml"), "-o", str(again), "--device", "cpu",
+                 "--dtype", "float32", "--workers", "1"]) == 0  # fmt: skip
+    assert weights(again) == weights(out)
+
+
+CHANGES = {
+    "config.layers=3": "config.layers = 2, the recipe has 3",
+    "text.kind=bpe": 'text.kind = "char"',
+    "optim.rate=1e-4": "optim.rate = 0.003, the recipe has 0.0001",
+    "loss.ctc=0.3": "loss.ctc = 0.5",
+    "batch.seconds=6": "batch.seconds = 12.0",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_going_on_with_another_recipe_is_refused(
+    change: str, train: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("optim.updates=1") == 0
+    capsys.readouterr()
+    assert train(change) == 2
+    assert CHANGES[change] in capsys.readouterr().err
+    fixed = change.startswith(("config", "text"))
+    assert train(change, options=("--accept-changes",)) == (2 if fixed else 0)
+
+
+def test_going_on_with_other_data_is_refused(
+    train: Callable[..., int], tones: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("optim.updates=1") == 0
+    rows = (tones / "train.tsv").read_text().replace("\ttrain", f"\t{tones}/train").splitlines()
+    fewer = tmp_path / "fewer.tsv"
+    fewer.write_text("\n".join(rows[:-1]) + "\n")
+    assert train("optim.updates=2", data=fewer) == 2
+    assert "40 utterances when it was begun, 39 now" in capsys.readouterr().err
+    assert train("optim.updates=2", data=fewer, options=("--accept-changes",)) == 0
+
+
+def test_a_model_that_was_made_elsewhere_is_not_overwritten(
+    train: Callable[..., int], tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "model.toml").write_bytes((tiny_model / "model.toml").read_bytes())
+    assert train() == 2
+    assert "holds a model already" in capsys.readouterr().err
+
+
+def test_two_runs_do_not_meet_in_one_folder(
+    train: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out" / "train").mkdir(parents=True)
+    with Lock(tmp_path / "out" / "train" / "lock", "is training", "wait"):
+        assert train() == 1
+    err = capsys.readouterr().err
+    assert f"another attnasr (process {os.getpid()}) is training into" in err
+
+
+def test_gradients_that_are_not_finite_are_said_and_end_a_run(
+    train: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*args: Any) -> Any:
+        found = losses(*args)
+        return found._replace(total=found.total * float("nan"))
+
+    monkeypatch.setattr(gradients, "losses", broken)
+    assert train("optim.updates=100") == 1
+    err = capsys.readouterr().err
+    assert "20 updates in a row" in err
+    assert "no step is made" in err
+
+
+def test_a_resume_point_on_a_full_disk_leaves_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "train" / "state.pt"
+    save_state(file, {"x": torch.ones(3)})
+
+    def full(fd: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputError, match="No space left"):
+        save_state(file, {"x": torch.zeros(3)})
+    assert torch.equal(load_state(file)["x"], torch.ones(3))
+    assert [p.name for p in file.parent.iterdir()] == ["state.pt"]
+
+
+def peak_mb(code: str, folder: Path) -> float:
+    """Megabytes by which a program's memory grows from ``start()`` to its end."""
+    program = (
+        "import resource, sys\n"
+        "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
+        f"{code}\nprint(peak() - before)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program, str(folder)], capture_output=True, text=True, check=True
+    )
+    return float(ran.stdout.split()[-1])
+
+
+def test_a_resume_point_is_not_built_in_memory(tmp_path: Path) -> None:
+    grown = peak_mb(
+        "import torch\nfrom pathlib import Path\n"
+        "from attnasr_cli.training.resume import save_state\n"
+        "parts = {'x': torch.ones(50_000_000)}\nbefore = peak()\n"
+        "save_state(Path(sys.argv[1]) / 'state.pt', parts)",
+        tmp_path,
+    )
+    assert grown < 100  # of 200 MB
+
+
+def test_a_recording_of_two_hours_costs_no_memory_and_is_named(tmp_path: Path) -> None:
+    with soundfile.SoundFile(tmp_path / "long.wav", "w", 8000, 1, "PCM_U8") as file:
+        for _ in range(120):
+            file.write(np.zeros(8000 * 60, np.float32))
+    grown = peak_mb(
+        "from pathlib import Path\nimport torch\n"
+        "from attnasr_cli.audio.features import FeatureConfig\n"
+        "from attnasr_cli.training.data.cache import load_utterance\n"
+        "from attnasr_cli.training.formats.utterance import Utterance\n"
+        "from attnasr_cli.errors import DataError\n"
+        "import attnasr_cli.audio._torchaudio\n"
+        "before = peak()\n"
+        "try: load_utterance(Utterance('a', Path(sys.argv[1]) / 'long.wav', 'x'), 20.0)\n"
+        "except DataError as problem: assert '7200.0 s long' in problem.message\n"
+        "else: raise SystemExit('not refused')",
+        tmp_path,
+    )
+    assert grown < 200
+
+
+def test_every_utterance_that_is_left_out_has_its_own_reason(
+    train: Callable[..., int], tones: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = (tones / "train.tsv").read_text().replace("\ttrain", f"\t{tones}/train")
+    for name, seconds in (("short", 0.05), ("long", 4.0)):
+        soundfile.write(tmp_path / f"{name}.wav", np.zeros(int(16_000 * seconds)), 16_000)
+        rows += f"{name}\t{tmp_path}/{name}.wav\tab\n"
+    rows += f"gone\t{tmp_path}/gone.wav\tab\n"
+    data = tmp_path / "data.tsv"
+    data.write_text(rows)
+    assert train("optim.updates=1", "data.max_s=3", data=data) == 0
+    err = capsys.readouterr().err
+    assert "left out 1 of 43 utterances, cannot be read: gone (no file" in err
+    assert "left out 1 of 43 utterances, shorter than data.min_s = 0.1 s: short (0.0" in err
+    assert "left out 1 of 43 utterances, longer than data.max_s = 3 s: long (4.0 s long)" in err
+
+
+RANGES = {
+    "run.evaluate=0": "evaluate is 0",
+    "run.dev_utterances=0": "dev_utterances is 0",
+    "data.speeds=[]": "speeds is empty",
+    "data.speeds=[0.0]": "speeds is 0",
+    "data.max_s=0.05": "not more than min_s",
+    "augment.time_share=1.5": "time_share is 1.5",
+    "augment.frequency_width=-1": "frequency_width is -1",
+    "loss.inner=2.0": "inner is 2",
+    "optim.rate=-1.0": "rate is -1",
+    "optim.fall=2.0": "fall is 2",
+    "batch.seconds=0.0": "seconds is 0",
+    "text.vocab=0": "vocab is 0",
+}
+
+
+@pytest.mark.parametrize("change", RANGES)
+def test_impossible_values_are_refused_before_anything_is_read(
+    change: str, train: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(change) == 2
+    assert RANGES[change] in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_sizes_are_checked_before_features_are_made(
+    train: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("config.widht=32") != 0
+    assert train("config.subsampling=3") != 0
+    err = capsys.readouterr().err
+    assert "did you mean 'width'" in err
+    assert "features" not in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_to_start_from_is_found_beside_the_recipe_and_decides(
+    train: Callable[..., int], recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    assert train("optim.updates=1", out="first") == 0
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    plain = recipe.read_text().replace('[text]\nkind = "char"\n', "")
+    recipe.write_text(plain)
+    assert train("init.model=first", "optim.updates=1", out="second") == 0
+    assert train("init.model=first", "config.width=16", out="third") == 2
+    assert "[config] width = 16, the model of [init] has 32" in capsys.readouterr().err
+    assert train("init.model=first", "text.kind=char", "optim.updates=1", out="third") == 0
+    assert train("init.model=first", "text.kind=unigram", out="fourth") == 2
+    assert "[text] is set" in capsys.readouterr().err
