@@ -69,6 +69,11 @@ def load_moonshine(path: Path, name: str, tokenizer: Path | None = None) -> Mode
     return Model(header, net, text, path)
 
 
+def read_net(path: Path) -> Moonshine:
+    """The net of a folder alone. Raises ModelError."""
+    return _net(path, config_from_hf(_read_json(path / "config.json")))
+
+
 def parts_of(model: Model) -> tuple[Moonshine, MoonshineTokenizer]:
     """Net and tokenizer of a model. Raises ModelError where one is of another family."""
     net, tokenizer = model.net, model.tokenizer

@@ -1,0 +1,92 @@
+"""Moonshine tiny on a CPU: beside our Whisper tiny, and beside transformers' ``generate``.
+
+Random weights of the real shapes, greedy, float32, the same clips and the same number of tokens for
+all (the end token is suppressed). Runs take turns and the best of them counts, so that a busy
+machine hurts all alike; with --cpu-time processor time is compared, which it changes less.
+
+    python bench/moonshine_cpu.py --seconds 10 --batch 8 --threads 2
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import attnasr_cli.audio._torchaudio  # noqa: F401
+from attnasr_cli.families.moonshine.checkpoint import read_net
+from attnasr_cli.families.threads import spread
+from attnasr_cli.families.whisper.features import WhisperMel
+from attnasr_cli.families.whisper.net.fast import accelerate
+from attnasr_cli.families.whisper.net.model import Whisper, WhisperConfig
+from attnasr_cli.search.beam import SearchConfig, search
+from attnasr_cli.search.rules import Suppress
+
+TOKENS = 40
+"""four a second, as people speak"""
+CPU = torch.device("cpu")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--cpu-time", action="store_true")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(0)
+    clips = 0.1 * torch.randn(args.batch, int(args.seconds * 16_000))
+    from transformers import MoonshineConfig, MoonshineForConditionalGeneration
+
+    theirs = MoonshineForConditionalGeneration(
+        MoonshineConfig(max_position_embeddings=194, pad_token_id=2)
+    ).eval()
+    with tempfile.TemporaryDirectory() as folder:
+        theirs.save_pretrained(folder)
+        moonshine = read_net(Path(folder))
+    whisper = accelerate(Whisper(WhisperConfig()).eval(), CPU, "float32", low_encoder=False)
+    mel, greedy = WhisperMel(80), SearchConfig()
+
+    def ours(samples: list[torch.Tensor]) -> list[Any]:
+        batch = torch.stack(samples)
+        memory = moonshine.listen(batch, torch.full((len(samples),), batch.shape[1]))
+        prompt = torch.ones(len(samples), 1, dtype=torch.long)
+        return search(moonshine, memory, prompt, 2, TOKENS, greedy, [Suppress([2])])
+
+    def windows(samples: list[torch.Tensor]) -> list[Any]:
+        memory = whisper.encode(*mel(samples))
+        prompt = torch.tensor([[50258, 50259, 50359, 50363]] * len(samples))
+        return search(whisper, memory, prompt, 50257, TOKENS, greedy, [Suppress([50257])])
+
+    def generate() -> Any:
+        return theirs.generate(
+            clips, min_new_tokens=TOKENS, max_new_tokens=TOKENS, do_sample=False, num_beams=1
+        )
+
+    kinds: dict[str, Callable[[], Any]] = {
+        "Moonshine tiny": lambda: spread(ours, clips.unbind(), CPU),
+        "Whisper tiny": lambda: spread(windows, clips.unbind(), CPU),
+        "transformers": generate,
+    }
+    clock = time.process_time if args.cpu_time else time.perf_counter
+    best = dict.fromkeys(kinds, float("inf"))
+    with torch.inference_mode():
+        for _ in range(args.runs):
+            for name, run in kinds.items():
+                begin = clock()
+                run()
+                best[name] = min(best[name], clock() - begin)
+    own = best["Moonshine tiny"]
+    for name, seconds in best.items():
+        print(f"{name:<15} {seconds:7.3f} s  Moonshine tiny is {seconds / own:.2f} times as fast")
+
+
+if __name__ == "__main__":
+    main()
