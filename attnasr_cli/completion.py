@@ -3,6 +3,7 @@ options. The commands are put together into one Typer app, which is what Typer c
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from copy import copy
 from importlib import import_module
@@ -12,6 +13,8 @@ import typer
 
 def run(args: Sequence[str], commands: Mapping[str, tuple[str, str]]) -> int:
     """Answer the shell, or install or show its script."""
+    if len(args) > 1:  # a shell is named: Typer would look which one it runs in all the same
+        os.environ["_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"] = "1"
     command = typer.main.get_command(whole_app(commands))
     try:
         command(list(args), prog_name="attnasr")

@@ -23,7 +23,7 @@ from attnasr_cli.scoring.api import score
 from attnasr_cli.text.chars import CharTokenizer
 from attnasr_cli.training.formats.read import read_data
 from attnasr_cli.training.loss import losses
-from attnasr_cli.training.sections import LossConfig
+from attnasr_cli.training.recipes.sections import LossConfig
 
 SIZES = {
     "las": {"width": 256, "layers": 3, "decoder_width": 256, "dropout": 0.0},

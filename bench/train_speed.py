@@ -16,7 +16,7 @@ import torch
 
 from attnasr_cli.nets import find_net
 from attnasr_cli.training.loss import losses
-from attnasr_cli.training.sections import LossConfig
+from attnasr_cli.training.recipes.sections import LossConfig
 
 
 def main() -> None:

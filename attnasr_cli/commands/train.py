@@ -14,9 +14,9 @@ from attnasr_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from attnasr_cli.device import Placement
-    from attnasr_cli.training.distributed import World
     from attnasr_cli.training.loop import Outcome
-    from attnasr_cli.training.recipe import Recipe
+    from attnasr_cli.training.parallel.distributed import World
+    from attnasr_cli.training.recipes.recipe import Recipe
 
 app = typer.Typer(add_completion=False)
 
@@ -64,8 +64,8 @@ def train(
     The folder OUT is a model that `attnasr transcribe -m OUT` takes from the first evaluation on.
     """
     console.set_quiet(quiet)
-    from attnasr_cli.training.recipe import as_recipe, read_table
-    from attnasr_cli.training.shipped import described, find_recipe
+    from attnasr_cli.training.recipes.recipe import as_recipe, read_table
+    from attnasr_cli.training.recipes.shipped import described, find_recipe
 
     if list_:
         names = described()
@@ -99,8 +99,8 @@ def train(
     if check:
         return _check(plan, train or [], dev or [])
     assert out is not None  # or it is a check
-    from attnasr_cli.training.distributed import from_torchrun
-    from attnasr_cli.training.launch import launch
+    from attnasr_cli.training.parallel.distributed import from_torchrun
+    from attnasr_cli.training.parallel.launch import launch
 
     world = from_torchrun()
     if world is not None and not world.is_main:
@@ -123,7 +123,7 @@ def train(
 
 def _print_recipe(plan: Recipe) -> int:
     """The resolved recipe as TOML, on stdout."""
-    from attnasr_cli.training.record import dumped
+    from attnasr_cli.training.recipes.record import dumped
     from attnasr_cli.training.start import check_config
 
     if plan.init is None:

@@ -24,10 +24,10 @@ from attnasr_cli.checkpoint.folder import (
 from attnasr_cli.families import models
 from attnasr_cli.scoring.wer import Score
 from attnasr_cli.training.card import write_card
-from attnasr_cli.training.distributed import World
 from attnasr_cli.training.evaluate import evaluate, key_of, part_of
 from attnasr_cli.training.formats.utterance import Utterance
 from attnasr_cli.training.optim import weights_of
+from attnasr_cli.training.parallel.distributed import World
 from attnasr_cli.training.resume import TrainState
 
 

@@ -16,8 +16,8 @@ from attnasr_cli.recognize.jobs import Job
 from attnasr_cli.recognize.recognizer import Recognizer
 from attnasr_cli.scoring.api import score
 from attnasr_cli.scoring.wer import Score
-from attnasr_cli.training.distributed import World
 from attnasr_cli.training.formats.utterance import Utterance
+from attnasr_cli.training.parallel.distributed import World
 
 SHOWN = 5
 

@@ -20,13 +20,13 @@ from torch import Tensor
 from attnasr_cli import console
 from attnasr_cli.errors import AttnasrError
 from attnasr_cli.training.best import Best
-from attnasr_cli.training.distributed import World
-from attnasr_cli.training.gradients import Gradients
-from attnasr_cli.training.interrupt import Interrupt
+from attnasr_cli.training.data.sampler import stream
 from attnasr_cli.training.optim import WeightAverage, make_optimizer, rate_at
-from attnasr_cli.training.recipe import Recipe
+from attnasr_cli.training.parallel.distributed import World
+from attnasr_cli.training.parallel.gradients import Gradients
+from attnasr_cli.training.parallel.interrupt import Interrupt
+from attnasr_cli.training.recipes.recipe import Recipe
 from attnasr_cli.training.resume import STATE, TrainState, load_state, save_state
-from attnasr_cli.training.sampler import stream
 
 NOTE_EVERY_S = 15.0
 SKIPS = 20  # updates in a row without finite gradients, after which a run is stopped
@@ -118,7 +118,8 @@ class Loop:
             self._save()
             console.note(f"stopped at update {state.update}; the same command goes on from there")
             raise KeyboardInterrupt
-        self.interrupt.deferred = False
+        # One of several processes must not leave alone: the others would fail, with nothing saved.
+        self.interrupt.deferred = self.world.size > 1
 
     def _step(self) -> None:
         config, state = self.recipe.optim, self.state

@@ -23,7 +23,7 @@ from attnasr_cli.text.phones import PhoneTokenizer
 from attnasr_cli.text.subwords import BpeTokenizer
 from attnasr_cli.text.tokenizer import Tokenizer
 from attnasr_cli.training.formats.utterance import Utterance
-from attnasr_cli.training.recipe import Recipe
+from attnasr_cli.training.recipes.recipe import Recipe
 
 
 def start_from(recipe: Recipe) -> tuple[Recipe, Model | None]:

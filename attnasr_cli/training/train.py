@@ -27,18 +27,20 @@ from attnasr_cli.nets import find_net
 from attnasr_cli.nets.protocol import Net
 from attnasr_cli.text.phones import PhoneTokenizer
 from attnasr_cli.text.tokenizer import Tokenizer
+from attnasr_cli.training.augment.distort import Distortion, read_noises
 from attnasr_cli.training.best import Best
-from attnasr_cli.training.corpus import Corpus, open_corpus, read_corpora
-from attnasr_cli.training.distort import Distortion, read_noises
-from attnasr_cli.training.distributed import World
+from attnasr_cli.training.data.corpus import Corpus, open_corpus, read_corpora
+from attnasr_cli.training.data.overlap import overlaps
+from attnasr_cli.training.data.selection import report, select, write_list
+from attnasr_cli.training.data.waveforms import open_distorted_corpus
 from attnasr_cli.training.evaluate import readable, warn_of_unreadable
 from attnasr_cli.training.formats.utterance import Utterance
-from attnasr_cli.training.gradients import Gradients
-from attnasr_cli.training.interrupt import Interrupt
 from attnasr_cli.training.loop import Loop, Outcome
-from attnasr_cli.training.overlap import overlaps
-from attnasr_cli.training.recipe import Recipe
-from attnasr_cli.training.record import (
+from attnasr_cli.training.parallel.distributed import World
+from attnasr_cli.training.parallel.gradients import Gradients
+from attnasr_cli.training.parallel.interrupt import Interrupt
+from attnasr_cli.training.recipes.recipe import Recipe
+from attnasr_cli.training.recipes.record import (
     RECIPE,
     DataRecord,
     check_folder,
@@ -46,7 +48,6 @@ from attnasr_cli.training.record import (
     data_record,
     write_record,
 )
-from attnasr_cli.training.selection import report, select, write_list
 from attnasr_cli.training.start import (
     check_config,
     keep_language_model,
@@ -55,7 +56,6 @@ from attnasr_cli.training.start import (
     start_from,
     warn_of_unknown,
 )
-from attnasr_cli.training.waveforms import open_distorted_corpus
 
 
 def train(

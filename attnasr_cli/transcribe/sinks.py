@@ -10,7 +10,7 @@ from attnasr_cli.errors import UsageError
 from attnasr_cli.output.cues import CueConfig
 from attnasr_cli.output.formats import Format, to_json
 from attnasr_cli.recognize.jobs import Part
-from attnasr_cli.recognize.stitch import Stitcher
+from attnasr_cli.recognize.stitch import Stitcher, mark, shifted
 from attnasr_cli.recognize.transcript import Transcript
 from attnasr_cli.transcribe.inputs import printable
 from attnasr_cli.transcribe.journal import Journal
@@ -57,7 +57,8 @@ class ToStdout:
         if self.begun is None or self.begun[0] is not task:
             self.begun = task, Stitcher(task.job.start_s or 0.0)
             _show(self.kind.head)
-        for segment in self.begun[1].push(part.heard.parts):
+        lacking = shifted(part.heard.uncovered, task.job.start_s or 0.0)
+        for segment in mark(self.begun[1].push(part.heard.parts), lacking):
             _show(self.line(segment, task.job.shown, task.job.channel))
 
     def take(self, task: Task, transcript: Transcript) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from attnasr_cli.families.native.decoder import NativeDecoder
@@ -23,7 +24,10 @@ Attnasr = Callable[..., Ran]
 
 @pytest.fixture
 def recording(speech_file: Callable[..., Path], tmp_path: Path) -> Path:
-    return speech_file(tmp_path / "talk.wav", 3.0)
+    path = speech_file(tmp_path / "talk.wav", 3.0)
+    samples, rate = soundfile.read(path)
+    soundfile.write(path, np.concatenate([samples, np.zeros(rate)]), rate)  # a silent end
+    return path
 
 
 def page_data(path: Path) -> dict[str, Any]:
@@ -111,7 +115,7 @@ BAD = {
     "head": (["-o", "a.html", "--head", "0"], 2, "heads count from 1"),
     "end": (["-o", "a.html", "--start", "2", "--end", "1"], 2, "not after the start"),
     "start": (["-o", "a.html", "--start", "-1"], 2, "use 0 or more"),
-    "nothing": (["-o", "a.html", "--end", "0.1"], 1, "nothing was said there"),
+    "nothing": (["-o", "a.html", "--start", "3.1"], 1, "nothing was said there"),
     "option": (["-o", "a.html", "--language", "de"], 2, "--language"),
 }
 

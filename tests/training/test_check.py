@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from attnasr_cli.training import shipped
-from attnasr_cli.training.recipe import read_recipe
+from attnasr_cli.training.recipes import shipped
+from attnasr_cli.training.recipes.recipe import read_recipe
 
 Run = Callable[..., Any]
 

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from attnasr_cli.app import main
 from attnasr_cli.errors import UsageError
-from attnasr_cli.training import distort, rooms
-from attnasr_cli.training.codecs import CODECS, through_codec, through_telephone
-from attnasr_cli.training.corpus import change_speed
-from attnasr_cli.training.distort import Distortion
-from attnasr_cli.training.recipe import read_recipe
-from attnasr_cli.training.sections import DistortConfig
+from attnasr_cli.training.augment import distort, rooms
+from attnasr_cli.training.augment.codecs import CODECS, through_codec, through_telephone
+from attnasr_cli.training.augment.distort import Distortion
+from attnasr_cli.training.data.corpus import change_speed
+from attnasr_cli.training.recipes.recipe import read_recipe
+from attnasr_cli.training.recipes.sections import DistortConfig
 
 NAMES = ("noise", "rooms", "bands", "levels", "telephone", "codecs")
 
@@ -185,8 +185,8 @@ def test_training_distorts_anew_and_goes_on_as_if_unbroken(
 
 def test_frames_are_known_before_they_are_computed(tmp_path: Path) -> None:
     from attnasr_cli.audio.features import FeatureConfig
+    from attnasr_cli.training.data.waveforms import open_distorted_corpus
     from attnasr_cli.training.formats.utterance import Utterance
-    from attnasr_cli.training.waveforms import open_distorted_corpus
 
     sizes = [4000, 5001, 7999, 16_000]
     utterances = [Utterance(str(n), tmp_path / str(n), "a") for n in sizes]

@@ -25,14 +25,14 @@ from attnasr_cli.device import choose_for_training
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families.targets import Targets
 from attnasr_cli.nets.conformer import Conformer, ConformerConfig
-from attnasr_cli.training import distributed
-from attnasr_cli.training.corpus import Corpus
-from attnasr_cli.training.distributed import World, from_torchrun
+from attnasr_cli.training.data.corpus import Corpus
 from attnasr_cli.training.formats.utterance import Utterance
-from attnasr_cli.training.gradients import Gradients
-from attnasr_cli.training.launch import launch
-from attnasr_cli.training.recipe import Recipe
-from attnasr_cli.training.sections import AugmentConfig, BatchConfig
+from attnasr_cli.training.parallel import distributed
+from attnasr_cli.training.parallel.distributed import World, from_torchrun
+from attnasr_cli.training.parallel.gradients import Gradients
+from attnasr_cli.training.parallel.launch import launch
+from attnasr_cli.training.recipes.recipe import Recipe
+from attnasr_cli.training.recipes.sections import AugmentConfig, BatchConfig
 
 
 class Noise:

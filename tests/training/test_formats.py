@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from attnasr_cli.errors import DataError
+from attnasr_cli.training.data.overlap import overlaps
 from attnasr_cli.training.formats.read import read_data
 from attnasr_cli.training.formats.utterance import Utterance
-from attnasr_cli.training.overlap import overlaps
 
 
 def touch(path: Path) -> Path:

@@ -22,8 +22,9 @@ from attnasr_cli.checkpoint.folder import read_header
 from attnasr_cli.errors import OutputError
 from attnasr_cli.files import Lock
 from attnasr_cli.scoring.api import score
-from attnasr_cli.training import best, gradients
+from attnasr_cli.training import best
 from attnasr_cli.training.loss import losses
+from attnasr_cli.training.parallel import gradients
 from attnasr_cli.training.resume import load_state, save_state
 
 
@@ -263,7 +264,7 @@ def test_a_recording_of_two_hours_costs_no_memory_and_is_named(tmp_path: Path) -
     grown = peak_mb(
         "from pathlib import Path\nimport torch\n"
         "from attnasr_cli.audio.features import FeatureConfig\n"
-        "from attnasr_cli.training.cache import load_utterance\n"
+        "from attnasr_cli.training.data.cache import load_utterance\n"
         "from attnasr_cli.training.formats.utterance import Utterance\n"
         "from attnasr_cli.errors import DataError\n"
         "import attnasr_cli.audio._torchaudio\n"

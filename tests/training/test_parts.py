@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from attnasr_cli.nets.blocks import Dropout
 from attnasr_cli.nets.conformer import Conformer, ConformerConfig
-from attnasr_cli.training.augment import spec_augment
+from attnasr_cli.training.augment.spec import spec_augment
+from attnasr_cli.training.data.sampler import epoch_batches
 from attnasr_cli.training.loss import losses
 from attnasr_cli.training.optim import rate_at
-from attnasr_cli.training.sampler import epoch_batches
-from attnasr_cli.training.sections import AugmentConfig, LossConfig, OptimConfig
+from attnasr_cli.training.recipes.sections import AugmentConfig, LossConfig, OptimConfig
 
 
 @given(

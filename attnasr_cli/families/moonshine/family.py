@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from attnasr_cli.families.targets import Targets
     from attnasr_cli.nets.protocol import Net
     from attnasr_cli.text.tokenizer import Tokenizer
-    from attnasr_cli.training.recipe import Recipe
+    from attnasr_cli.training.recipes.recipe import Recipe
 
 
 class MoonshineFamily:

@@ -23,10 +23,10 @@ from attnasr_cli.families.whisper.net.model import Whisper, WhisperConfig
 from attnasr_cli.families.whisper.tokenizer_file import read_vocabulary
 from attnasr_cli.families.whisper.vocabulary import find_ranks
 from attnasr_cli.scoring.api import score
-from attnasr_cli.training.augment import spec_augment
+from attnasr_cli.training.augment.spec import spec_augment
 from attnasr_cli.training.loss import losses
-from attnasr_cli.training.recipe import read_recipe
-from attnasr_cli.training.sections import AugmentConfig, LossConfig
+from attnasr_cli.training.recipes.recipe import read_recipe
+from attnasr_cli.training.recipes.sections import AugmentConfig, LossConfig
 from tests.families.whisper.conftest import SMALL as TINY
 from tests.families.whisper.conftest import save_pt
 

@@ -15,7 +15,7 @@ from attnasr_cli.checkpoint.tables import dumps, to_table
 from attnasr_cli.errors import UsageError
 from attnasr_cli.files import write_text
 from attnasr_cli.training.formats.utterance import Utterance
-from attnasr_cli.training.recipe import Recipe
+from attnasr_cli.training.recipes.recipe import Recipe
 from attnasr_cli.training.resume import STATE
 
 RECIPE, DATA = "recipe.toml", "data.json"

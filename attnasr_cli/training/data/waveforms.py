@@ -18,9 +18,9 @@ from torch import Tensor
 from attnasr_cli.audio.features import FeatureConfig
 from attnasr_cli.audio.frames import HOP, SAMPLE_RATE_HZ
 from attnasr_cli.families.registry import family_of_style
-from attnasr_cli.training.cache import Loader, Rows, load_utterance, open_rows
-from attnasr_cli.training.corpus import Corpus, change_speed, check_problems, rate_for
-from attnasr_cli.training.distort import Distortion
+from attnasr_cli.training.augment.distort import Distortion
+from attnasr_cli.training.data.cache import Loader, Rows, load_utterance, open_rows
+from attnasr_cli.training.data.corpus import Corpus, change_speed, check_problems, rate_for
 from attnasr_cli.training.formats.utterance import Utterance
 
 

@@ -13,7 +13,7 @@ from attnasr_cli.checkpoint.folder import DecodingConfig
 from attnasr_cli.checkpoint.tables import from_table
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families.registry import family_of_net
-from attnasr_cli.training.sections import (
+from attnasr_cli.training.recipes.sections import (
     AugmentConfig,
     BatchConfig,
     DataConfig,

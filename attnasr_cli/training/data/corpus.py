@@ -17,7 +17,7 @@ from attnasr_cli.audio.frames import FRAMES_PER_S, SAMPLE_RATE_HZ
 from attnasr_cli.checkpoint.tables import to_table
 from attnasr_cli.errors import DataError
 from attnasr_cli.families.registry import family_of_style
-from attnasr_cli.training.cache import Loader, Rows, load_utterance, open_rows
+from attnasr_cli.training.data.cache import Loader, Rows, load_utterance, open_rows
 from attnasr_cli.training.formats.read import read_data
 from attnasr_cli.training.formats.utterance import Utterance
 

@@ -12,12 +12,12 @@ from torch import Tensor
 from attnasr_cli.audio.frames import FRAMES_PER_S, pad
 from attnasr_cli.families.targets import Targets
 from attnasr_cli.nets.protocol import Net
-from attnasr_cli.training.augment import spec_augment
-from attnasr_cli.training.corpus import Corpus
-from attnasr_cli.training.distributed import World
+from attnasr_cli.training.augment.spec import spec_augment
+from attnasr_cli.training.data.corpus import Corpus
+from attnasr_cli.training.data.sampler import Batch, padded_length
 from attnasr_cli.training.loss import losses
-from attnasr_cli.training.recipe import Recipe
-from attnasr_cli.training.sampler import Batch, padded_length
+from attnasr_cli.training.parallel.distributed import World
+from attnasr_cli.training.recipes.recipe import Recipe
 
 Row = tuple[int, int, int]
 """(utterance, speed, place in the batch)"""

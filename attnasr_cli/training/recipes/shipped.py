@@ -10,7 +10,7 @@ from attnasr_cli.errors import UsageError
 
 def folder() -> Path | None:
     """Where they are: inside an installed package, beside it in a checkout, or None."""
-    package = Path(__file__).parent.parent
+    package = Path(__file__).parents[2]
     if (package / "recipes").is_dir():
         return package / "recipes"
     beside = package.parent / "recipes"

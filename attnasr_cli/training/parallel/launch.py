@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 
 from attnasr_cli import console
 from attnasr_cli.errors import AttnasrError
-from attnasr_cli.training.distributed import World
-from attnasr_cli.training.interrupt import SIGNALS, exit_with_parent
+from attnasr_cli.training.parallel.distributed import World
+from attnasr_cli.training.parallel.interrupt import SIGNALS, exit_with_parent
 
 T = TypeVar("T")
 
