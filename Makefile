@@ -50,7 +50,7 @@ RUN     = $(BIN)/attnasr train $(RECIPE)/recipe.toml -o $(DATA)/run --dev $(DEV)
 SHIP    = $(BIN)/python $(RECIPE)/ship.py --lm $(DATA)/lm/lm.safetensors --lexicon $(DATA)/lexicon.txt
 
 model: $(VENV)/.installed   ## the embedded model again from its data; hours
-	$(BIN)/python $(RECIPE)/prepare.py --repos $(REPOS) --out $(DATA) --with unlabelled
+	$(BIN)/python $(RECIPE)/prepare.py --repos $(REPOS) --out $(DATA) --with noise unlabelled
 	awk -F'\t' '$$6 != "an4" && $$6 != "speechocean762"' $(DATA)/english/train.tsv > $(DATA)/english/native.tsv
 	$(BIN)/python $(RECIPE)/prepare_text.py --repos $(REPOS) --out $(DATA)/text --exclude $(DEV)
 	tail -n +2 $(DATA)/english/native.tsv | cut -f3 > $(DATA)/text/transcripts.txt
@@ -66,7 +66,11 @@ model: $(VENV)/.installed   ## the embedded model again from its data; hours
 	$(BIN)/python $(RECIPE)/pseudo_labels.py $(DATA)/unlabelled/unlabelled.tsv $(DATA)/heard $(DATA)/pseudo.tsv
 	$(BIN)/attnasr train $(RECIPE)/pseudo.toml -o $(DATA)/second --dev $(DEV) --set init.model=$(abspath $(DATA))/first \
 		--train $(DATA)/english/native.tsv --train $(DATA)/pseudo.tsv
-	$(SHIP) $(DATA)/second --out models/english-small
+	$(SHIP) $(DATA)/second --out $(DATA)/taught
+	$(BIN)/attnasr train $(RECIPE)/robust.toml -o $(DATA)/third --dev $(DEV) --workers 1 \
+		--set init.model=$(abspath $(DATA))/taught --set distort.noise_folder=$(abspath $(DATA))/noise \
+		--train $(DATA)/english/native.tsv
+	$(SHIP) $(DATA)/third --mix $(DATA)/taught --share 0.6 --out models/english-small
 
 eval: $(VENV)/.installed   ## WER of the embedded model on the development speakers
 	$(BIN)/attnasr score $(DEV) --model english-small --normalizer lower

@@ -5,7 +5,9 @@ lexicon of its words, the weights of the search that bench/tune_decoding.py foun
     python recipes/english-small/ship.py RUN --lm lm.safetensors --lexicon lexicon.txt \
         --out models/english-small --origin dev_wer=0.162 hours_seen=359.5
 
-The run knows its own last stage only, and its WER without the language model: --origin says better.
+--mix takes a share of the weights of the model that the run started from: what was learnt of noise
+costs clean speech less so (Wortsman et al. 2022, arXiv:2109.01903). The run knows its own last
+stage only, and its WER without the language model: --origin says better.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from attnasr_cli.checkpoint.folder import (
     LM_FILE,
@@ -46,16 +49,31 @@ def read(value: str) -> Any:
         return value
 
 
+def mix(net: nn.Module, other: nn.Module, share: float) -> None:
+    """Move the weights of ``net`` towards those of ``other``, the same net, by that share."""
+    weights, goal = net.state_dict(), other.state_dict()
+    net.load_state_dict(
+        {
+            key: torch.lerp(value, goal[key], share) if value.is_floating_point() else value
+            for key, value in weights.items()
+        }
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path, help="folder that attnasr train wrote")
     parser.add_argument("--lm", type=Path, required=True, help="language model file")
     parser.add_argument("--lexicon", type=Path, help="with more words than that of the run")
+    parser.add_argument("--mix", type=Path, help="model folder that the run started from")
+    parser.add_argument("--share", type=float, default=0.5, help="of --mix in the weights")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--name", default="english-small")
     parser.add_argument("--origin", nargs="*", default=[], help="key=value for model.toml")
     args = parser.parse_args()
     model = load_model(args.run)
+    if args.mix:
+        mix(model.net, load_model(args.mix).net, args.share)
     args.out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(args.lm, args.out / LM_FILE)
     header, tokenizer = model.header, model.tokenizer
