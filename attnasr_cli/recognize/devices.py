@@ -99,7 +99,7 @@ def attempt(decoder: SegmentDecoder, batch: list[P]) -> Iterator[tuple[list[P], 
             yield from attempt(decoder, batch[middle:])
             return
     for piece in batch:
-        piece.result.error = piece.result.error or _as_error(failure, piece)
+        piece.result.error = piece.result.error or as_error(failure, piece)
 
 
 def _decoded(
@@ -125,7 +125,8 @@ def _out_of_memory(problem: Exception) -> bool:
     )
 
 
-def _as_error(problem: Exception, piece: Piece) -> AttnasrError:
+def as_error(problem: Exception, piece: Piece) -> AttnasrError:
+    """What became of a piece, in one line with its place in the recording."""
     start = piece.speech.start_s
     where = f"{piece.result.job.shown}, {start:.1f} to {start + piece.speech.duration_s:.1f} s"
     text = str(problem).strip().splitlines() or [type(problem).__name__]

@@ -14,11 +14,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from attnasr_cli.audio.segment import SegmentConfig, Speech
+from attnasr_cli.errors import AttnasrError
 from attnasr_cli.families.base import SegmentDecoder
 from attnasr_cli.families.batching import pack
 from attnasr_cli.recognize.align import Aligner
 from attnasr_cli.recognize.coverage import Coverage, Rest
-from attnasr_cli.recognize.devices import Devices
+from attnasr_cli.recognize.devices import Devices, as_error
 from attnasr_cli.recognize.jobs import Heard, Job, Part, Result
 from attnasr_cli.recognize.meter import Meter
 from attnasr_cli.recognize.reader import End, Reader, place_of
@@ -212,11 +213,20 @@ class _Run:
         self.pooled_s = sum(piece.speech.duration_s for piece in self.pool)
 
     def _align(self, done: Sequence[Piece]) -> None:
-        """Time the words of segments whose text is settled."""
+        """Time the words of segments whose text is settled. As in a decoder, an error that is not
+        of the model or its options fails these recordings and not the run."""
         if self.aligner is None:
             return
         found = [(p.coverage.speech, p.segment.heard) for p in done if p.segment.heard]
-        for piece, heard in zip(done, self.aligner.align(found), strict=True):
+        try:
+            aligned = self.aligner.align(found)
+        except AttnasrError:
+            raise
+        except Exception as problem:
+            for piece in done:
+                piece.result.error = piece.result.error or as_error(problem, piece)
+            return
+        for piece, heard in zip(done, aligned, strict=True):
             piece.segment.heard = heard
 
     def _ready(self) -> Iterator[Part | Result]:

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from attnasr_cli.app import main
 from attnasr_cli.audio.segment import Speech
 from attnasr_cli.checkpoint.folder import read_header
-from attnasr_cli.errors import UsageError
+from attnasr_cli.errors import AttnasrError, UsageError
 from attnasr_cli.families import models
 from attnasr_cli.families.base import Decoded, Piece, Word
 from attnasr_cli.families.word_timer import WordTimer
@@ -250,3 +251,29 @@ def test_the_command(
     for refused in (["--align", str(ctc)], ["-f", "srt", "--no-word-timestamps", "--align", "x"]):
         assert main([*command, *refused]) == 2
         assert "--align" in capsys.readouterr().err
+
+
+def test_an_error_while_aligning_fails_its_recordings_only(
+    writer: Path, ctc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        soundfile.write(tmp_path / f"{name}.wav", babble(2.0, ord(name)), 16_000)
+    recognizer = load(
+        writer, device="cpu", dtype="float32", word_timestamps=True, align=str(ctc), batch=1.0
+    )
+    align, calls = Aligner.align, []
+
+    def once(self: Aligner, found: Any) -> list[Heard]:
+        calls.append(found)
+        if len(calls) == 1:
+            raise RuntimeError("a strange number")
+        return align(self, found)
+
+    monkeypatch.setattr(Aligner, "align", once)
+    failed: list[tuple[object, AttnasrError]] = []
+    paths = [tmp_path / "a.wav", tmp_path / "b.wav"]
+    done = list(recognizer.transcribe(paths, on_error=lambda *what: failed.append(what)))
+    assert [Path(t.file).name for t in done] == ["b.wav"]
+    [(_, problem)] = failed
+    assert "a strange number" in problem.message
+    assert "a.wav" in problem.message
