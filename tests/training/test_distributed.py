@@ -9,6 +9,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -134,6 +135,32 @@ def test_a_killed_process_starts_again_and_has_the_threads_that_were_asked_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert launch(2, partial(number, tmp_path), threads=3) == 3
+    assert "killed by signal 9" in capsys.readouterr().err
+
+
+def failing(folder: Path, world: World) -> int:
+    """Work whose first process fails before the system tells that the second was killed."""
+    again = (folder / "killed").exists()
+    if world.rank == 1 and not again:
+        (folder / "killed").touch()
+        wait_for(folder / "failed")
+        os.kill(os.getpid(), signal.SIGKILL)
+    if world.rank == 0 and not (folder / "failed").exists():
+        wait_for(folder / "killed")
+        (folder / "failed").touch()
+        raise RuntimeError("Connection closed by peer")
+    return 7
+
+
+def wait_for(path: Path) -> None:
+    while not path.exists():
+        time.sleep(0.01)
+
+
+def test_a_process_that_fails_because_another_was_killed_is_not_the_cause(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert launch(2, partial(failing, tmp_path), threads=1) == 7
     assert "killed by signal 9" in capsys.readouterr().err
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ T = TypeVar("T")
 
 RESTARTS = 3
 LEAVING_S = 20.0  # for the others, when one has come to an end
+CAUSE_S = 5.0  # for the others, when one has failed: it may have failed because another was killed
 
 
 @dataclass(frozen=True)
@@ -130,12 +132,25 @@ def _look(
         if rank == 0 or outcome.error is not None:
             return outcome
         del readers[reader]
-    for process in processes:
-        if process.exitcode:
-            return process.exitcode
+    if any(process.exitcode for process in processes):
+        return _first_cause(processes)
     if all(process.exitcode == 0 for process in processes):
         return 1  # without a result of the main process
     return None
+
+
+def _first_cause(processes: list[BaseProcess]) -> int:
+    """The exit code that explains the others, once one process has failed.
+
+    Who loses the connection to a killed process may have ended before the system tells of the kill.
+    """
+    deadline = time.monotonic() + CAUSE_S
+    while running := [process.sentinel for process in processes if process.exitcode is None]:
+        left = deadline - time.monotonic()
+        if left <= 0 or any((process.exitcode or 0) < 0 for process in processes):
+            break
+        wait(running, left)
+    return min((process.exitcode for process in processes if process.exitcode), key=lambda c: c > 0)
 
 
 def _member(
