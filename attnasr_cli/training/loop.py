@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,7 +64,9 @@ class Loop:
         if self.state_path.is_file():
             self._resume()
         window = gradients.targets.window
-        self.batches = stream(gradients.corpus, fits, recipe, self.state, window)
+        batches = partial(stream, gradients.corpus, fits, recipe, window=window)
+        self.batches = batches(self.state)
+        gradients.make_ahead(batches, self.state)
 
     def run(self) -> Outcome:
         """Train to the end and return the rates on the whole dev set.
