@@ -176,7 +176,7 @@ class BatchConfig:
     seconds: float = 120.0
     """audio in a batch, padding included, of all processes together; a net with a window always
     sees all of it"""
-    alone: float = 0.1
+    alone: float = 0.05
     """share of the utterances that have the window of a net to themselves, where it has one; the
     others share it, as many as fit"""
     at_once: float = 0.0
