@@ -207,6 +207,8 @@ class RunConfig:
     the last are compared on all"""
     save_minutes: float = 3.0
     """minutes between two resume points: no more than this is lost when killed"""
+    tensorboard: bool = False
+    """write train/tensorboard too (needs attnasr[tensorboard])"""
 
     def __post_init__(self) -> None:
         _within(0, 2**40, seed=self.seed)
