@@ -62,8 +62,7 @@ class Loop:
         self.state_path, self.log_path = out / "train" / STATE, out / "train" / "log.jsonl"
         if self.state_path.is_file():
             self._resume()
-        window = gradients.targets.window
-        self.batches = stream(gradients.corpus, fits, recipe, self.state, window)
+        self.batches = stream(gradients.corpus, fits, recipe, self.state, gradients.packing())
 
     def run(self) -> Outcome:
         """Train to the end and return the rates on the whole dev set.
