@@ -185,10 +185,10 @@ def test_training_distorts_anew_and_goes_on_as_if_unbroken(
     assert weights("whole") == weights("parts") != weights("clean")
 
     if "fork" in multiprocessing.get_all_start_methods():  # the same features, made elsewhere
-        here, augmented = list[int](), Gradients._augmented
+        here, augmented = list[Row](), Gradients._augmented
 
         def counted(self: Gradients, row: Row, seed: int) -> torch.Tensor:
-            here.append(row[0])
+            here.append(row)
             return augmented(self, row, seed)
 
         monkeypatch.setattr(Gradients, "_augmented", counted)
