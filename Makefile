@@ -49,6 +49,10 @@ RUN     = $(BIN)/attnasr train $(RECIPE)/recipe.toml -o $(DATA)/run --dev $(DEV)
 
 SHIP    = $(BIN)/python $(RECIPE)/ship.py --lm $(DATA)/lm/lm.safetensors --lexicon $(DATA)/lexicon.txt
 
+# The teacher: a Whisper model by name or folder.
+TEACHER ?= whisper-base
+HEAR    = $(BIN)/python $(RECIPE)/teacher_labels.py --teacher $(TEACHER)
+
 model: $(VENV)/.installed   ## the embedded model again from its data; hours
 	$(BIN)/python $(RECIPE)/prepare.py --repos $(REPOS) --out $(DATA) --with noise unlabelled
 	awk -F'\t' '$$6 != "an4" && $$6 != "speechocean762"' $(DATA)/english/train.tsv > $(DATA)/english/native.tsv
@@ -61,16 +65,15 @@ model: $(VENV)/.installed   ## the embedded model again from its data; hours
 	$(RUN) --set optim.updates=5700 --set optim.fall=0.0
 	$(RUN) --set loss.ctc=0.75 --accept-changes
 	$(SHIP) $(DATA)/run --out $(DATA)/first
-	tail -n +2 $(DATA)/unlabelled/unlabelled.tsv | cut -f2 > $(DATA)/unlabelled/paths.txt
-	$(BIN)/attnasr transcribe -m $(DATA)/first --no-vad --beam 12 --from-file $(DATA)/unlabelled/paths.txt -f json -o $(DATA)/heard
-	$(BIN)/python $(RECIPE)/pseudo_labels.py $(DATA)/unlabelled/unlabelled.tsv $(DATA)/heard $(DATA)/pseudo.tsv
-	$(BIN)/attnasr train $(RECIPE)/pseudo.toml -o $(DATA)/second --dev $(DEV) --set init.model=$(abspath $(DATA))/first \
-		--train $(DATA)/english/native.tsv --train $(DATA)/pseudo.tsv
-	$(SHIP) $(DATA)/second --out $(DATA)/taught
-	$(BIN)/attnasr train $(RECIPE)/robust.toml -o $(DATA)/third --dev $(DEV) --workers 1 \
-		--set init.model=$(abspath $(DATA))/taught --set distort.noise_folder=$(abspath $(DATA))/noise \
-		--train $(DATA)/english/native.tsv
-	$(SHIP) $(DATA)/third --mix $(DATA)/taught --share 0.6 --out models/english-small
+	$(BIN)/python $(RECIPE)/prepare_more.py --repos $(REPOS) --out $(DATA)
+	$(HEAR) $(DATA)/unlabelled/unlabelled.tsv $(DATA)/heard-1.tsv --train $(DATA)/taught-1.tsv --corpus common-voice-13
+	$(HEAR) $(DATA)/untexted/untexted.tsv $(DATA)/heard-2.tsv --train $(DATA)/taught-2.tsv --sure -0.3
+	cp -r $(DATA)/first $(DATA)/names && $(BIN)/python $(RECIPE)/prepare_lexicon.py --base $(DATA)/first/lexicon.txt \
+		--manifest $(DATA)/english/native.tsv $(DATA)/taught-1.tsv $(DATA)/taught-2.tsv --out $(DATA)/names/lexicon.txt
+	$(BIN)/attnasr train $(RECIPE)/teacher.toml -o $(DATA)/second --dev $(DEV) --workers 1 \
+		--set init.model=$(abspath $(DATA))/names --set distort.noise_folder=$(abspath $(DATA))/noise \
+		--train $(DATA)/english/native.tsv --train $(DATA)/taught-1.tsv --train $(DATA)/taught-2.tsv
+	$(SHIP) $(DATA)/second --out models/english-small
 
 eval: $(VENV)/.installed   ## WER of the embedded model on the development speakers
 	$(BIN)/attnasr score $(DEV) --model english-small --normalizer lower
