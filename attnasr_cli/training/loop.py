@@ -18,13 +18,13 @@ import torch
 
 from attnasr_cli import console
 from attnasr_cli.errors import AttnasrError
+from attnasr_cli.families.recipe.recipe import Recipe
 from attnasr_cli.training.best import Best
 from attnasr_cli.training.data.sampler import stream
 from attnasr_cli.training.optim import WeightAverage, make_optimizer, rate_at
 from attnasr_cli.training.parallel.distributed import World
 from attnasr_cli.training.parallel.gradients import Gradients
 from attnasr_cli.training.parallel.interrupt import Interrupt
-from attnasr_cli.training.recipes.recipe import Recipe
 from attnasr_cli.training.reporting.log import RunLog
 from attnasr_cli.training.resume import STATE, TrainState, load_state, save_state
 

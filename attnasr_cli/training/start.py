@@ -13,6 +13,7 @@ from attnasr_cli import console
 from attnasr_cli.checkpoint.folder import LM_FILE, Model, build_net
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families import models
+from attnasr_cli.families.recipe.recipe import Recipe
 from attnasr_cli.families.registry import family_of_net
 from attnasr_cli.files import write_bytes
 from attnasr_cli.nets import find_net
@@ -23,7 +24,6 @@ from attnasr_cli.text.phones import PhoneTokenizer
 from attnasr_cli.text.subwords import BpeTokenizer
 from attnasr_cli.text.tokenizer import Tokenizer
 from attnasr_cli.training.formats.utterance import Utterance
-from attnasr_cli.training.recipes.recipe import Recipe
 
 
 def start_from(recipe: Recipe) -> tuple[Recipe, Model | None]:

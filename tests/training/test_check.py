@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from attnasr_cli.training.recipes import shipped
-from attnasr_cli.training.recipes.recipe import read_recipe
+from attnasr_cli.training.recipes.read import read_recipe
 
 Run = Callable[..., Any]
 

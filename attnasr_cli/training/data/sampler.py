@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from attnasr_cli.audio.frames import FRAMES_PER_S
+from attnasr_cli.families.recipe.recipe import Recipe
 from attnasr_cli.training.data.corpus import Corpus
 from attnasr_cli.training.data.packing import Group, Packing
-from attnasr_cli.training.recipes.recipe import Recipe
 from attnasr_cli.training.resume import TrainState
 
 Batch = list[Group]
