@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from attnasr_cli import __version__, console
+from attnasr_cli.device import wait_briefly
 from attnasr_cli.errors import AttnasrError, UsageError
 
 # name -> (module, one-line help). A command module has `app: typer.Typer` or `command`, a function.
@@ -134,4 +135,5 @@ def _dispatch(name: str, args: list[str]) -> int:
 def run() -> None:
     """Entry point of the installed script."""
     console.fill_closed_descriptors()
+    wait_briefly()
     sys.exit(main())
