@@ -54,7 +54,7 @@ def net() -> Conformer:
 
 def test_the_plain_weights_give_what_the_net_with_adapters_gives() -> None:
     plain = net().eval()
-    config = LoraConfig(rank=2, alpha=6.0)
+    config = LoraConfig(rank=2, alpha=6)
     adapted = with_adapters(plain, config).eval()
     trained = {name for name, p in adapted.named_parameters() if p.requires_grad}
     assert trained

@@ -252,7 +252,7 @@ class LoraConfig:
 
     rank: int = 8
     """of what is added to a matrix"""
-    alpha: float = 16.0
+    alpha: int = 16
     """what is added is multiplied by alpha / rank"""
     dropout: float = 0.0
     """in front of the adapters"""
@@ -261,5 +261,5 @@ class LoraConfig:
 
     def __post_init__(self) -> None:
         _within(1, INFINITE, rank=self.rank)
-        _within(TINY, INFINITE, alpha=self.alpha)
+        _within(1, INFINITE, alpha=self.alpha)
         _within(0, 0.99, dropout=self.dropout)
