@@ -16,6 +16,7 @@ from attnasr_cli.families.recipe.sections import (
     DataConfig,
     DistortConfig,
     InitConfig,
+    LoraConfig,
     LossConfig,
     OptimConfig,
     RunConfig,
@@ -36,6 +37,7 @@ class Recipe:
     languages: tuple[str, ...] = ()
     """codes of what the model writes; a multilingual model learns all texts as the first of them"""
     init: InitConfig | None = None
+    lora: LoraConfig | None = None
     text: TextConfig = field(default_factory=TextConfig)
     features: FeatureConfig = field(default_factory=FeatureConfig)
     data: DataConfig = field(default_factory=DataConfig)

@@ -44,6 +44,8 @@ def as_recipe(table: dict[str, Any], path: Path) -> Recipe:
     """
     _fill(table)
     recipe = from_table(Recipe, table, str(path), UsageError)
+    if recipe.lora and not recipe.init:
+        raise UsageError("[lora] without [init]", "adapters change a model that is there: name it")
     if recipe.text.lexicon:
         there = replace(recipe.text, lexicon=str(path.parent / recipe.text.lexicon))
         recipe = replace(recipe, text=there)
