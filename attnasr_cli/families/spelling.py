@@ -30,6 +30,19 @@ class Speller:
         None where it is said in a way that is not known (numbers, symbols, other scripts)."""
         return self.words(word.strip().replace("’", "'"))
 
+    def ways(self, word: str) -> list[Sequence[int]]:
+        """The tokens of each way to say a word, where tokens are sounds, the usual one first."""
+        usual = self.spell(word)
+        if not usual or not isinstance(self.tokenizer, PhoneTokenizer):
+            return []
+        found = [usual]
+        for form in (word, self.normalize(word)):
+            for spoken in self.tokenizer.spoken.get(form, ()):
+                tokens = self.tokenizer.encode_spoken(spoken)
+                if tuple(tokens) not in {tuple(way) for way in found}:
+                    found.append(tokens)
+        return found
+
     def _word(self, word: str) -> tuple[int, ...] | None:
         parts = PARTS.findall(word)
         if SAID_SYMBOLS & set(word):

@@ -1,11 +1,14 @@
 """What a user may choose for a Moonshine model.
 
-Nothing is imported here, so that the command line can list the options without torch.
+Nothing heavy is imported here, so that the command line can list the options without torch.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from attnasr_cli.families.options import option
+from attnasr_cli.families.phrases import PHRASES_HELP, REJECT_HELP
 
 
 @dataclass(frozen=True)
@@ -22,3 +25,5 @@ class MoonshineOptions:
     """alternatives listed in json"""
     word_timestamps: bool = False
     """times and probabilities of words"""
+    phrases: str | tuple[str, ...] | None = option(None, PHRASES_HELP, kind=str)
+    reject: float | None = option(None, REJECT_HELP)
