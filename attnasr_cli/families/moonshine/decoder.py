@@ -24,7 +24,8 @@ from attnasr_cli.families.moonshine.checkpoint import parts_of
 from attnasr_cli.families.moonshine.net import OFFSET_S, Moonshine
 from attnasr_cli.families.moonshine.options import MoonshineOptions
 from attnasr_cli.families.moonshine.published import tokens_per_s
-from attnasr_cli.families.phrases import PhraseList, chosen, read_phrases, written_forms
+from attnasr_cli.families.phrases.choose import PhraseList, chosen
+from attnasr_cli.families.phrases.read import read_phrases, written_forms
 from attnasr_cli.families.suspect import suspect
 from attnasr_cli.families.threads import spread
 from attnasr_cli.families.words import spaced

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from attnasr_cli.families.options import option
-from attnasr_cli.families.phrases import PHRASES_HELP, REJECT_HELP
+from attnasr_cli.families.phrases.read import PHRASES_HELP, REJECT_HELP
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from attnasr_cli.families.native.detokenize import written_text, written_words
 from attnasr_cli.families.native.joint_search import JointSearch
 from attnasr_cli.families.native.options import NativeOptions
 from attnasr_cli.families.native.phrases import choose_phrases, phrase_list
-from attnasr_cli.families.phrases import Choice, chosen
+from attnasr_cli.families.phrases.choose import Choice, chosen
 from attnasr_cli.families.suspect import suspect
 from attnasr_cli.families.words import spaced, words_of
 from attnasr_cli.nets.protocol import Memory, map_tree, select

@@ -12,7 +12,8 @@ from attnasr_cli.checkpoint.folder import Model
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families.native.joint_search import JointSearch
 from attnasr_cli.families.native.options import NativeOptions
-from attnasr_cli.families.phrases import Choice, PhraseList, read_phrases
+from attnasr_cli.families.phrases.choose import Choice, PhraseList
+from attnasr_cli.families.phrases.read import read_phrases
 from attnasr_cli.families.spelling import Speller
 from attnasr_cli.nets.protocol import Memory
 from attnasr_cli.text import normalize

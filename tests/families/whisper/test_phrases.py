@@ -14,7 +14,7 @@ import torch
 
 from attnasr_cli.checkpoint.folder import Model
 from attnasr_cli.errors import AttnasrError
-from attnasr_cli.families.phrases import written_forms
+from attnasr_cli.families.phrases.read import written_forms
 from attnasr_cli.families.whisper.checkpoint import save_hf
 from attnasr_cli.families.whisper.decode.decoder import WhisperDecoder
 from attnasr_cli.families.whisper.decode.phrases import choose_phrases

@@ -21,7 +21,7 @@ from attnasr_cli.families.base import (
     Word,
 )
 from attnasr_cli.families.batching import pack
-from attnasr_cli.families.phrases import PhraseList, chosen
+from attnasr_cli.families.phrases.choose import PhraseList, chosen
 from attnasr_cli.families.threads import spread
 from attnasr_cli.families.whisper.checkpoint import parts_of
 from attnasr_cli.families.whisper.decode.decoding import (

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import torch
 
-from attnasr_cli.families.phrases import Choice, PhraseList, written_forms
+from attnasr_cli.families.phrases.choose import Choice, PhraseList
+from attnasr_cli.families.phrases.read import written_forms
 from attnasr_cli.families.threads import few_threads
 from attnasr_cli.families.whisper.decode.decoding import (
     DecodingTask,

@@ -7,7 +7,7 @@ from typing import Any
 
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families.languages import language_code
-from attnasr_cli.families.phrases import Phrase, read_phrases
+from attnasr_cli.families.phrases.read import Phrase, read_phrases
 from attnasr_cli.families.whisper.decode.decoding import TaskOptions
 from attnasr_cli.families.whisper.decode.fallback import Guards
 from attnasr_cli.families.whisper.options import WhisperOptions

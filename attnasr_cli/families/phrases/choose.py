@@ -6,66 +6,21 @@ Every family searches among the same phrases in its own tokens; here stands what
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attnasr_cli.data import read_text
-from attnasr_cli.errors import DataError, UsageError
+from attnasr_cli.errors import UsageError
 from attnasr_cli.families.base import Decoded, Piece
-from attnasr_cli.families.words import is_spaceless, spaced
+from attnasr_cli.families.phrases.read import Phrase
+from attnasr_cli.families.words import spaced
 
 if TYPE_CHECKING:
     from attnasr_cli.search.beam import Hypothesis
     from attnasr_cli.search.phrases import PhraseScorer
 
-Phrases = str | os.PathLike[str] | Sequence[str] | None
-"""a file, or the phrases themselves"""
 DIGITS = 4
 """of a probability in JSON"""
-PHRASES_HELP = (
-    "File of phrases, one a line, other spellings of it behind tabs: each stretch of speech is one."
-)
-REJECT_HELP = "With --phrases: nothing is written below this probability."
-
-
-@dataclass(frozen=True)
-class Phrase:
-    """What may be said."""
-
-    text: str
-    """as it is written in the transcript"""
-    spellings: tuple[str, ...]
-    """all ways to spell it, ``text`` the first"""
-
-
-def read_phrases(given: Phrases, reject: float | None) -> tuple[Phrase, ...]:
-    """The phrases of a file, or of a list; none where there is neither. Raises UsageError and
-    DataError."""
-    if given is None:
-        if reject is not None:
-            raise UsageError("--reject without --phrases", "add --phrases FILE")
-        return ()
-    if reject is not None and not 0 <= reject <= 1:
-        raise UsageError(f"--reject {reject:g}", "it is a probability, 0 to 1")
-    if isinstance(given, str | os.PathLike):
-        where = str(given)
-        if not Path(given).is_file():
-            raise DataError(f"no file of phrases {where}", "a text file with a phrase on each line")
-        lines = read_text(Path(given)).split("\n")
-    else:
-        where, lines = "the list of phrases", list(given)
-    found: dict[str, Phrase] = {}
-    for line in lines:
-        spellings = [" ".join(part.split()) for part in line.split("\t")]
-        spellings = list(dict.fromkeys(one for one in spellings if one))
-        if spellings and not spellings[0].startswith("#"):
-            found.setdefault(spellings[0], Phrase(spellings[0], tuple(spellings)))
-    if not found:
-        raise DataError(f"no phrases in {where}", "write one on each line")
-    return tuple(found.values())
 
 
 @dataclass(frozen=True)
@@ -176,21 +131,6 @@ def chosen(decoded: Decoded, choice: Choice, duration_s: float) -> Decoded:
         start, end, spaced(text), choice.hypothesis.tokens, average, words if text else []
     )
     return replace(decoded, pieces=[piece], extra=decoded.extra | choice.extra)
-
-
-def written_forms(text: str, language: str | None) -> list[str]:
-    """How a model with case, punctuation and digits may write a phrase."""
-    texts = [text]
-    if language == "en":
-        from attnasr_cli.text import normalize
-
-        texts.append(normalize.get("whisper")(text))
-    found: list[str] = []
-    for one in texts:
-        for form in (one, one[:1].upper() + one[1:]):
-            found += [form, form + "."] if form[-1:].isalnum() else [form]
-    forms = dict.fromkeys(form for form in found if form)
-    return [form if is_spaceless(form[0]) else " " + form for form in forms]
 
 
 def _mean(hypothesis: Hypothesis) -> float:
