@@ -24,7 +24,8 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def train(
     recipe: Annotated[
-        Path | None, typer.Argument(help="TOML file that says what to make, or a name of --list")
+        Path | None,
+        typer.Argument(help="TOML file, or a name of --list; chosen by the data by default"),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="folder of the new model")] = None,
     train: Annotated[
@@ -32,7 +33,8 @@ def train(
         typer.Option("--train", help="corpus folder or manifest; may be repeated"),
     ] = None,
     dev: Annotated[
-        list[Path] | None, typer.Option("--dev", help="held-out data; may be repeated")
+        list[Path] | None,
+        typer.Option("--dev", help="held-out data; by default a part of --train"),
     ] = None,
     change: Annotated[
         list[str] | None, typer.Option("--set", help="change the recipe: key.sub=value")
@@ -73,7 +75,15 @@ def train(
             console.result(f"{name:<{max(len(n) for n, _ in names)}}  {text}")
         return 0
     if recipe is None:
-        raise UsageError("no recipe", "name a TOML file, or one of attnasr train --list")
+        if not train:
+            raise UsageError(
+                "no recipe and no data",
+                "give --train DATA, or name a recipe of attnasr train --list",
+            )
+        from attnasr_cli.training.recipes.choose import recipe_for
+
+        recipe, chosen_for = recipe_for(train)
+        console.note(chosen_for)
     recipe = find_recipe(recipe)
     table = read_table(recipe, change or [])
     if dry_run and "lm" not in table:
@@ -137,8 +147,8 @@ def _check(plan: Recipe, train: list[Path], dev: list[Path]) -> int:
     from attnasr_cli.training.check import check
     from attnasr_cli.training.start import check_config, start_from
 
-    if not train or not dev:
-        raise UsageError("a check needs both training and dev data", "give --train and --dev")
+    if not train:
+        raise UsageError("a check needs training data", "give --train")
     plan, start = start_from(plan)
     net = start.net if start is not None else check_config(plan)
     found = check(plan, train, dev, sum(p.numel() for p in net.parameters()))

@@ -13,6 +13,7 @@ from attnasr_cli.text.tokenizer import UNKNOWN, Tokenizer
 
 SAID_SYMBOLS = frozenset("&%+=@°§€$£¥")
 LONGEST_ACRONYM = 5
+ENGLISH_DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 PARTS = re.compile(r"[^\W_]+(?:'[^\W_]+)*'?")
 
 
@@ -73,6 +74,8 @@ class Speller:
         for form in (text, text.rstrip("'"), plain(text)):
             if form in lexicon.spoken:
                 return lexicon.spoken[form][0]
+        if len(text) == 1 and text in "0123456789" and ENGLISH_DIGITS[int(text)] in lexicon.spoken:
+            return lexicon.spoken[ENGLISH_DIGITS[int(text)]][0]
         letters = [lexicon.spoken.get(c) for c in plain(text)]
         if part.isupper() and len(part) <= LONGEST_ACRONYM and all(letters):
             return "".join(ways[0] for ways in letters if ways)

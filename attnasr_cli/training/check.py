@@ -13,7 +13,7 @@ import numpy as np
 
 from attnasr_cli.audio.frames import FRAMES_PER_S, SAMPLE_RATE_HZ
 from attnasr_cli.errors import AttnasrError
-from attnasr_cli.training.data.corpus import read_corpora
+from attnasr_cli.training.data.corpus import read_sets
 from attnasr_cli.training.data.overlap import overlaps
 from attnasr_cli.training.formats.utterance import Utterance
 from attnasr_cli.training.recipes.recipe import Recipe
@@ -52,8 +52,8 @@ def check(
     parameters: of the net, 0 where they are not known. Raises DataError and UsageError where the
     data cannot be read at all.
     """
-    train = read_corpora(train_paths, recipe.text.normalizer)
-    dev = read_corpora(dev_paths, recipe.text.normalizer)
+    normalizer = recipe.text.normalizer
+    train, dev, held_out = read_sets(recipe.data, normalizer, train_paths, dev_paths)
     lengths, dev_lengths = lengths_of(train), lengths_of(dev)
     data, problems = recipe.data, []
     fits = [not one.problem and data.min_s <= one.seconds <= data.max_s for one in lengths]
@@ -61,6 +61,7 @@ def check(
     lines = [
         f"training: {len(train)} utterances, {sum(fits)} can be used, {hours:.2f} h",
         f"dev: {len(dev)} utterances, {sum(one.seconds for one in dev_lengths) / 3600:.2f} h",
+        *([held_out] if held_out else []),
         *_histogram([one.seconds for one in lengths if not one.problem]),
         *_costs(recipe, hours, parameters),
     ]

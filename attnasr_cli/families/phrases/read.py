@@ -65,7 +65,7 @@ def written_forms(text: str, language: str | None) -> list[str]:
     if language == "en":
         from attnasr_cli.text import normalize
 
-        texts.append(normalize.get("whisper")(text))
+        texts.append(normalize.english(text))
     found: list[str] = []
     for one in texts:
         for form in (one, one[:1].upper() + one[1:]):

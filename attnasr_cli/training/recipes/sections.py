@@ -47,7 +47,13 @@ class DataConfig:
     train: tuple[str, ...] = ()
     """corpus folders or manifests"""
     dev: tuple[str, ...] = ()
-    """held out; its WER chooses the best checkpoint"""
+    """held out; its WER chooses the best checkpoint; without one a part of the training data is"""
+    weights: tuple[float, ...] = ()
+    """for each of ``train`` how often its utterances are drawn in an epoch; all 1 by default"""
+    dev_share: float = 0.1
+    """where there is no dev set: share of the utterances that is held out, by whole speakers"""
+    dev_speakers: tuple[str, ...] = ()
+    """where there is no dev set: who is held out"""
     min_s: float = 0.3
     """shorter utterances are left out"""
     max_s: float = 20.0
@@ -59,6 +65,9 @@ class DataConfig:
         _within(0, INFINITE, min_s=self.min_s)
         if self.max_s <= self.min_s:
             raise ValueError(f"max_s is {self.max_s:g}, not more than min_s, {self.min_s:g}")
+        _within(TINY, 0.5, dev_share=self.dev_share)
+        for weight in self.weights:
+            _within(0, 1000, weights=weight)
         if not self.speeds:
             raise ValueError("speeds is empty; use [1.0] for none but the own")
         for speed in self.speeds:
@@ -218,5 +227,14 @@ class InitConfig:
     """name of a model with the same net and sizes, or its folder, relative to the recipe"""
     keep_tokenizer: bool = True
     """false: the tokenizer is made anew by [text], and what depends on it starts from nothing"""
+    words: str = "all"
+    """of a pronouncing lexicon that is kept: all, or training, those of the training texts, which
+    are then all that the model can write; one that the lexicon lacks is said by rules"""
     tokenizer: str = ""
     """vocabulary file for a checkpoint that has none, relative to the recipe"""
+
+    def __post_init__(self) -> None:
+        if self.words not in ("all", "training"):
+            raise ValueError(f"words is {self.words!r}; use all or training")
+        if self.words == "training" and not self.keep_tokenizer:
+            raise ValueError("words = 'training' chooses from a lexicon that is not kept")
