@@ -49,7 +49,7 @@ def test_a_check_fails_where_nothing_can_be_trained(
     assert ran.code == 1
     assert "nothing to train" in ran.err
     assert attnasr("train", recipe, "--check", *data, "--set", "config.widht=3").code != 0
-    assert attnasr("train", recipe, "--check", "--train", tones / "train.tsv").code == 2
+    assert attnasr("train", recipe, "--check", "--dev", tones / "train.tsv").code == 2
 
 
 def test_a_dry_run_prints_the_recipe_with_all_defaults(
@@ -80,7 +80,8 @@ def test_recipes_that_ship_are_listed_and_taken_by_name(attnasr: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "message"), [([], "no recipe"), (["whisper-finetune"], "no folder for the model")]
+    ("args", "message"),
+    [([], "no recipe and no data"), (["whisper-finetune"], "no folder for the model")],
 )
 def test_what_is_missing_is_named(args: list[str], message: str, attnasr: Run) -> None:
     ran = attnasr("train", *args)

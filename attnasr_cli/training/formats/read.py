@@ -37,7 +37,8 @@ def read_data(path: Path) -> list[Utterance]:
 
     A folder: Kaldi's, LibriSpeech's, LJSpeech's, VCTK's, an audiofolder of Hugging Face, audio with
     ``.txt`` beside, or commands by the names of their files or folders. A file: a manifest (TSV,
-    CSV, JSONL, JSON), Common Voice's and NeMo's among them, or lhotse's cuts. Raises DataError naming the kind, the file and the line.
+    CSV, JSONL, JSON), Common Voice's and NeMo's among them, or lhotse's cuts. Raises DataError
+    naming the kind, the file and the line.
     """
     kind, reader = _reader(path)
     found = _with_ids(list(reader(path)))
