@@ -64,7 +64,7 @@ def test_folders_say_words_as_in_speech_commands(tmp_path: Path) -> None:
 def test_other_audio_without_texts_is_refused_with_what_is_wanted(tmp_path: Path) -> None:
     for n in range(9):
         (tmp_path / f"take {n}.wav").touch()
-    with pytest.raises(DataError, match="no utterances in .*, taken for audio with .txt beside"):
+    with pytest.raises(DataError, match=r"taken for audio with \.txt beside"):
         read_data(tmp_path)
 
 
@@ -138,7 +138,7 @@ def test_the_recipe_follows_from_hours_and_texts(
     from attnasr_cli.training.check import Length
     from attnasr_cli.training.recipes import choose
 
-    words = "yes no stop go left right up down".split()
+    words = ["yes", "no", "stop", "go", "left", "right", "up", "down"]
     made = [f"{words[i % 8]} {i}" if texts > 8 else words[i % 8] for i in range(texts * 5)]
     data = [Utterance(str(i), Path("x"), text) for i, text in enumerate(made)]
     each = hours * 3600 / len(data)

@@ -14,7 +14,7 @@ from attnasr_cli.data import AUDIO_ENDINGS
 from attnasr_cli.training.formats.utterance import Utterance
 
 FEWEST = 3  # recordings, and of each word on average: fewer names are alike by accident
-_NAMED = re.compile(r"(?P<word>[^\W_]+)_(?P<speaker>[^\W\d_][^\W_]*)_(?P<number>\d+)")
+_NAMED = re.compile(r"(?P<word>[^\W_]+)_(?P<speaker>(?!nohash_)[^\W\d_][^\W_]*)_(?P<number>\d+)")
 _SPEAKER = re.compile(r"(?P<speaker>.+)_nohash_\d+")
 BACKGROUND = "_background_noise_"  # of Speech Commands
 
@@ -41,7 +41,7 @@ def named(root: Path) -> Iterator[Utterance]:
 def is_foldered(root: Path, files: Sequence[Path]) -> bool:
     """Whether each file stands in one of several folders of the root, and most have several."""
     words = [_word(root, file) for file in files if _word(root, file) != BACKGROUND]
-    return bool(words) and "" not in words and len(words) >= FEWEST * len(set(words)) > FEWEST
+    return "" not in words and len(words) >= FEWEST * len(set(words)) > FEWEST
 
 
 def foldered(root: Path) -> Iterator[Utterance]:
