@@ -72,8 +72,11 @@ class Loop:
         where it cannot go on.
         """
         recipe, state = self.recipe, self.state
-        if state.final == state.update >= recipe.optim.updates:
-            return Outcome(state.final_wer, state.final_cer)  # done before
+        if state.final == state.update and (state.stopped or state.update >= recipe.optim.updates):
+            if state.stopped and self._may_go_on():
+                state.stopped = False
+            else:
+                return Outcome(state.final_wer, state.final_cer)  # done before
         last_save = self._noted = time.monotonic()
         self._recent: list[Tensor] = []
         self._audio_s = 0.0
@@ -81,7 +84,7 @@ class Loop:
             if self._is_due():
                 self._evaluate()
                 last_save = self._noted = time.monotonic()
-            if state.update >= recipe.optim.updates:
+            if state.update >= recipe.optim.updates or state.stopped:
                 break
             self._update()
             now = time.monotonic()
@@ -92,6 +95,12 @@ class Loop:
                 last_save = now
         self._finish()
         return Outcome(state.final_wer, state.final_cer)
+
+    def _may_go_on(self) -> bool:
+        """Whether a better model may still come, by ``run.patience``."""
+        run, state = self.recipe.run, self.state
+        waited = (state.evaluated - state.best_update) // run.evaluate
+        return not run.patience or waited < run.patience
 
     def _is_due(self) -> bool:
         at = self.state.update
@@ -165,6 +174,12 @@ class Loop:
         self._save()
         console.note(f"update {state.update}: dev WER {score.wer:.2%}, CER {score.cer:.2%}")
         self._log(kind="dev", wer=score.wer, cer=score.cer, utterances=score.utterances)
+        if not self._may_go_on():
+            state.stopped = True
+            console.note(
+                f"no better WER in {self.recipe.run.patience} evaluations: the run ends here"
+            )
+            self._save()
 
     def _finish(self) -> None:
         """The best model and the last, on the whole dev set: the better one stays."""

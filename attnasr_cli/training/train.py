@@ -100,8 +100,8 @@ def train(
             write_list(out / "data.tsv", made.corpus, selection, made.dev)
         model = Model(_header(recipe, net, made.tokenizer, out), net, made.tokenizer, out)
         origin = _origin(recipe, made, world, dtype)
-        limit = recipe.run.dev_utterances
-        best = Best(out, model, made.dev, limit, origin, device, dtype, world)
+        limit, mean_of = recipe.run.dev_utterances, recipe.run.average_best
+        best = Best(out, model, made.dev, limit, origin, device, dtype, world, mean_of)
         return Loop(recipe, out, gradients, best, selection.fits, world, interrupt).run()
 
 

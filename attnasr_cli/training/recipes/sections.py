@@ -210,13 +210,20 @@ class RunConfig:
     dev_utterances: int = 100
     """utterances of the dev set that are looked at while training; at the end the best model and
     the last are compared on all"""
+    average_best: int = 0
+    """at the end the mean of the weights of so many best evaluations is measured too, and kept
+    where it is better; 0: none"""
+    patience: int = 0
+    """evaluations without a better WER after which a run ends early; 0: never. With a falling rate
+    most of what is gained comes at the end: leave the fall out, or be patient"""
     save_minutes: float = 3.0
     """minutes between two resume points: no more than this is lost when killed"""
 
     def __post_init__(self) -> None:
         _within(0, 2**40, seed=self.seed)
         _within(1, INFINITE, evaluate=self.evaluate, dev_utterances=self.dev_utterances)
-        _within(0, INFINITE, save_minutes=self.save_minutes)
+        _within(0, INFINITE, save_minutes=self.save_minutes, patience=self.patience)
+        _within(0, 100, average_best=self.average_best)
 
 
 @dataclass(frozen=True)
