@@ -38,8 +38,8 @@ class TrainState:
     final_cer: float = 0.0
     top: list[list[Any]] = field(default_factory=list)
     """WER and update of the best evaluations, the best first"""
-    stopped: bool = False
-    """early, as nothing got better any more"""
+    stopped: int = 0
+    """the patience with which it ended early, as nothing got better any more"""
     skipped: int = 0
     """updates without a step, as their gradients were not finite"""
     skipped_in_a_row: int = 0

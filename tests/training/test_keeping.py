@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from safetensors.torch import load_file
 
 from attnasr_cli.app import main
 from attnasr_cli.checkpoint.folder import read_header
@@ -98,6 +99,53 @@ def test_what_was_evaluated_is_not_evaluated_again(
     assert sizes == [6, 6]
     assert train() == 0  # done before
     assert sizes == [6, 6]
+
+
+def test_a_run_ends_early_where_nothing_gets_better(
+    train: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    long = ("optim.updates=60", "run.patience=2")
+    sizes = scripted(monkeypatch, 5, 3, 4, 4)
+    assert train(*long) == 0
+    assert "no better WER in 2 evaluations: the run ends here" in capsys.readouterr().err
+    assert read_header(tmp_path / "out").origin["updates"] == 12
+    assert train(*long) == 0  # done
+    assert len(sizes) == 4
+    scripted(monkeypatch, 2, 2, 2, 2)
+    assert train("optim.updates=36", "run.patience=0") == 0  # all the same
+    assert read_header(tmp_path / "out").origin["updates"] == 36
+
+
+def test_the_mean_of_the_best_evaluations_is_kept_where_it_is_better(
+    train: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mean = ("optim.updates=24", "run.average_best=2", "optim.fall=0.0")
+    scripted(monkeypatch, 6, 4, 5, 7, 3)  # updates 6, 12, 18, 24, then the mean
+    assert train(*mean) == 0
+    origin = read_header(tmp_path / "out").origin
+    assert (origin["mean_of_updates"], origin["dev_wer"]) == ([12, 18], 0.3)
+    top = tmp_path / "out" / "train" / "top"
+    assert sorted(p.name for p in top.iterdir()) == ["12.pt", "18.pt"]
+    kept = load_file(tmp_path / "out" / "weights.safetensors")
+    parts = [load_state(top / f"{update}.pt") for update in (12, 18)]
+    for name, value in kept.items():
+        torch.testing.assert_close(value, (parts[0][name] + parts[1][name]) / 2)
+    scripted(monkeypatch, 6, 4, 5, 7, 4)  # no better: the best one stays
+    assert train(*mean, out="other") == 0
+    assert read_header(tmp_path / "other").origin["updates"] == 12
+
+
+def test_the_worst_utterances_of_every_evaluation_are_kept(
+    train: Callable[..., int], tones: Path, tmp_path: Path
+) -> None:
+    assert train() == 0
+    rows = [line.split("\t") for line in
+            (tmp_path / "out" / "train" / "worst.tsv").read_text().splitlines()]  # fmt: skip
+    assert rows[0] == ["update", "wer", "errors", "id", "reference", "hypothesis", "path"]
+    assert {row[0] for row in rows[1:]} == {"6", "12"}
+    assert all(len(row) == 7 and int(row[2]) > 0 for row in rows[1:])
+    texts = dict(line.split("\t")[::2] for line in (tones / "dev.tsv").read_text().splitlines())
+    assert all(texts[row[3]] == row[4] and row[6].endswith(".wav") for row in rows[1:])
 
 
 def test_a_dev_set_that_has_changed_is_measured_anew(
