@@ -191,6 +191,8 @@ class BatchConfig:
     at_once: float = 0.0
     """audio that a process computes at once, where memory is short: the rest of its share of the
     batch is added up in turns; 0: all of it"""
+    ahead: int = 0
+    """batches whose features another process makes beforehand, where a core is free for it"""
     short_first: int = 500
     """updates during which only utterances under short_s are drawn: alignments are learnt first"""
     short_s: float = 6.0
@@ -199,6 +201,7 @@ class BatchConfig:
 
     def __post_init__(self) -> None:
         _within(TINY, INFINITE, seconds=self.seconds, short_seconds=self.short_seconds)
+        _within(0, 1000, ahead=self.ahead)
         _within(0, INFINITE, at_once=self.at_once, short_first=self.short_first)
         _within(0, INFINITE, short_s=self.short_s)
         _within(0, 1, alone=self.alone)
