@@ -89,7 +89,7 @@ def train(
                 "no recipe and no data",
                 "give --train DATA, or name a recipe of attnasr train --list",
             )
-        from attnasr_cli.training.recipes.choose import recipe_for
+        from attnasr_cli.training.choose import recipe_for
 
         recipe, chosen_for = recipe_for(train)
         console.note(chosen_for)

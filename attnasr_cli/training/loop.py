@@ -15,11 +15,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from attnasr_cli import console
+from attnasr_cli.device import is_out_of_memory
 from attnasr_cli.errors import AttnasrError
 from attnasr_cli.training.best import Best
-from attnasr_cli.training.data.sampler import stream
+from attnasr_cli.training.data.sampler import Batch, stream
 from attnasr_cli.training.optim import WeightAverage, make_optimizer, rate_at
 from attnasr_cli.training.parallel.distributed import World
 from attnasr_cli.training.parallel.gradients import Gradients
@@ -117,7 +119,7 @@ class Loop:
         self.interrupt.deferred = True
         batch = next(self.batches)
         self.optimizer.zero_grad(set_to_none=True)
-        found = self.gradients.backward(batch, state.update)
+        found = self._backward(batch)
         stopping = torch.tensor([float(self.interrupt.requested)], device=found.device)
         summed = self.world.sum_gradients(self.net.parameters(), torch.cat([found, stopping]))
         norm = self._step()
@@ -134,6 +136,23 @@ class Loop:
         self.interrupt.deferred = self.world.size > 1
         rate = rate_at(state.update - 1, self.recipe.optim)
         self.log.update(state, summed[:3], seconds, norm, rate)
+
+    def _backward(self, batch: Batch) -> Tensor:
+        """As ``Gradients.backward``. Raises AttnasrError where memory is full, with all saved."""
+        try:
+            return self.gradients.backward(batch, self.state.update)
+        except Exception as problem:
+            if not is_out_of_memory(problem):
+                raise
+        share = self.recipe.batch.seconds / self.world.size
+        at_once = min(self.recipe.batch.at_once or share, share)
+        self.optimizer.zero_grad(set_to_none=True)
+        self._save()
+        raise AttnasrError(
+            f"out of memory at update {self.state.update + 1}, computing {at_once:g} s of audio at "
+            "once; what was learnt is saved",
+            f"go on with --set batch.at_once={at_once / 2:g}, or with fewer --workers",
+        )
 
     def _step(self) -> float:
         """Move the weights, unless a gradient is not finite; the norm of all gradients."""

@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 
 from attnasr_cli.app import main
 from attnasr_cli.checkpoint.folder import read_header
+from attnasr_cli.checkpoint.tables import dumps
 from attnasr_cli.errors import OutputError
 from attnasr_cli.files import Lock
 from attnasr_cli.scoring.api import score
@@ -220,6 +221,22 @@ def test_going_on_with_another_recipe_is_refused(
     assert train(change, options=("--accept-changes",)) == (2 if fixed else 0)
 
 
+def test_a_run_of_an_older_version_lacks_keys_that_came_later(
+    train: Callable[..., int], tiny_model: Path, tmp_path: Path
+) -> None:
+    own = ["config", "text", "features"]
+    changes = [f"init.model={tiny_model}", "optim.updates=2"]
+    recipe = tmp_path / "recipe.toml"
+    table = tomllib.loads(recipe.read_text())
+    recipe.write_text(dumps({k: v for k, v in table.items() if k not in own}))
+    assert train(*changes) == 0
+    stored = tmp_path / "out" / "recipe.toml"
+    old = tomllib.loads(stored.read_text())
+    del old["init"]["words"], old["run"]["patience"], old["data"]["dev_share"]
+    stored.write_text(dumps(old))
+    assert train(*changes, "optim.updates=3") == 0
+
+
 def test_going_on_with_other_data_is_refused(
     train: Callable[..., int], tones: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -263,6 +280,32 @@ def test_gradients_that_are_not_finite_are_said_and_end_a_run(
     err = capsys.readouterr().err
     assert "20 updates in a row" in err
     assert "no step is made" in err
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [torch.OutOfMemoryError("CUDA out of memory"), MemoryError(),
+     RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")],
+)  # fmt: skip
+def test_full_memory_is_one_line_and_nothing_is_lost(
+    problem: Exception, train: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: Any,
+) -> None:  # fmt: skip
+    def full(self: Any, batch: Any, update: int) -> Any:
+        if update == 3:
+            raise problem
+        return backward(self, batch, update)
+
+    backward = gradients.Gradients.backward
+    monkeypatch.setattr(gradients.Gradients, "backward", full)
+    assert train() == 1
+    said = capsys.readouterr().err
+    assert "out of memory at update 4, computing 12 s of audio at once" in said
+    assert "--set batch.at_once=6" in said
+    assert "Traceback" not in said
+    assert load_state(tmp_path / "out" / "train" / "state.pt")["progress"]["update"] == 3
+    monkeypatch.setattr(gradients.Gradients, "backward", backward)
+    assert train("batch.at_once=6") == 0
 
 
 def test_a_resume_point_on_a_full_disk_leaves_the_one_before(

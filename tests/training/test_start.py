@@ -14,11 +14,11 @@ import soundfile
 from attnasr_cli.checkpoint.folder import load_model
 from attnasr_cli.errors import DataError, UsageError
 from attnasr_cli.text.phones import PhoneTokenizer
+from attnasr_cli.training.choose import choose_recipe
 from attnasr_cli.training.data.holdout import hold_out
 from attnasr_cli.training.data.sampler import epoch_batches
 from attnasr_cli.training.formats.read import read_data
 from attnasr_cli.training.formats.utterance import Utterance
-from attnasr_cli.training.recipes.choose import choose_recipe
 from tests.speech import babble
 
 Run = Callable[..., Any]
@@ -135,8 +135,8 @@ def test_weights_belong_to_corpora(recipe: Path, tones: Path, tmp_path: Path, at
 def test_the_recipe_follows_from_hours_and_texts(
     hours: float, texts: int, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from attnasr_cli.training import choose
     from attnasr_cli.training.check import Length
-    from attnasr_cli.training.recipes import choose
 
     words = ["yes", "no", "stop", "go", "left", "right", "up", "down"]
     made = [f"{words[i % 8]} {i}" if texts > 8 else words[i % 8] for i in range(texts * 5)]

@@ -16,6 +16,7 @@ from attnasr_cli.errors import UsageError
 from attnasr_cli.files import write_text
 from attnasr_cli.training.formats.utterance import Utterance
 from attnasr_cli.training.recipes.recipe import Recipe
+from attnasr_cli.training.recipes.sections import InitConfig
 from attnasr_cli.training.resume import STATE
 
 RECIPE, DATA = "recipe.toml", "data.json"
@@ -72,7 +73,8 @@ def check_unchanged(
         return
     before = tomllib.loads((out / RECIPE).read_text(encoding="utf-8"))
     # an older version has not written the keys that it did not know
-    before = _filled(before, tables(Recipe(name=recipe.name, net=recipe.net)))
+    init = InitConfig(before["init"]["model"]) if "init" in before else None
+    before = _filled(before, tables(Recipe(name=recipe.name, net=recipe.net, init=init)))
     for key, old, new in differences(before, tables(recipe)):
         if _among(key, FREE):
             continue
