@@ -18,7 +18,7 @@ from attnasr_cli.errors import UsageError
 
 APART_S = 0.6  # a longer pause stands between two commands
 AUDIBLE = 1.0e-6  # mean square: -60 dB of full scale
-LOUDER = 4.0  # 6 dB; windows of noise differ by 1 to 2 dB
+LOUDER = 2.0  # 3 dB; windows of noise differ by 1 to 2 dB, words cut out tightly by 4 and more
 
 
 @dataclass(frozen=True)
