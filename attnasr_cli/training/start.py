@@ -15,6 +15,7 @@ from attnasr_cli.errors import DataError, UsageError
 from attnasr_cli.families import models
 from attnasr_cli.families.registry import family_of_net
 from attnasr_cli.families.spelling import Speller
+from attnasr_cli.families.targets import Targets
 from attnasr_cli.files import write_bytes
 from attnasr_cli.nets import find_net
 from attnasr_cli.nets.protocol import Net
@@ -22,7 +23,7 @@ from attnasr_cli.text.chars import CharTokenizer
 from attnasr_cli.text.load import load_tokenizer
 from attnasr_cli.text.phones import PhoneTokenizer
 from attnasr_cli.text.subwords import BpeTokenizer
-from attnasr_cli.text.tokenizer import Tokenizer
+from attnasr_cli.text.tokenizer import BOS, EOS, Tokenizer
 from attnasr_cli.training.formats.utterance import Utterance
 from attnasr_cli.training.recipes.recipe import Recipe
 
@@ -139,6 +140,18 @@ def _config(recipe: Recipe, vocab: int) -> dict[str, Any]:
     fields = dataclasses.fields(find_net(recipe.net).Config)
     sizes = {f.name: f.default for f in fields if f.default is not dataclasses.MISSING}
     return {**sizes, **recipe.config, "vocab": vocab, "bins": recipe.features.bins}
+
+
+def trial(recipe: Recipe, start: Model | None) -> tuple[Net, Targets, Tokenizer | None]:
+    """A net of the recipe's sizes with weights, its targets, and the tokenizer that is kept, to see
+    what a run costs."""
+    if start is not None:
+        targets = family_of_net(recipe.net).targets(recipe, start.net, start.tokenizer)
+        kept = recipe.init is not None and recipe.init.keep_tokenizer
+        kept = kept and not only_training_words(recipe)
+        return start.net, targets, start.tokenizer if kept else None
+    net = build_net(recipe.net, _config(recipe, recipe.text.vocab), "the recipe")
+    return net, Targets((BOS,), EOS, lambda text: []), None
 
 
 def check_config(recipe: Recipe) -> Net:
