@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import load_file
 
+from attnasr_cli.app import main
 from attnasr_cli.errors import DataError, OutputError
 from attnasr_cli.training.data import cache, shards
 from attnasr_cli.training.data.cache import Rows, open_rows
@@ -153,3 +155,36 @@ def test_a_full_disk_is_one_line_and_what_was_written_stays(
     computed.clear()
     check(open_(recordings), [1, 2, 3, 4, 5, 6, 7])
     assert "1" not in computed
+
+
+def test_what_is_kept_on_disk_does_not_change_the_model(
+    recipe: Path, tones: Path, tmp_path: Path
+) -> None:
+    def train(name: str, *changes: str, workers: int = 1) -> bytes:
+        sets = [word for change in ["optim.updates=3", *changes] for word in ("--set", change)]
+        command = [
+            "train", str(recipe), "-o", str(tmp_path / name), "--train", str(tones / "train.tsv"),
+            "--dev", str(tones / "dev.tsv"), "--device", "cpu", "--dtype", "float32",
+            "--workers", str(workers), *sets,
+        ]  # fmt: skip
+        assert main(command) == 0
+        return (tmp_path / name / "weights.safetensors").read_bytes()
+
+    def kept_bytes(name: str) -> int:
+        return sum(path.stat().st_size for path in tmp_path.glob(f"{name}/train/features/*/*.rows"))
+
+    audio = train("audio", "data.cache='audio'")
+    assert train("none", "data.cache='none'") == audio
+    assert kept_bytes("none") == 40 * 4  # a number for each utterance
+    assert kept_bytes("audio") == sum(path.stat().st_size - 44 for path in tones.glob("train*.wav"))
+    train("ahead", "data.cache='none'", "batch.ahead=2", workers=2)
+    of_two = load_file(tmp_path / "ahead" / "weights.safetensors")
+    for name, value in load_file(tmp_path / "none" / "weights.safetensors").items():
+        np.testing.assert_allclose(of_two[name], value, rtol=1e-3, atol=1e-4)
+
+
+def test_another_kind_of_cache_is_refused(
+    recipe: Path, tones: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(recipe), "-o", str(tmp_path / "x"), "--set", "data.cache='ram'"]) == 2
+    assert "use one of features, audio, none" in capsys.readouterr().err

@@ -23,7 +23,7 @@ RECIPE, DATA = "recipe.toml", "data.json"
 FREE = (
     "name", "origin", "decoding", "optim.updates", "optim.fall", "run.evaluate",
     "run.dev_utterances", "run.save_minutes", "run.tensorboard", "run.average_best",
-    "run.patience", "batch.at_once", "batch.ahead", "data.train", "data.dev",
+    "run.patience", "batch.at_once", "batch.ahead", "data.cache", "data.train", "data.dev",
 )  # fmt: skip
 """keys that may change between two parts of a run"""
 FIXED = (

@@ -15,6 +15,7 @@ def _within(low: float, high: float, **values: float) -> None:
 
 INFINITE = float("inf")
 TINY = 1.0e-9  # stands for: more than 0
+CACHES = ("features", "audio", "none")
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,17 @@ class DataConfig:
     """longer utterances are left out"""
     speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
     """speed perturbation (Ko et al. 2015): one is drawn for each utterance and epoch"""
+    cache: str = "features"
+    """what is kept on disk: features of each speed (58 MB an hour of speech, with 80 bins),
+    audio (115 MB an hour; so with [distort]), or none: the recordings are read at every draw (see
+    batch.ahead)"""
 
     def __post_init__(self) -> None:
         _within(0, INFINITE, min_s=self.min_s)
         if self.max_s <= self.min_s:
             raise ValueError(f"max_s is {self.max_s:g}, not more than min_s, {self.min_s:g}")
+        if self.cache not in CACHES:
+            raise ValueError(f"cache is {self.cache!r}; use one of {', '.join(CACHES)}")
         _within(TINY, 0.5, dev_share=self.dev_share)
         for weight in self.weights:
             _within(0, 1000, weights=weight)
