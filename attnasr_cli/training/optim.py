@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import difflib
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from attnasr_cli.errors import UsageError
 from attnasr_cli.training.recipes.sections import OptimConfig
 
 
 def rate_at(update: int, config: OptimConfig) -> float:
-    """Learning rate of an update (from 0): linear warm-up, constant, linear fall to zero.
+    """Learning rate of an update (from 0): linear warm-up, constant, fall to zero.
 
     A constant part, and not a curve over the whole length, lets a run be made longer or shorter
     while it goes on (Hägele et al. 2024, arXiv:2405.18392).
@@ -21,18 +24,57 @@ def rate_at(update: int, config: OptimConfig) -> float:
     up = min((update + 1) / max(config.warmup, 1), 1.0)
     fall = max(config.fall * config.updates, 1.0)
     down = min(max((config.updates - update) / fall, 0.0), 1.0)
+    if config.shape == "cosine":
+        down = (1 - math.cos(math.pi * down)) / 2
     return config.rate * min(up, down)
 
 
 def make_optimizer(net: nn.Module, config: OptimConfig) -> torch.optim.AdamW:
     """AdamW, with weight decay for matrices only."""
+    trained = [p for p in net.parameters() if p.requires_grad]
     groups: list[dict[str, Any]] = [
-        {"params": [p for p in net.parameters() if p.dim() > 1]},
-        {"params": [p for p in net.parameters() if p.dim() <= 1], "weight_decay": 0.0},
+        {"params": [p for p in trained if p.dim() > 1]},
+        {"params": [p for p in trained if p.dim() <= 1], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(
         groups, lr=config.rate, betas=(0.9, 0.98), weight_decay=config.weight_decay, fused=True
     )
+
+
+def freeze(net: nn.Module, parts: Sequence[str]) -> None:
+    """Leave parts of a net as they are. Raises UsageError for a part that it does not have, or
+    where nothing would be left to train."""
+    for part in parts:
+        own = [p for n, p in net.named_parameters() if n == part or n.startswith(f"{part}.")]
+        if not own:
+            names = [name for name, _ in net.named_modules() if name]
+            near = difflib.get_close_matches(part, names, n=1)
+            top = ", ".join(name for name, _ in net.named_children())
+            hint = f"did you mean {near[0]!r}?" if near else f"it has {top}"
+            raise UsageError(f"optim.frozen: the net has no part {part!r}", hint)
+        for parameter in own:
+            parameter.requires_grad_(False)
+    if not any(p.requires_grad for p in net.parameters()):
+        raise UsageError("optim.frozen leaves nothing to train", "name fewer parts")
+
+
+def recompute_layers(net: nn.Module) -> None:
+    """Keep only what goes into each layer of a stack for the way back, and compute the rest again
+    (Chen et al. 2016, arXiv:1604.06174). Dropout draws the same again."""
+    for stack in [m for m in net.modules() if isinstance(m, nn.ModuleList)]:
+        for layer in stack:
+            layer.forward = _recomputed(layer.forward, layer)
+
+
+def _recomputed(forward: Callable[..., Any], layer: nn.Module) -> Callable[..., Any]:
+    from torch.utils.checkpoint import checkpoint
+
+    def run(*args: Any, **named: Any) -> Any:
+        if not (layer.training and torch.is_grad_enabled()):
+            return forward(*args, **named)
+        return checkpoint(forward, *args, use_reentrant=False, **named)
+
+    return run
 
 
 class WeightAverage:

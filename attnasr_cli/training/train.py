@@ -36,6 +36,7 @@ from attnasr_cli.training.data.waveforms import open_drawn_corpus
 from attnasr_cli.training.evaluate import readable, warn_of_unreadable
 from attnasr_cli.training.formats.utterance import Utterance
 from attnasr_cli.training.loop import Loop, Outcome
+from attnasr_cli.training.optim import freeze, recompute_layers
 from attnasr_cli.training.parallel.distributed import World
 from attnasr_cli.training.parallel.gradients import Gradients
 from attnasr_cli.training.parallel.interrupt import Interrupt
@@ -89,6 +90,9 @@ def train(
             raise OutputError(f"{out} is not there", "all machines of a run must see its folder")
         net = make_net(recipe, start, made.tokenizer)
         targets = family_of_net(recipe.net).targets(recipe, net, made.tokenizer)
+        freeze(net, recipe.optim.frozen)
+        if recipe.batch.recompute:
+            recompute_layers(net)
         net = net.to(device).train()
         if world.is_main:
             _describe(recipe, net, made, device, dtype)

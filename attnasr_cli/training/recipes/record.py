@@ -23,12 +23,13 @@ RECIPE, DATA = "recipe.toml", "data.json"
 FREE = (
     "name", "origin", "decoding", "optim.updates", "optim.fall", "run.evaluate",
     "run.dev_utterances", "run.save_minutes", "run.tensorboard", "run.average_best",
-    "run.patience", "batch.at_once", "batch.ahead", "data.cache", "data.train", "data.dev",
+    "run.patience", "batch.at_once", "batch.ahead", "batch.recompute", "data.cache", "data.train",
+    "data.dev",
 )  # fmt: skip
 """keys that may change between two parts of a run"""
 FIXED = (
     "net", "config", "features", "text.kind", "text.vocab", "text.normalizer",
-    "init.keep_tokenizer", "init.words",
+    "init.keep_tokenizer", "init.words", "optim.frozen",
 )  # fmt: skip
 """keys of which the weights in the resume point are made"""
 

@@ -162,7 +162,7 @@ class LossConfig:
 
 @dataclass(frozen=True)
 class OptimConfig:
-    """``[optim]``: AdamW, linear warm-up, constant rate, then a linear fall to zero."""
+    """``[optim]``: AdamW, linear warm-up, constant rate, then a fall to zero."""
 
     updates: int = 5000
     """in all; may be changed when a run is continued"""
@@ -172,6 +172,11 @@ class OptimConfig:
     """updates"""
     fall: float = 0.4
     """share of the updates over which the rate falls to zero at the end"""
+    shape: str = "linear"
+    """of the fall: linear, or cosine, which with fall = 1 is the schedule that is called so"""
+    frozen: tuple[str, ...] = ()
+    """parts of the net that are not trained, by the beginnings of their names: encoder, or
+    encoder.layers.0"""
     weight_decay: float = 0.01
     clip: float = 5.0
     """largest norm of the gradient"""
@@ -183,6 +188,8 @@ class OptimConfig:
         _within(0, INFINITE, rate=self.rate, warmup=self.warmup, weight_decay=self.weight_decay)
         _within(TINY, INFINITE, clip=self.clip)
         _within(0, 1, fall=self.fall, average=self.average)
+        if self.shape not in ("linear", "cosine"):
+            raise ValueError(f"shape is {self.shape!r}; use linear or cosine")
 
 
 @dataclass(frozen=True)
@@ -200,6 +207,9 @@ class BatchConfig:
     batch is added up in turns; 0: all of it"""
     ahead: int = 0
     """batches whose features another process makes beforehand, where a core is free for it"""
+    recompute: bool = False
+    """layers are computed again on the way back in place of keeping what is inside them (gradient
+    checkpointing): a third slower, with a fraction of the memory"""
     short_first: int = 500
     """updates during which only utterances under short_s are drawn: alignments are learnt first"""
     short_s: float = 6.0
