@@ -15,15 +15,12 @@ from attnasr_cli.families.phrases.read import PHRASES_HELP, REJECT_HELP
 class MoonshineOptions:
     """Greedy search by default, as the models were published with."""
 
-    language: str | None = None
-    """code or English name; only the one that the model writes"""
-    beam: int | None = None
-    """hypotheses kept for a segment; 1 is greedy"""
-    length_penalty: float | None = None
-    """((5 + n) / 6) ** penalty; the mean over tokens by default"""
-    nbest: int = 1
-    """alternatives listed in json"""
-    word_timestamps: bool = False
-    """times and probabilities of words"""
+    language: str | None = option(None, "Code or English name; only the one that the model writes.")
+    beam: int | None = option(None, "Hypotheses kept; 1 is greedy.")
+    length_penalty: float | None = option(
+        None, "((5 + n) / 6) ** penalty; the mean over tokens by default."
+    )
+    nbest: int = option(1, "Alternatives listed in json.")
+    word_timestamps: bool = option(False, "Times and probabilities of words.")
     phrases: str | tuple[str, ...] | None = option(None, PHRASES_HELP, kind=str)
     reject: float | None = option(None, REJECT_HELP)

@@ -29,7 +29,7 @@ FREE = (
 """keys that may change between two parts of a run"""
 FIXED = (
     "net", "config", "features", "text.kind", "text.vocab", "text.normalizer",
-    "init.keep_tokenizer", "init.words", "optim.frozen",
+    "init.keep_tokenizer", "init.words", "init.freeze", "lora",
 )  # fmt: skip
 """keys of which the weights in the resume point are made"""
 

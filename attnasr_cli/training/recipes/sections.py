@@ -172,11 +172,8 @@ class OptimConfig:
     """updates"""
     fall: float = 0.4
     """share of the updates over which the rate falls to zero at the end"""
-    shape: str = "linear"
-    """of the fall: linear, or cosine, which with fall = 1 is the schedule that is called so"""
-    frozen: tuple[str, ...] = ()
-    """parts of the net that are not trained, by the beginnings of their names: encoder, or
-    encoder.layers.0"""
+    schedule: str = "linear"
+    """how it falls: linear or cosine (with fall = 1: over the whole run)"""
     weight_decay: float = 0.01
     clip: float = 5.0
     """largest norm of the gradient"""
@@ -188,8 +185,8 @@ class OptimConfig:
         _within(0, INFINITE, rate=self.rate, warmup=self.warmup, weight_decay=self.weight_decay)
         _within(TINY, INFINITE, clip=self.clip)
         _within(0, 1, fall=self.fall, average=self.average)
-        if self.shape not in ("linear", "cosine"):
-            raise ValueError(f"shape is {self.shape!r}; use linear or cosine")
+        if self.schedule not in ("linear", "cosine"):
+            raise ValueError(f"schedule is {self.schedule!r}; use linear or cosine")
 
 
 @dataclass(frozen=True)
@@ -263,6 +260,9 @@ class InitConfig:
     words: str = "all"
     """of a pronouncing lexicon that is kept: all, or training, those of the training texts, which
     are then all that the model can write; one that the lexicon lacks is said by rules"""
+    freeze: tuple[str, ...] = ()
+    """parts of the net that are not trained, by the beginning of their names: encoder, or
+    encoder.blocks.0"""
     tokenizer: str = ""
     """vocabulary file for a checkpoint that has none, relative to the recipe"""
 
@@ -271,3 +271,23 @@ class InitConfig:
             raise ValueError(f"words is {self.words!r}; use all or training")
         if self.words == "training" and not self.keep_tokenizer:
             raise ValueError("words = 'training' chooses from a lexicon that is not kept")
+
+
+@dataclass(frozen=True)
+class LoraConfig:
+    """``[lora]``: low-rank adapters are trained in place of the weights of [init] (Hu et al. 2021,
+    arXiv:2106.09685), and added to them in the model that is kept; needs attnasr[lora]."""
+
+    rank: int = 8
+    """of what is added to a matrix"""
+    alpha: int = 16
+    """what is added is multiplied by alpha / rank"""
+    dropout: float = 0.0
+    """in front of the adapters"""
+    layers: tuple[str, ...] = ()
+    """last names of linear layers, such as query and value; none: all of them"""
+
+    def __post_init__(self) -> None:
+        _within(1, INFINITE, rank=self.rank)
+        _within(1, INFINITE, alpha=self.alpha)
+        _within(0, 0.99, dropout=self.dropout)
