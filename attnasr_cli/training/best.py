@@ -28,9 +28,9 @@ from attnasr_cli.training.evaluate import evaluate, key_of, part_of
 from attnasr_cli.training.formats.utterance import Utterance
 from attnasr_cli.training.optim import weights_of
 from attnasr_cli.training.parallel.distributed import World
+from attnasr_cli.training.reporting.worst import write_worst
 from attnasr_cli.training.resume import TrainState
 from attnasr_cli.training.top import Top
-from attnasr_cli.training.worst import write_worst
 
 WORST = "worst.tsv"
 

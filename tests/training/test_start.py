@@ -103,7 +103,7 @@ def test_a_corpus_is_drawn_as_often_as_its_weight_says() -> None:
     drawn = Counter[int]()
     for epoch in range(20):
         for batch in epoch_batches(lengths, allowed, 500, 1, epoch, weights=weights):
-            drawn.update(i for i, _ in batch)
+            drawn.update(i for group in batch for i, _ in group)
     assert all(drawn[i] == 40 for i in range(20))
     assert 340 <= sum(drawn[i] for i in range(20, 60)) <= 460
     assert not any(drawn[i] for i in range(60, 100))
