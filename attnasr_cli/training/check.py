@@ -13,13 +13,9 @@ import numpy as np
 
 from attnasr_cli.audio.frames import FRAMES_PER_S, SAMPLE_RATE_HZ
 from attnasr_cli.errors import AttnasrError
-<<<<<<< HEAD
 from attnasr_cli.families.recipe.recipe import Recipe
-from attnasr_cli.training.data.corpus import read_corpora
-=======
 from attnasr_cli.text.tokenizer import UNKNOWN, Tokenizer
 from attnasr_cli.training.data.corpus import read_sets
->>>>>>> main
 from attnasr_cli.training.data.overlap import overlaps
 from attnasr_cli.training.formats.utterance import Utterance
 

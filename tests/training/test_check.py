@@ -15,12 +15,8 @@ import torch
 
 from attnasr_cli.training.estimate import measure
 from attnasr_cli.training.recipes import shipped
-<<<<<<< HEAD
-from attnasr_cli.training.recipes.read import read_recipe
-=======
 from attnasr_cli.training.recipes.read import read_recipe
 from attnasr_cli.training.start import trial
->>>>>>> main
 
 Run = Callable[..., Any]
 

@@ -11,24 +11,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-<<<<<<< HEAD
 from attnasr_cli.families.recipe.sections import AugmentConfig, LossConfig, OptimConfig
-=======
 from attnasr_cli.nets import find_net
->>>>>>> main
 from attnasr_cli.nets.blocks import Dropout
 from attnasr_cli.nets.conformer import Conformer, ConformerConfig
 from attnasr_cli.nets.protocol import Net
 from attnasr_cli.training.augment.spec import spec_augment
 from attnasr_cli.training.data.sampler import epoch_batches
 from attnasr_cli.training.loss import losses
-<<<<<<< HEAD
-from attnasr_cli.training.optim import rate_at
-=======
 from attnasr_cli.training.optim import rate_at, recompute_layers
-from attnasr_cli.families.recipe.sections import AugmentConfig, LossConfig, OptimConfig
 from tests.conftest import SIZES
->>>>>>> main
 
 
 @given(

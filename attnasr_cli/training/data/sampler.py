@@ -12,11 +12,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from attnasr_cli.audio.frames import FRAMES_PER_S
-<<<<<<< HEAD
-from attnasr_cli.families.recipe.recipe import Recipe
-=======
 from attnasr_cli.errors import UsageError
->>>>>>> main
+from attnasr_cli.families.recipe.recipe import Recipe
 from attnasr_cli.training.data.corpus import Corpus
 from attnasr_cli.training.data.packing import Group, Packing
 from attnasr_cli.training.resume import TrainState
