@@ -109,11 +109,14 @@ def train(
         return _check(plan, train or [], dev or [])
     assert out is not None  # or it is a check
     from attnasr_cli.training.parallel.distributed import from_torchrun
+    from attnasr_cli.training.parallel.interrupt import exit_with_parent
     from attnasr_cli.training.parallel.launch import launch
 
     world = from_torchrun()
-    if world is not None and not world.is_main:
-        console.set_quiet(True)
+    if world is not None:
+        exit_with_parent(os.getppid())  # whatever happens to torchrun, nothing is left behind
+        if not world.is_main:
+            console.set_quiet(True)
     chosen = _placements(device, dtype, world)
     console.note(chosen[0].reason)
     size, each = _processes(chosen, workers, threads, world)
