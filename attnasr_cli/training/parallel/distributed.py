@@ -63,13 +63,12 @@ class World:
         """Where ``init_process_group`` meets the others."""
         if self.address != TORCHRUN:
             return {"init_method": self.address}
-        from torch import distributed
+        from torch.distributed.distributed_c10d import PrefixStore
+        from torch.distributed.rendezvous import rendezvous
 
-        store, _, _ = next(
-            distributed.rendezvous(TORCHRUN, self.rank, self.size, timeout=TIMEOUT)  # type: ignore[no-untyped-call]
-        )
-        name = agree(distributed.PrefixStore("attnasr", store), self.rank, self.size)
-        return {"store": distributed.PrefixStore(f"attnasr/{name}", store)}
+        store, _, _ = next(rendezvous(TORCHRUN, self.rank, self.size, timeout=TIMEOUT))
+        name = agree(PrefixStore("attnasr", store), self.rank, self.size)
+        return {"store": PrefixStore(f"attnasr/{name}", store)}
 
     def leave(self) -> None:
         """The end of what ``join`` began."""
