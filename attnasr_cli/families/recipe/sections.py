@@ -15,6 +15,7 @@ def _within(low: float, high: float, **values: float) -> None:
 
 INFINITE = float("inf")
 TINY = 1.0e-9  # stands for: more than 0
+CACHES = ("features", "audio", "none")
 
 
 @dataclass(frozen=True)
@@ -47,18 +48,33 @@ class DataConfig:
     train: tuple[str, ...] = ()
     """corpus folders or manifests"""
     dev: tuple[str, ...] = ()
-    """held out; its WER chooses the best checkpoint"""
+    """held out; its WER chooses the best checkpoint; without one a part of the training data is"""
+    weights: tuple[float, ...] = ()
+    """for each of ``train`` how often its utterances are drawn in an epoch; all 1 by default"""
+    dev_share: float = 0.1
+    """where there is no dev set: share of the utterances that is held out, by whole speakers"""
+    dev_speakers: tuple[str, ...] = ()
+    """where there is no dev set: who is held out"""
     min_s: float = 0.3
     """shorter utterances are left out"""
     max_s: float = 20.0
     """longer utterances are left out"""
     speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
     """speed perturbation (Ko et al. 2015): one is drawn for each utterance and epoch"""
+    cache: str = "features"
+    """what is kept on disk: features of each speed (58 MB an hour of speech, with 80 bins),
+    audio (115 MB an hour; so with [distort]), or none: the recordings are read at every draw (see
+    batch.ahead)"""
 
     def __post_init__(self) -> None:
         _within(0, INFINITE, min_s=self.min_s)
         if self.max_s <= self.min_s:
             raise ValueError(f"max_s is {self.max_s:g}, not more than min_s, {self.min_s:g}")
+        if self.cache not in CACHES:
+            raise ValueError(f"cache is {self.cache!r}; use one of {', '.join(CACHES)}")
+        _within(TINY, 0.5, dev_share=self.dev_share)
+        for weight in self.weights:
+            _within(0, 1000, weights=weight)
         if not self.speeds:
             raise ValueError("speeds is empty; use [1.0] for none but the own")
         for speed in self.speeds:
@@ -146,7 +162,7 @@ class LossConfig:
 
 @dataclass(frozen=True)
 class OptimConfig:
-    """``[optim]``: AdamW, linear warm-up, constant rate, then a linear fall to zero."""
+    """``[optim]``: AdamW, linear warm-up, constant rate, then a fall to zero."""
 
     updates: int = 5000
     """in all; may be changed when a run is continued"""
@@ -156,6 +172,8 @@ class OptimConfig:
     """updates"""
     fall: float = 0.4
     """share of the updates over which the rate falls to zero at the end"""
+    schedule: str = "linear"
+    """how it falls: linear or cosine (with fall = 1: over the whole run)"""
     weight_decay: float = 0.01
     clip: float = 5.0
     """largest norm of the gradient"""
@@ -167,6 +185,8 @@ class OptimConfig:
         _within(0, INFINITE, rate=self.rate, warmup=self.warmup, weight_decay=self.weight_decay)
         _within(TINY, INFINITE, clip=self.clip)
         _within(0, 1, fall=self.fall, average=self.average)
+        if self.schedule not in ("linear", "cosine"):
+            raise ValueError(f"schedule is {self.schedule!r}; use linear or cosine")
 
 
 @dataclass(frozen=True)
@@ -184,6 +204,9 @@ class BatchConfig:
     batch is added up in turns; 0: all of it"""
     ahead: int = 0
     """batches whose features another process makes beforehand, where a core is free for it"""
+    recompute: bool = False
+    """layers are computed again on the way back in place of keeping what is inside them (gradient
+    checkpointing): a third slower, with a fraction of the memory"""
     short_first: int = 500
     """updates during which only utterances under short_s are drawn: alignments are learnt first"""
     short_s: float = 6.0
@@ -208,6 +231,12 @@ class RunConfig:
     dev_utterances: int = 100
     """utterances of the dev set that are looked at while training; at the end the best model and
     the last are compared on all"""
+    average_best: int = 0
+    """at the end the mean of the weights of so many best evaluations is measured too, and kept
+    where it is better; 0: none"""
+    patience: int = 0
+    """evaluations without a better WER after which a run ends early; 0: never. With a falling rate
+    most of what is gained comes at the end: leave the fall out, or be patient"""
     save_minutes: float = 3.0
     """minutes between two resume points: no more than this is lost when killed"""
     tensorboard: bool = False
@@ -216,7 +245,8 @@ class RunConfig:
     def __post_init__(self) -> None:
         _within(0, 2**40, seed=self.seed)
         _within(1, INFINITE, evaluate=self.evaluate, dev_utterances=self.dev_utterances)
-        _within(0, INFINITE, save_minutes=self.save_minutes)
+        _within(0, INFINITE, save_minutes=self.save_minutes, patience=self.patience)
+        _within(0, 100, average_best=self.average_best)
 
 
 @dataclass(frozen=True)
@@ -227,5 +257,37 @@ class InitConfig:
     """name of a model with the same net and sizes, or its folder, relative to the recipe"""
     keep_tokenizer: bool = True
     """false: the tokenizer is made anew by [text], and what depends on it starts from nothing"""
+    words: str = "all"
+    """of a pronouncing lexicon that is kept: all, or training, those of the training texts, which
+    are then all that the model can write; one that the lexicon lacks is said by rules"""
+    freeze: tuple[str, ...] = ()
+    """parts of the net that are not trained, by the beginning of their names: encoder, or
+    encoder.blocks.0"""
     tokenizer: str = ""
     """vocabulary file for a checkpoint that has none, relative to the recipe"""
+
+    def __post_init__(self) -> None:
+        if self.words not in ("all", "training"):
+            raise ValueError(f"words is {self.words!r}; use all or training")
+        if self.words == "training" and not self.keep_tokenizer:
+            raise ValueError("words = 'training' chooses from a lexicon that is not kept")
+
+
+@dataclass(frozen=True)
+class LoraConfig:
+    """``[lora]``: low-rank adapters are trained in place of the weights of [init] (Hu et al. 2021,
+    arXiv:2106.09685), and added to them in the model that is kept; needs attnasr[lora]."""
+
+    rank: int = 8
+    """of what is added to a matrix"""
+    alpha: int = 16
+    """what is added is multiplied by alpha / rank"""
+    dropout: float = 0.0
+    """in front of the adapters"""
+    layers: tuple[str, ...] = ()
+    """last names of linear layers, such as query and value; none: all of them"""
+
+    def __post_init__(self) -> None:
+        _within(1, INFINITE, rank=self.rank)
+        _within(1, INFINITE, alpha=self.alpha)
+        _within(0, 0.99, dropout=self.dropout)
