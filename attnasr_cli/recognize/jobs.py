@@ -61,12 +61,12 @@ class Skip(Exception):  # noqa: N818 - not an error
 
 Span = tuple[float, float]
 """(start, end) in seconds of the recording"""
-Known = Mapping[tuple[int, int], "Heard"]
+Known = Mapping[tuple[int, int], "SegmentResult"]
 """(first sample, number of samples) at 16 kHz of a segment → what was heard in it before"""
 
 
 @dataclass(frozen=True)
-class Heard:
+class SegmentResult:
     """One segment that is done."""
 
     parts: list[tuple[float, Decoded]]
@@ -93,10 +93,10 @@ class Result:
     complete: bool = False
     """read to the end, all segments decoded"""
 
-    def add(self, heard: Heard) -> None:
+    def add(self, outcome: SegmentResult) -> None:
         """The next segment in the order of time."""
-        self.parts += heard.parts
-        self.uncovered += heard.uncovered
+        self.parts += outcome.parts
+        self.uncovered += outcome.uncovered
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,6 @@ class Part:
     result: Result
     place: tuple[int, int]
     """(first sample, number of samples) at 16 kHz; of no use where the net chose the segment"""
-    heard: Heard
+    outcome: SegmentResult
     new: bool = True
     """false where it was known before"""

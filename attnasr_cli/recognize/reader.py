@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.audio.segment import SegmentConfig, Segmenter, Speech
 from attnasr_cli.errors import AttnasrError
-from attnasr_cli.recognize.jobs import Heard, Job, Known, Skip
+from attnasr_cli.recognize.jobs import Job, Known, SegmentResult, Skip
 from attnasr_cli.recognize.meter import Meter
 
 BLOCK_S = 10.0
@@ -27,7 +27,7 @@ class End:
     skipped: bool = False
 
 
-Item = tuple[Speech, Heard | None]
+Item = tuple[Speech, SegmentResult | None]
 """a segment, and what was heard in it before"""
 
 

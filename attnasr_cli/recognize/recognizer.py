@@ -183,8 +183,8 @@ class Recognizer:
             job = Job(path, channel, start, end, salvage, name, audio_track=audio_track)
             for event in recognizer.events([job]):
                 if isinstance(event, Part):
-                    lacking = shifted(event.heard.uncovered, start or 0.0)
-                    yield from mark(stitcher.push(event.heard.parts), lacking)
+                    lacking = shifted(event.outcome.uncovered, start or 0.0)
+                    yield from mark(stitcher.push(event.outcome.parts), lacking)
                 elif event.error is not None:
                     raise event.error
 

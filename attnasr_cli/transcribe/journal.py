@@ -21,7 +21,7 @@ from typing import IO, Any
 
 from attnasr_cli.errors import OutputError
 from attnasr_cli.files import Lock, replacing
-from attnasr_cli.recognize.jobs import Heard
+from attnasr_cli.recognize.jobs import SegmentResult
 from attnasr_cli.transcribe.parts import Parts
 
 FOLDER = ".attnasr"
@@ -147,10 +147,10 @@ class Journal:
         except OSError as problem:
             raise failed(Path(problem.filename or self.folder), problem) from None
 
-    def keep(self, key: str, place: tuple[int, int], heard: Heard) -> None:
+    def keep(self, key: str, place: tuple[int, int], outcome: SegmentResult) -> None:
         """Remember a segment of a recording that is not finished; raises OutputError."""
         try:
-            self.parts.add(key, place, heard)
+            self.parts.add(key, place, outcome)
         except OSError as problem:
             raise failed(self.parts.folder, problem) from None
 

@@ -57,8 +57,8 @@ class ToStdout:
         if self.begun is None or self.begun[0] is not task:
             self.begun = task, Stitcher(task.job.start_s or 0.0)
             _show(self.kind.head)
-        lacking = shifted(part.heard.uncovered, task.job.start_s or 0.0)
-        for segment in mark(self.begun[1].push(part.heard.parts), lacking):
+        lacking = shifted(part.outcome.uncovered, task.job.start_s or 0.0)
+        for segment in mark(self.begun[1].push(part.outcome.parts), lacking):
             _show(self.line(segment, task.job.shown, task.job.channel))
 
     def take(self, task: Task, transcript: Transcript) -> None:
@@ -95,7 +95,7 @@ class ToFolder:
 
     def part(self, task: Task, part: Part) -> None:
         if part.new and task.parts_key and part.place[1]:
-            self.journal.keep(task.parts_key, part.place, part.heard)
+            self.journal.keep(task.parts_key, part.place, part.outcome)
 
     def take(self, task: Task, transcript: Transcript) -> None:
         outputs: dict[str, tuple[str, bytes]] = {}

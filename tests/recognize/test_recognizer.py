@@ -331,10 +331,10 @@ def test_packing() -> None:
 
 
 def test_stitching_never_runs_backwards() -> None:
-    def heard(start: float, end: float, text: str) -> Decoded:
+    def outcome(start: float, end: float, text: str) -> Decoded:
         return Decoded([Piece(start, end, text, [], -0.1)], -0.1)
 
-    parts = [(0.0, heard(0, 5.5, " one")), (5.0, heard(0, 3, "two")), (9.0, heard(0, 1, " "))]
+    parts = [(0.0, outcome(0, 5.5, " one")), (5.0, outcome(0, 3, "two")), (9.0, outcome(0, 1, " "))]
     first, second = stitch(parts, offset_s=100.0)
     assert (first.start, first.end) == (100.0, 105.5)
     assert (second.start, second.end) == (105.5, 108.0)
