@@ -109,8 +109,6 @@ def test_parts_are_put_in_order_by_the_time_of_their_text() -> None:
     assert [s.suspect for s in segments] == ["", "odd", "odd", ""]
     nothing = Decoded([], 0.0)
     assert sorted_by_time([(1.0, nothing), (2.0, nothing)]) == [(1.0, nothing)]
-        (1.0, Decoded([], 0.0))
-    ]
 
 
 def test_the_segment_beside_speech_without_text_is_marked() -> None:
