@@ -81,6 +81,10 @@ def score(
     model: Annotated[
         str | None, typer.Option(help="Transcribe the recordings of REF instead of HYP.")
     ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(help="With --model, on a Ray cluster: local, auto, host:port.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Workers of the cluster [all].")] = None,
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Count missing hypotheses as deleted.")
     ] = False,
@@ -128,6 +132,8 @@ def score(
         "--against": against,
     }
     _check(form, given, names, fail_above, ref, hyp, model, against, hyp_column, against_column)
+    if (cluster or workers is not None) and not (cluster and model and (workers or 1) > 0):
+        _refuse("--cluster needs --model, and --workers both", "--model NAME --cluster local")
     if compounds and unit == "char":
         _refuse("--compounds does nothing with --unit char", "leave one of them out")
     from attnasr_cli.scoring import bootstrap, normalizers, summary, wer
@@ -141,7 +147,7 @@ def score(
     wer.check(alignment, unit)
     refs = load(ref, Want(REF, ref_format, ref_column))
     if hyp is None:
-        hyps = transcribe(refs, model or "")
+        hyps = transcribe(refs, model or "", cluster, workers)
     else:
         hyps = load(hyp, Want(HYP, hyp_format, hyp_column))
         _check_apart((ref, refs), (hyp, hyps), "--hyp-column")

@@ -14,7 +14,7 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -43,6 +43,46 @@ class Entry:
     """path from the output folder → key of what it was made of: content, model, options"""
     writing: bool
     """the outputs were being written when this was noted"""
+
+
+@dataclass(frozen=True)
+class Past:
+    """What an output folder has of one recording at a moment."""
+
+    folder: Path
+    entry: Entry | None
+    readable: frozenset[str]
+    """outputs that are there"""
+    occupied: frozenset[str]
+    """outputs in whose place something stands, perhaps a link to nothing"""
+    ours: bool
+    """whether this very run has made them"""
+
+    def is_done(self, outputs: Mapping[str, str]) -> bool:
+        """Whether these outputs (path → key) are there, made of the same."""
+        entry = self.entry
+        return (
+            entry is not None
+            and not entry.writing
+            and all(entry.outputs.get(output) == key for output, key in outputs.items())
+            and self.readable.issuperset(outputs)
+        )
+
+    def in_the_way(self, outputs: Mapping[str, str]) -> str | None:
+        """Why these outputs (path → key) may not be written without ``--overwrite``, or None. What
+        this run itself has written may be: a recording has grown while its folder was watched."""
+        entry = self.entry
+        for output, key in outputs.items():
+            if output not in self.occupied:
+                continue
+            if entry is None or output not in entry.outputs:
+                return f"{self.folder / output} exists and was not written by attnasr"
+            if entry.outputs[output] != key and not entry.writing and not self.ours:
+                return (
+                    f"{self.folder / output} was made of other audio, with another model or "
+                    "other options"
+                )
+        return None
 
 
 class Journal:
@@ -107,31 +147,24 @@ class Journal:
         """Output name without ending → input that it belongs to."""
         return {entry.stem: name for name, entry in self.entries.items()}
 
-    def is_done(self, name: str, outputs: Mapping[str, str]) -> bool:
-        """Whether these outputs (path → key) of an input are there, made of the same."""
-        entry = self.entries.get(name)
-        return (
-            entry is not None
-            and not entry.writing
-            and all(entry.outputs.get(output) == key for output, key in outputs.items())
-            and all((self.folder / output).exists() for output in outputs)
+    def past(self, name: str, outputs: Iterable[str]) -> Past:
+        """What is known of an input and of what stands in place of these outputs."""
+        paths = {output: self.folder / output for output in outputs}
+        return Past(
+            self.folder,
+            self.entries.get(name),
+            frozenset(output for output, path in paths.items() if path.exists()),
+            frozenset(output for output, path in paths.items() if os.path.lexists(path)),
+            name in self.written,
         )
 
+    def is_done(self, name: str, outputs: Mapping[str, str]) -> bool:
+        """Whether these outputs (path → key) of an input are there, made of the same."""
+        return self.past(name, outputs).is_done(outputs)
+
     def in_the_way(self, name: str, outputs: Mapping[str, str]) -> str | None:
-        """Why these outputs (path → key) may not be written without ``--overwrite``, or None. What
-        this run itself has written may be: a recording has grown while its folder was watched."""
-        entry = self.entries.get(name)
-        for output, key in outputs.items():
-            if not os.path.lexists(self.folder / output):
-                continue
-            if entry is None or output not in entry.outputs:
-                return f"{self.folder / output} exists and was not written by attnasr"
-            if entry.outputs[output] != key and not entry.writing and name not in self.written:
-                return (
-                    f"{self.folder / output} was made of other audio, with another model or "
-                    "other options"
-                )
-        return None
+        """Why these outputs (path → key) may not be written without ``--overwrite``, or None."""
+        return self.past(name, outputs).in_the_way(outputs)
 
     def write(self, name: str, stem: str, outputs: Mapping[str, tuple[str, bytes]]) -> None:
         """Write outputs (path → key, content) of one input, each as a whole; raises OutputError."""

@@ -149,6 +149,23 @@ OUTPUT = [
         once=True,
     ),
 ]
-OPTIONS: list[Option] = [*INPUT, *MODEL, *_decoders(), *OUTPUT]
+CLUSTER = [
+    Option(
+        "cluster",
+        str,
+        "Work on a Ray cluster: local, auto, host:port or ray://host:port.",
+        "Cluster",
+        metavar="ADDRESS",
+    ),
+    Option("workers", int, "Workers; by default as many as there is room for.", "Cluster"),
+    Option("cpus_per_worker", float, "CPU cores that a worker takes; by default 1.", "Cluster"),
+    Option(
+        "gpus_per_worker",
+        float,
+        "GPUs that a worker takes; by default 1 where the cluster has some.",
+        "Cluster",
+    ),
+]
+OPTIONS: list[Option] = [*INPUT, *MODEL, *_decoders(), *OUTPUT, *CLUSTER]
 
 __all__ = ["OPTIONS", "Option"]
