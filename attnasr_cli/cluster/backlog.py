@@ -2,8 +2,8 @@
 
 Neighbours go together, so that they fill batches, in chunks that are the same whoever gets them and
 however many there are: so are the batches, and the texts to the last digit. What was in the hands
-of a worker that died goes alone, to a worker that has nothing else: whatever kills that one is
-known by name then.
+of a worker that died goes alone, to a worker that has nothing else, and at last by single
+recordings: which one kills is known by name then.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Backlog:
         """chunk_s: seconds of audio from which a chunk is full."""
         self.chunk_s = chunk_s
         self.chunks: deque[Chunk] = deque()
-        self.suspects: deque[Item] = deque()
+        self.suspects: deque[Chunk] = deque()
         self.filling: list[Item] = []
 
     def __len__(self) -> int:
@@ -97,28 +97,32 @@ class Backlog:
         self.chunks.extendleft(Chunk([item]) for item in reversed(items))
 
     def put_back(self, chunk: Chunk) -> None:
-        """A worker was lost with it; its recordings go alone if that may be their doing."""
-        if any(item.deaths for item in chunk.items):
-            self.suspects.extend(item for item in chunk.items if not item.recording.given_back)
+        """A worker was lost with it. If that may be its doing, it goes alone, as it is, so that its
+        batches are the same; and when that one dies too, by single recordings."""
+        deaths = max(item.deaths for item in chunk.items)
+        if deaths > 1:
+            self.suspects.extend(Chunk([item]) for item in chunk.items)
+        elif deaths:
+            self.suspects.append(chunk)
         else:
             self.chunks.appendleft(chunk)
 
     def suspect(self) -> Chunk | None:
         """One that is to go alone."""
-        while self.suspects:
-            item = self.suspects.popleft()
-            if not item.recording.given_back:
-                return Chunk([item])
-        return None
+        return _next(self.suspects)
 
     def take(self) -> Chunk | None:
         """The next chunk."""
-        while self.chunks:
-            items = self.chunks.popleft().items
-            left = [item for item in items if not item.recording.given_back]
-            if left:
-                return Chunk(left)
-        return None
+        return _next(self.chunks)
+
+
+def _next(chunks: deque[Chunk]) -> Chunk | None:
+    """The first chunk of which something is still wanted."""
+    while chunks:
+        left = [item for item in chunks.popleft().items if not item.recording.given_back]
+        if left:
+            return Chunk(left)
+    return None
 
 
 def seconds_of(job: Job) -> float:

@@ -174,8 +174,11 @@ class BatchConfig:
     """``[batch]``"""
 
     seconds: float = 120.0
-    """audio in a batch, padding included, of all processes together; an utterance fills the window
-    of a net that has one"""
+    """audio in a batch, padding included, of all processes together; a net with a window always
+    sees all of it"""
+    alone: float = 0.05
+    """share of the utterances that have the window of a net to themselves, where it has one; the
+    others share it, as many as fit"""
     at_once: float = 0.0
     """audio that a process computes at once, where memory is short: the rest of its share of the
     batch is added up in turns; 0: all of it"""
@@ -189,6 +192,7 @@ class BatchConfig:
         _within(TINY, INFINITE, seconds=self.seconds, short_seconds=self.short_seconds)
         _within(0, INFINITE, at_once=self.at_once, short_first=self.short_first)
         _within(0, INFINITE, short_s=self.short_s)
+        _within(0, 1, alone=self.alone)
 
 
 @dataclass(frozen=True)
@@ -203,6 +207,8 @@ class RunConfig:
     the last are compared on all"""
     save_minutes: float = 3.0
     """minutes between two resume points: no more than this is lost when killed"""
+    tensorboard: bool = False
+    """write train/tensorboard too (needs attnasr[tensorboard])"""
 
     def __post_init__(self) -> None:
         _within(0, 2**40, seed=self.seed)
