@@ -12,12 +12,15 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from attnasr_cli import remote
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.audio.load import probe
 from attnasr_cli.cluster.recordings import Open
 from attnasr_cli.errors import AttnasrError
 from attnasr_cli.recognize.jobs import Job
 
+FLAT, CODED = 32_000, 8_000
+"""bytes of a second: 16 kHz of 16 bits, and 64 kbit/s"""
 UNKNOWN_S = 60.0
 """a recording whose header does not say how long it is"""
 
@@ -73,6 +76,7 @@ class Backlog:
         self.chunks: deque[Chunk] = deque()
         self.suspects: deque[Chunk] = deque()
         self.filling: list[Item] = []
+        self.held_s = 0.0
 
     def __len__(self) -> int:
         return len(self.chunks) + len(self.suspects)
@@ -83,14 +87,15 @@ class Backlog:
             self.chunks.append(Chunk([item]))
             return
         self.filling.append(item)
-        if sum(one.seconds for one in self.filling) >= self.chunk_s:
+        self.held_s += item.seconds
+        if self.held_s >= self.chunk_s:
             self.flush()
 
     def flush(self) -> None:
         """No more are there at the moment."""
         if self.filling:
             self.chunks.append(Chunk(self.filling))
-        self.filling = []
+        self.filling, self.held_s = [], 0.0
 
     def begin(self, items: Sequence[Item]) -> None:
         """The stretches of a recording, each a chunk, before all others: what is begun ends."""
@@ -126,7 +131,10 @@ def _next(chunks: deque[Chunk]) -> Chunk | None:
 
 
 def seconds_of(job: Job) -> float:
-    """How long a job is by the header of its recording."""
+    """How long a job is by the header of its recording, or by its size where that is far away."""
+    if remote.is_url(job.path):
+        rate = FLAT if str(job.path).lower().endswith((".wav", ".flac", ".aiff")) else CODED
+        return UNKNOWN_S if job.size is None else job.size / rate
     try:
         total = probe(str(job.path), job.audio_track).duration_s
     except AttnasrError:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from attnasr_cli import console
+from attnasr_cli import console, remote
 from attnasr_cli.checkpoint.registry import DEFAULT
 from attnasr_cli.transcribe.config import Config, resolve, show
 from attnasr_cli.transcribe.inputs import STDIN, Patterns, find, read_list
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from attnasr_cli.output.formats import Format
     from attnasr_cli.recognize.recognizer import Recognizer
     from attnasr_cli.transcribe.journal import Journal
+    from attnasr_cli.transcribe.remote_journal import RemoteJournal
 
 HELP = (
     "Turn recordings into text.\n\n"
@@ -72,19 +73,23 @@ def _run(
     from attnasr_cli.transcribe.check import KeyFacts
     from attnasr_cli.transcribe.journal import FolderError, Journal
     from attnasr_cli.transcribe.plan import Planner
+    from attnasr_cli.transcribe.remote_journal import RemoteJournal
     from attnasr_cli.transcribe.run import Run, report, summary
     from attnasr_cli.transcribe.sinks import Sink, ToFolder, ToStdout
     from attnasr_cli.transcribe.watch import Watch
 
-    folder = Path(config["output_dir"]) if config["output_dir"] is not None else None
+    output = config["output_dir"]
+    far = output is not None and remote.is_url(output)
+    folder = Path(output) if output is not None and not far else None
     patterns = Patterns(config["include"] or (), config["exclude"] or ())
     inputs = [] if config["watch"] else find(wanted, patterns, folder, stdin=stdin)
     several = config["watch"] or len(inputs) > 1 or config["split_channels"]
-    journal: Journal | None = None
+    journal: Journal | RemoteJournal | None = None
     sink: Sink
-    if folder is not None:
-        journal = stack.enter_context(Journal(folder))
-        sink = ToFolder(journal, formats, cues)
+    if output is not None:
+        made = RemoteJournal(output) if folder is None else Journal(folder)
+        stack.callback(made.close)
+        journal, sink = made, ToFolder(made, formats, cues)
     else:
         sink = ToStdout(formats[0], cues, several)
     recognizer = _load(config, formats, journal, stack)
@@ -116,7 +121,10 @@ def _run(
 
 
 def _load(
-    config: Config, formats: list[Format], journal: Journal | None, stack: contextlib.ExitStack
+    config: Config,
+    formats: list[Format],
+    journal: Journal | RemoteJournal | None,
+    stack: contextlib.ExitStack,
 ) -> Recognizer | ClusterRecognizer:
     """The model, with the options that somebody chose, said in one line."""
     options = {o.name: config[o.name] for o in OPTIONS if o.decoder}

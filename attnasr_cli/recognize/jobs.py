@@ -30,6 +30,8 @@ class Job:
     """asked before and after the recording is read"""
     audio_track: int | str | None = None
     """which sound track of a film: its number from 1, or its language; None the default one"""
+    size: int | None = None
+    """bytes of what is at an address, where they are known"""
     places: Sequence[Place] | None = None
     """these segments of it, in order, where it was cut before"""
 

@@ -10,13 +10,18 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from attnasr_cli import __version__
+from attnasr_cli import __version__, remote
+from attnasr_cli.audio.load import on_disk
 from attnasr_cli.errors import AudioError, OutputError
 from attnasr_cli.output.formats import FORMATS, Format
 from attnasr_cli.recognize.jobs import Check, Known, Skip
-from attnasr_cli.transcribe.journal import Journal, Past, content_key, key_of
+from attnasr_cli.transcribe.journal import Past, content_key, key_of
+
+if TYPE_CHECKING:
+    from attnasr_cli.transcribe.journal import Journal
+    from attnasr_cli.transcribe.remote_journal import RemoteJournal
 
 
 class ChangedError(AudioError):
@@ -63,7 +68,7 @@ class FolderCheck(Check):
     part: Mapping[str, Any]
     """which part of the recording is meant"""
     overwrite: bool
-    journal: Journal | None
+    journal: Journal | RemoteJournal | None
     """None in another process"""
     past: Past | None = None
     """what the journal knows of it, for another process"""
@@ -75,6 +80,8 @@ class FolderCheck(Check):
 
     def before(self) -> Known:
         """Raises Skip where the outputs are there, OutputError where others are in their place."""
+        if remote.is_url(self.path):
+            return self._before_remote(str(self.path))
         path = Path(self.path)
         if self.content:  # looked at before, as a part of it was decoded elsewhere
             with contextlib.suppress(OSError):
@@ -89,6 +96,22 @@ class FolderCheck(Check):
             self._made_of(content_key(path))
         except OSError:
             return {}  # reading it will say what is wrong
+        return self._compared()
+
+    def _before_remote(self, url: str) -> Known:
+        content = remote.identity(url)
+        if not content:  # its server does not say what it is
+            with on_disk(url) as copy:
+                content = content_key(copy)
+        if self.content:
+            if content != self.content:
+                raise self._changed()
+            return {}
+        self._made_of(content)
+        return self._compared()
+
+    def _compared(self) -> Known:
+        """With what the folder has of the recording."""
         if self.overwrite:
             if self.journal is not None:
                 self.journal.parts.drop(self.parts_key)
@@ -103,6 +126,11 @@ class FolderCheck(Check):
 
     def after(self) -> None:
         """Raises ChangedError."""
+        if remote.is_url(self.path):
+            said = remote.identity(str(self.path))
+            if said and self.content and said != self.content:
+                raise self._changed()
+            return
         with contextlib.suppress(FileNotFoundError):  # removed, but read to its end
             if self.state and _state(Path(self.path)) != self.state:
                 raise self._changed()

@@ -49,7 +49,7 @@ class Entry:
 class Past:
     """What an output folder has of one recording at a moment."""
 
-    folder: Path
+    folder: Path | str
     entry: Entry | None
     readable: frozenset[str]
     """outputs that are there"""
@@ -76,13 +76,17 @@ class Past:
             if output not in self.occupied:
                 continue
             if entry is None or output not in entry.outputs:
-                return f"{self.folder / output} exists and was not written by attnasr"
+                return f"{self._path(output)} exists and was not written by attnasr"
             if entry.outputs[output] != key and not entry.writing and not self.ours:
                 return (
-                    f"{self.folder / output} was made of other audio, with another model or "
+                    f"{self._path(output)} was made of other audio, with another model or "
                     "other options"
                 )
         return None
+
+    def _path(self, output: str) -> str:
+        far = isinstance(self.folder, str)
+        return f"{self.folder}/{output}" if far else str(Path(self.folder, output))
 
 
 class Journal:
@@ -119,16 +123,10 @@ class Journal:
         return file
 
     def _read(self) -> dict[str, Entry]:
-        entries: dict[str, Entry] = {}
         try:
-            lines = (self.inner / "journal.jsonl").read_bytes().split(b"\n")
+            return read_lines((self.inner / "journal.jsonl").read_bytes())
         except FileNotFoundError:
-            return entries
-        for line in lines:
-            with contextlib.suppress(ValueError, KeyError, TypeError):  # cut off by a kill
-                row = json.loads(line)
-                entries[row["input"]] = Entry(row["stem"], dict(row["outputs"]), row["writing"])
-        return entries
+            return {}
 
     def close(self) -> None:
         self._file.close()
@@ -203,6 +201,16 @@ class Journal:
         except OSError as problem:
             problem.filename = str(path)  # and not the temporary file
             raise
+
+
+def read_lines(content: bytes) -> dict[str, Entry]:
+    """The last that is known of each recording, from the lines of a journal."""
+    entries: dict[str, Entry] = {}
+    for line in content.split(b"\n"):
+        with contextlib.suppress(ValueError, KeyError, TypeError):  # cut off by a kill
+            row = json.loads(line)
+            entries[row["input"]] = Entry(row["stem"], dict(row["outputs"]), row["writing"])
+    return entries
 
 
 def content_key(path: Path) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
+from attnasr_cli import remote
 from attnasr_cli.audio.load import probe
 from attnasr_cli.errors import AttnasrError
 from attnasr_cli.output.formats import Format
@@ -13,8 +15,11 @@ from attnasr_cli.recognize.jobs import Job
 from attnasr_cli.transcribe.check import FolderCheck, KeyFacts
 from attnasr_cli.transcribe.config import Config
 from attnasr_cli.transcribe.inputs import Input
-from attnasr_cli.transcribe.journal import Journal
 from attnasr_cli.transcribe.outputs import assign
+
+if TYPE_CHECKING:
+    from attnasr_cli.transcribe.journal import Journal
+    from attnasr_cli.transcribe.remote_journal import RemoteJournal
 
 
 @dataclass
@@ -47,7 +52,7 @@ class Planner:
         self,
         config: Config,
         formats: Sequence[Format],
-        journal: Journal | None,
+        journal: Journal | RemoteJournal | None,
         facts: KeyFacts,
     ) -> None:
         self.config, self.formats, self.journal, self.facts = config, formats, journal, facts
@@ -90,6 +95,7 @@ class Planner:
                     self.config["salvage"],
                     item.shown,
                     audio_track=self.track,
+                    size=item.size,
                 ),
                 str(item.name) + ending,
                 str(stem.with_name(stem.name + ending)),
@@ -109,7 +115,7 @@ class Planner:
                 task.job = replace(task.job, check=task.check)
             yield task
 
-    def _channels(self, path: Path) -> Sequence[int | None]:
+    def _channels(self, path: Path | str) -> Sequence[int | None]:
         if not self.config["split_channels"]:
             return [self.config["channel"]]
         try:
@@ -132,6 +138,8 @@ def durations(tasks: Sequence[Task]) -> Callable[[Path], float | None]:
     def duration(path: Path) -> float | None:
         try:
             job = parts[path]
+            if remote.is_url(job.path):
+                return None  # it would have to be fetched
             total = probe(path, job.audio_track).duration_s
         except AttnasrError:
             return None

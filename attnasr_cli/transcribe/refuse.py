@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from attnasr_cli import remote
 from attnasr_cli.errors import UsageError
 from attnasr_cli.output.formats import Format
 from attnasr_cli.transcribe.config import Config
@@ -76,9 +77,12 @@ def check(config: Config, formats: list[Format], wanted: list[str]) -> None:
         raise UsageError(f"--end {end} is not after the start", "choose a later end")
     if wanted.count(STDIN) > 1:
         raise UsageError("stdin (-) can be read only once", "give - once")
+    if to_folder and remote.is_url(config["output_dir"]) and remote.is_web(config["output_dir"]):
+        raise UsageError(f"--output-dir {config['output_dir']}", "a web server takes no files")
     folders = [text for text in wanted if text != STDIN and is_folder(text)]
+    below = [text for text in wanted if remote.is_url(text) and not remote.is_web(text)]
     for name in ("include", "exclude"):
-        if config.sources[name] == "command line" and not folders:
+        if config.sources[name] == "command line" and not folders and not below:
             raise UsageError(f"--{name} without a folder", "it chooses files inside folders")
     if config["watch"] and len(folders) < len(wanted):
         raise UsageError("--watch is for folders", "name folders only")
