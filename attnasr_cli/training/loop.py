@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,7 +62,10 @@ class Loop:
         self.log = RunLog(out, recipe.optim.updates, world.is_main, recipe.run.tensorboard)
         if self.state_path.is_file():
             self._resume()
-        self.batches = stream(gradients.corpus, fits, recipe, self.state, gradients.packing())
+        packing = gradients.packing()
+        batches = partial(stream, gradients.corpus, fits, recipe, packing=packing)
+        self.batches = batches(self.state)
+        gradients.make_ahead(batches, self.state)
 
     def run(self) -> Outcome:
         """Train to the end and return the rates on the whole dev set.

@@ -13,12 +13,14 @@ from attnasr_cli.audio.frames import FRAMES_PER_S, pad
 from attnasr_cli.families.targets import Targets
 from attnasr_cli.nets.protocol import Net
 from attnasr_cli.training.augment.spec import spec_augment
+from attnasr_cli.training.data.ahead import Ahead, Batches
 from attnasr_cli.training.data.corpus import Corpus
 from attnasr_cli.training.data.packing import LONGEST_PAUSE, SHORTEST_PAUSE, Group, Packing
 from attnasr_cli.training.data.sampler import Batch, padded_length
 from attnasr_cli.training.loss import losses
 from attnasr_cli.training.parallel.distributed import World
 from attnasr_cli.training.recipes.recipe import Recipe
+from attnasr_cli.training.resume import TrainState
 
 Row = tuple[Group, int]
 """what the net sees as one, and the place of its first utterance in the batch"""
@@ -43,20 +45,44 @@ class Gradients:
         self.tokens = [targets.encode(u.text) for u in corpus.utterances]
         self.frames = corpus.frames()
         self.generator = torch.Generator()
+        self.ahead: Ahead | None = None
+
+    def make_ahead(self, batches: Batches, at: TrainState) -> None:
+        """Let another process make the features from this state on, where the recipe says so."""
+        if self.recipe.batch.ahead:
+            self.ahead = Ahead(batches, self.features, at, self.recipe.batch.ahead)
+
+    def features(self, batch: Batch, update: int) -> list[Tensor]:
+        """(T, F) of each row of a batch that this process computes, as drawn for an update."""
+        seed = self._seed(update)
+        return [self._augmented(row, seed) for row in self._own(batch)]
 
     def backward(self, batch: Batch, update: int) -> Tensor:
         """Add the gradients of this process's share of a batch to the net's; its share of the three
         losses of the batch (total, attention, ctc) is returned (3,)."""
         counted = [self._text(group) for group in batch]
-        places = np.cumsum([0, *map(len, batch)]).tolist()
-        rows = list(zip(batch, places, strict=False))
-        seed = self.recipe.run.seed * 1_000_003 + update
-        # One seed for each update: a run that is continued draws what an unbroken one would.
+        rows, seed = self._own(batch), self._seed(update)
+        made = self.ahead.take(update) if self.ahead else None
         torch.manual_seed(seed * 64 + self.world.rank)
         found = torch.zeros(3, device=self.device)
-        for part in self._parts(rows[self.world.rank :: self.world.size]):
-            found += self._part(part, counted, seed)
+        done = 0
+        for part in self._parts(rows):
+            if made is None:
+                features = [self._augmented(row, seed) for row in part]
+            else:
+                features = made[done : done + len(part)]
+            found += self._part(part, features, counted)
+            done += len(part)
         return found
+
+    def _own(self, batch: Batch) -> list[Row]:
+        places = np.cumsum([0, *map(len, batch)]).tolist()
+        rows = list(zip(batch, places, strict=False))
+        return rows[self.world.rank :: self.world.size]
+
+    def _seed(self, update: int) -> int:
+        """One for each update: a run that is continued draws what an unbroken one would."""
+        return self.recipe.run.seed * 1_000_003 + update
 
     def packing(self) -> Packing | None:
         """How utterances share the window of the net; None where it has none."""
@@ -90,8 +116,9 @@ class Gradients:
     def _padded(self, frames: int) -> int:
         return self.targets.window or padded_length(frames)
 
-    def _part(self, rows: list[Row], counted: Sequence[Sequence[int]], seed: int) -> Tensor:
-        features = [self._augmented(row, seed) for row in rows]
+    def _part(
+        self, rows: list[Row], features: list[Tensor], counted: Sequence[Sequence[int]]
+    ) -> Tensor:
         padded, lengths = pad(features, self._padded(max(f.shape[0] for f in features)))
         with self.autocast:
             found = losses(
