@@ -80,7 +80,8 @@ def connect(
     Raises UsageError without Ray, ClusterError where there is no cluster.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    # A worker that takes no GPU sees none; said here, as Ray warns of a change of its default.
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
     try:
         import ray
         import ray.exceptions

@@ -32,6 +32,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.recognizer: Recognizer | None = None
+        self.threads = 1
         self.name = f"{socket.gethostname()}:{os.getpid()}"
 
     def load(self, spec: Spec) -> Loaded | Lacking | AttnasrError:
@@ -61,13 +62,12 @@ class Worker:
         return ship.find(Path(spec.path), spec.key)
 
     def _load(self, spec: Spec, path: Path) -> Loaded:
-        import torch
-
         from attnasr_cli.device import keep_freed_memory
         from attnasr_cli.recognize.recognizer import load
 
         keep_freed_memory()
-        torch.set_num_threads(spec.threads)
+        self.threads = spec.threads
+        self._one_share()
         options = {"jobs": max(spec.threads, 2)} | dict(spec.options)
         loaded = load(path, spec.device, spec.dtype, shown=spec.name, **options)
         lock = threading.Lock()
@@ -81,9 +81,16 @@ class Worker:
             loaded.sequential,
         )
 
+    def _one_share(self) -> None:
+        """No more threads than the worker has cores; what torch is told holds for a thread."""
+        import torch
+
+        torch.set_num_threads(self.threads)
+
     def run(self, jobs: Sequence[Job]) -> Report:
         """Transcribe recordings, or segments of them that are known."""
         assert self.recognizer is not None
+        self._one_share()
         started = time.monotonic()
         done = [Done(check=job.check) for job in jobs]
         try:
@@ -105,6 +112,7 @@ class Worker:
     def survey(self, jobs: Sequence[Job]) -> Report:
         """Cut one long recording, and leave its segments to whoever has time."""
         assert self.recognizer is not None
+        self._one_share()
         started = time.monotonic()
         [job] = jobs
         done = Done(check=job.check)

@@ -11,6 +11,7 @@ import typer
 
 from attnasr_cli import console, remote
 from attnasr_cli.checkpoint.registry import DEFAULT
+from attnasr_cli.errors import ClusterError
 from attnasr_cli.transcribe.config import Config, resolve, show
 from attnasr_cli.transcribe.inputs import STDIN, Patterns, find, read_list
 from attnasr_cli.transcribe.options import OPTIONS, Option
@@ -109,7 +110,7 @@ def _run(
         else:
             tasks = planner.plan(inputs)
             run.run(tasks, tasks)
-    except (KeyboardInterrupt, FolderError):
+    except (KeyboardInterrupt, FolderError, ClusterError):
         report(run.outcome, config["failures"])
         console.note(f"stopped: {summary(run.outcome)}")
         if journal is not None:
