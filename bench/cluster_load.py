@@ -31,9 +31,9 @@ from attnasr_cli.output.formats import choose
 from attnasr_cli.recognize.meter import Meter
 from attnasr_cli.recognize.stitch import About
 from attnasr_cli.transcribe.check import KeyFacts
-from attnasr_cli.transcribe.config import resolve
 from attnasr_cli.transcribe.inputs import find
 from attnasr_cli.transcribe.journal import Journal
+from attnasr_cli.transcribe.options import InputOptions
 from attnasr_cli.transcribe.plan import Planner
 from attnasr_cli.transcribe.run import Run
 from attnasr_cli.transcribe.sinks import ToFolder
@@ -119,12 +119,13 @@ def main() -> None:
         soundfile.write(first, samples, 16_000)
         for i in range(1, given.recordings):
             os.link(first, folder / f"{i}.wav")
-        config = resolve({})
         pool = Echo(loaded, given.workers, given.seconds)
         formats = choose(given.formats)
         with Journal(out) as journal:
             facts = KeyFacts("model", {}, {})
-            tasks = Planner(config, formats, journal, facts).plan(find([str(folder)]))
+            tasks = Planner(InputOptions(), False, formats, journal, facts).plan(
+                find([str(folder)])
+            )
             sink = ToFolder(journal, formats, CueConfig())
             before, started = time.process_time(), time.monotonic()
             outcome = Run(Transcriber(pool, loaded), sink).run(tasks, None)

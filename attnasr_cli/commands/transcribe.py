@@ -3,73 +3,83 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from attnasr_cli import console, remote
 from attnasr_cli.checkpoint.registry import DEFAULT
+from attnasr_cli.commands.configured import Configured, takes
 from attnasr_cli.errors import ClusterError
-from attnasr_cli.transcribe.config import Config, resolve, show
+from attnasr_cli.transcribe.config import Settings, show, unknown_variables
 from attnasr_cli.transcribe.inputs import STDIN, Patterns, find, read_list
-from attnasr_cli.transcribe.options import OPTIONS, Option
-from attnasr_cli.transcribe.refuse import CUE_OPTIONS, check, refuse_empty
+from attnasr_cli.transcribe.options import (
+    OPTIONS,
+    ClusterOptions,
+    InputOptions,
+    OutputOptions,
+    RunOptions,
+)
+from attnasr_cli.transcribe.refuse import Request, check, refuse_empty
 
 if TYPE_CHECKING:
     from attnasr_cli.cluster.recognizer import ClusterRecognizer
-    from attnasr_cli.output.cues import CueConfig
     from attnasr_cli.output.formats import Format
     from attnasr_cli.recognize.recognizer import Recognizer
     from attnasr_cli.transcribe.journal import Journal
     from attnasr_cli.transcribe.remote_journal import RemoteJournal
 
-HELP = (
-    "Turn recordings into text.\n\n"
-    "Files, folders (with everything in them) or - for stdin. Text goes to stdout, or with "
-    "--output-dir into files; then the same command again goes on where it was stopped."
-)
 ADVICE = (
     f"{DEFAULT} is for clear, read English; for anything else take Whisper: -m whisper-small, or "
     "for good: attnasr models default whisper-small"
 )
 
 
-def transcribe(paths: list[str] | None, **given: Any) -> int:
-    """One run, from what the command line says."""
-    config = resolve(given)
-    if config["show_config"]:
-        console.result(show(config))
+app = typer.Typer(add_completion=False)
+
+
+@app.command(cls=Configured)
+@takes(OPTIONS)
+def transcribe(
+    settings: Settings,
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(help="Recordings, folders, or - for stdin.", show_default=False),
+    ] = None,
+) -> int:
+    """Turn recordings into text.
+
+    Files, folders (with everything in them) or - for stdin. Text goes to stdout, or with
+    --output-dir into files; then the same command again goes on where it was stopped.
+    """
+    run = settings.of(RunOptions)
+    if run.show_config:
+        console.result(show(settings))
         return 0
-    console.set_quiet(config["quiet"])
-    if config["quiet"]:
+    console.set_quiet(run.quiet)
+    if run.quiet:
         console.mute_libraries()
-    for warning in config.warnings:
+    for warning in unknown_variables():
         console.warn(warning)
-    refuse_empty(config, paths or ())
+    refuse_empty(settings, paths or ())
     from attnasr_cli.output.cues import CueConfig
     from attnasr_cli.output.formats import choose
 
-    formats = choose(config["format"])
-    cues = CueConfig(words=config["words"], **{name: config[name] for name in CUE_OPTIONS})
+    inputs, outputs = settings.of(InputOptions), settings.of(OutputOptions)
+    formats = choose(outputs.format)
+    cues = settings.of(CueConfig)
     wanted = list(paths or [])
-    if config["from_file"] is not None:
-        wanted += read_list(config["from_file"])
-    check(config, formats, wanted)
+    if inputs.from_file is not None:
+        wanted += read_list(inputs.from_file)
+    request = Request(settings, inputs, outputs, formats, cues, wanted)
+    check(request)
     with contextlib.ExitStack() as stack:
         stdin = _stdin_as_file(stack) if STDIN in wanted else None
-        return _run(config, formats, cues, wanted, stdin, stack)
+        return _run(request, stdin, stack)
 
 
-def _run(
-    config: Config,
-    formats: list[Format],
-    cues: CueConfig,
-    wanted: list[str],
-    stdin: Path | None,
-    stack: contextlib.ExitStack,
-) -> int:
+def _run(request: Request, stdin: Path | None, stack: contextlib.ExitStack) -> int:
     from attnasr_cli.checkpoint.identity import model_key
     from attnasr_cli.transcribe.check import KeyFacts
     from attnasr_cli.transcribe.journal import FolderError, Journal
@@ -79,75 +89,76 @@ def _run(
     from attnasr_cli.transcribe.sinks import Sink, ToFolder, ToStdout
     from attnasr_cli.transcribe.watch import Watch
 
-    output = config["output_dir"]
-    far = output is not None and remote.is_url(output)
-    folder = Path(output) if output is not None and not far else None
-    patterns = Patterns(config["include"] or (), config["exclude"] or ())
-    inputs = [] if config["watch"] else find(wanted, patterns, folder, stdin=stdin)
-    several = config["watch"] or len(inputs) > 1 or config["split_channels"]
+    settings, inputs, outputs = request.settings, request.inputs, request.outputs
+    out = outputs.output_dir
+    folder = None if out is None or remote.is_url(out) else Path(out)
+    patterns = Patterns(inputs.include or (), inputs.exclude or ())
+    found = [] if inputs.watch else find(request.wanted, patterns, folder, stdin=stdin)
+    several = inputs.watch or len(found) > 1 or inputs.split_channels
     journal: Journal | RemoteJournal | None = None
     sink: Sink
-    if output is not None:
-        made = RemoteJournal(output) if folder is None else Journal(folder)
+    if out is not None:
+        made = RemoteJournal(out) if folder is None else Journal(folder)
         stack.callback(made.close)
-        journal, sink = made, ToFolder(made, formats, cues)
+        journal, sink = made, ToFolder(made, request.formats, request.cues)
     else:
-        sink = ToStdout(formats[0], cues, several)
-    recognizer = _load(config, formats, journal, stack)
+        sink = ToStdout(request.formats[0], request.cues, several)
+    recognizer = _load(settings, request.formats, journal, stack)
     model = ""
     if journal is not None and recognizer.path is not None:
-        vocabulary = [Path(config["tokenizer"])] if config["tokenizer"] else []
+        vocabulary = [Path(settings["tokenizer"])] if settings["tokenizer"] else []
         model = model_key(recognizer.path, *vocabulary)
-    facts = KeyFacts(model, recognizer.options(), vars(cues))
-    planner = Planner(config, formats, journal, facts)
+    facts = KeyFacts(model, recognizer.options(), vars(request.cues))
+    planner = Planner(inputs, outputs.overwrite, request.formats, journal, facts)
     run = Run(recognizer, sink, getattr(recognizer, "status", None))
     try:
-        if config["watch"]:
-            watch = Watch(wanted, patterns, folder, config["settle"])
-            console.note(f"watching {', '.join(wanted)}; Ctrl-C ends")
+        if inputs.watch:
+            watch = Watch(request.wanted, patterns, folder, inputs.settle)
+            console.note(f"watching {', '.join(request.wanted)}; Ctrl-C ends")
             with contextlib.suppress(KeyboardInterrupt):
                 run.run(planner.follow(watch.inputs()), None)
         else:
-            tasks = planner.plan(inputs)
+            tasks = planner.plan(found)
             run.run(tasks, tasks)
     except (KeyboardInterrupt, FolderError, ClusterError):
-        report(run.outcome, config["failures"])
+        report(run.outcome, outputs.failures)
         console.note(f"stopped: {summary(run.outcome)}")
         if journal is not None:
             console.note("what is finished is kept; the same command goes on from here")
         raise
     finally:
         sink.close()
-    return report(run.outcome, config["failures"])
+    return report(run.outcome, outputs.failures)
 
 
 def _load(
-    config: Config,
+    settings: Settings,
     formats: list[Format],
     journal: Journal | RemoteJournal | None,
     stack: contextlib.ExitStack,
 ) -> Recognizer | ClusterRecognizer:
     """The model, with the options that somebody chose, said in one line."""
-    options = {o.name: config[o.name] for o in OPTIONS if o.decoder}
+    options = {o.name: settings[o.name] for o in OPTIONS if o.decoder}
     if options["word_timestamps"] is None:
         options["word_timestamps"] = any(kind.word_times for kind in formats) or None
     reading = ["batch", "jobs", "vad", "vad_threshold", "max_segment"]
     if options["word_timestamps"]:
         reading.append("align")
-    options |= {name: config[name] for name in reading if config.given(name)}
-    where = (config["model"], config["device"], config["dtype"])
+    options |= {name: settings[name] for name in reading if settings.given(name)}
+    where = (settings["model"], settings["device"], settings["dtype"])
     recognizer: Recognizer | ClusterRecognizer
-    if config["cluster"] is not None:
+    on = settings.of(ClusterOptions)
+    if on.cluster is not None:
         from attnasr_cli.cluster.recognizer import ClusterRecognizer, ignore
         from attnasr_cli.transcribe.manifest import FILE, Manifest
 
         recognizer = stack.enter_context(
             ClusterRecognizer(
-                config["cluster"],
+                on.cluster,
                 *where,
-                workers=config["workers"],
-                cpus=config["cpus_per_worker"],
-                gpus=config["gpus_per_worker"],
+                workers=on.workers,
+                cpus=on.cpus_per_worker,
+                gpus=on.gpus_per_worker,
                 options=options,
                 tell=ignore if journal is None else Manifest(journal.inner / FILE).add,
             )
@@ -164,7 +175,7 @@ def _load(
         searched = f"; beam {beam}" if beam else ""
         name = recognizer.header.name
         console.note(f"model {name} on {reasons}{searched}; batches of {recognizer.batch_s:.0f} s")
-    if not config.given("model"):
+    if not settings.given("model"):
         console.note(ADVICE)
     return recognizer
 
@@ -174,51 +185,3 @@ def _stdin_as_file(stack: contextlib.ExitStack) -> Path:
     from attnasr_cli.audio.load import on_disk
 
     return stack.enter_context(on_disk(STDIN))
-
-
-def _parameter(option: Option) -> inspect.Parameter:
-    """An option of the table as typer knows it. None always means: not on the command line."""
-    names = [option.flag]
-    if option.kind is bool and not option.name.startswith("no_") and not option.once:
-        names = [f"{option.flag}/--no-{option.flag[2:]}"]
-    text = option.help
-    if option.default not in (None, False):
-        text += f" ({'on' if option.default is True else option.default} by default)"
-    info = typer.Option(
-        *names,
-        *([option.short] if option.short else []),
-        help=text,
-        rich_help_panel=option.panel,
-        metavar=option.metavar,
-        show_default=False,
-    )
-    kind: Any = list[str] if option.kind is list else option.kind
-    return inspect.Parameter(
-        option.name,
-        inspect.Parameter.KEYWORD_ONLY,
-        default=None,
-        annotation=Annotated[kind | None, info],
-    )
-
-
-def _command() -> Any:
-    """``transcribe`` with a signature that is made from the table of options."""
-
-    def command(paths: list[str] | None = None, **given: Any) -> int:
-        return transcribe(paths, **{k: v for k, v in given.items() if v not in (None, [])})
-
-    paths_info = typer.Argument(help="Recordings, folders, or - for stdin.", show_default=False)
-    first = inspect.Parameter(
-        "paths",
-        inspect.Parameter.POSITIONAL_OR_KEYWORD,
-        default=None,
-        annotation=Annotated[list[str] | None, paths_info],
-    )
-    parameters = [first, *(_parameter(option) for option in OPTIONS)]
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    command.__annotations__ = {p.name: p.annotation for p in parameters}
-    return command
-
-
-app = typer.Typer(add_completion=False)
-app.command(help=HELP)(_command())

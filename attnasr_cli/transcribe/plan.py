@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attnasr_cli import remote
 from attnasr_cli.audio.load import probe
@@ -13,8 +13,8 @@ from attnasr_cli.errors import AttnasrError
 from attnasr_cli.output.formats import Format
 from attnasr_cli.recognize.jobs import Job
 from attnasr_cli.transcribe.check import FolderCheck, KeyFacts
-from attnasr_cli.transcribe.config import Config
 from attnasr_cli.transcribe.inputs import Input
+from attnasr_cli.transcribe.options import InputOptions
 from attnasr_cli.transcribe.outputs import assign
 
 if TYPE_CHECKING:
@@ -50,14 +50,18 @@ class Planner:
 
     def __init__(
         self,
-        config: Config,
+        wanted: InputOptions,
+        overwrite: bool,
         formats: Sequence[Format],
         journal: Journal | RemoteJournal | None,
         facts: KeyFacts,
     ) -> None:
-        self.config, self.formats, self.journal, self.facts = config, formats, journal, facts
-        self.part = {key: config[key] for key in ("start", "end", "salvage")}
-        self.track = track_of(config["audio_track"])
+        self.wanted, self.overwrite, self.formats = wanted, overwrite, formats
+        self.journal, self.facts = journal, facts
+        self.part: dict[str, Any] = {
+            key: getattr(wanted, key) for key in ("start", "end", "salvage")
+        }
+        self.track = track_of(wanted.audio_track)
         if self.track is not None:  # without it keys are those of runs before there was a choice
             self.part["audio_track"] = self.track
         self.stems: dict[PurePath, PurePath] = {}
@@ -84,15 +88,15 @@ class Planner:
     def _tasks(self, item: Input) -> Iterator[Task]:
         stem = self.stems[item.name]
         for channel in self._channels(item.path):
-            several = self.config["split_channels"]
+            several = self.wanted.split_channels
             ending = f".ch{channel}" if several else ""
             task = Task(
                 Job(
                     item.path,
                     channel,
-                    self.config["start"],
-                    self.config["end"],
-                    self.config["salvage"],
+                    self.wanted.start,
+                    self.wanted.end,
+                    self.wanted.salvage,
                     item.shown,
                     audio_track=self.track,
                     size=item.size,
@@ -109,15 +113,15 @@ class Planner:
                     tuple(kind.name for kind in self.formats),
                     self.facts,
                     self.part | {"channel": channel},
-                    self.config["overwrite"],
+                    self.overwrite,
                     self.journal,
                 )
                 task.job = replace(task.job, check=task.check)
             yield task
 
     def _channels(self, path: Path | str) -> Sequence[int | None]:
-        if not self.config["split_channels"]:
-            return [self.config["channel"]]
+        if not self.wanted.split_channels:
+            return [self.wanted.channel]
         try:
             return range(1, probe(path, self.track).channels + 1)
         except AttnasrError:
