@@ -36,7 +36,7 @@ class Seat:
 
     @property
     def name(self) -> str:
-        return self.loaded.worker if self.loaded else "a worker"
+        return self.loaded.worker if self.loaded else "a new worker"
 
     @property
     def quarantined(self) -> bool:
@@ -178,6 +178,7 @@ class Pool:
                     f"{LOAD_DEATHS} workers died while they loaded the model: {reason}",
                     "is attnasr installed there, and is there memory for the model?",
                 )
+        console.note(f"{seat.name} is gone ({reason}); what it had in hand is done again")
         self.tell({"event": "died", "worker": seat.name, "reason": reason})
         return Death(seat, list(seat.chunks.values()), reason, "node" in reason.lower())
 

@@ -28,6 +28,7 @@ from attnasr_cli.recognize.meter import Meter
 from attnasr_cli.recognize.reading import Reading, batch_seconds, refuse_cutting, split
 from attnasr_cli.recognize.stitch import About, Stitcher, mark, shifted
 from attnasr_cli.recognize.transcript import Segment, Transcript
+from attnasr_cli.version import __version__
 
 PathLike = str | os.PathLike[str]
 
@@ -61,7 +62,11 @@ class Recognizer:
             )
         length = reading.max_segment or longest
         self.cut = SegmentConfig(
-            max_s=length, target_s=length, vad=reading.vad, threshold=reading.vad_threshold
+            max_s=length,
+            target_s=length,
+            vad=reading.vad,
+            threshold=reading.vad_threshold,
+            apart=bool(self.decoders[0].settings.get("phrases")),
         )
         self.aligner = choose_aligner(
             reading.align, header, has_ctc, self.decoders[0].settings, self.placements[0].device

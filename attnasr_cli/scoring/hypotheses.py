@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from attnasr_cli.data import AUDIO_ENDINGS
 from attnasr_cli.errors import DataError
@@ -51,10 +52,15 @@ class Recordings:
         return self.known[folder]
 
 
+<<<<<<< HEAD
 def transcribe(
     ref: Texts, model: str, cluster: str | None = None, workers: int | None = None
 ) -> Texts:
     """Transcribe the recording of every reference, in their order, perhaps on a cluster."""
+=======
+def transcribe(ref: Texts, model: str, **options: Any) -> Texts:
+    """Transcribe the recording of every reference, in their order; options: of the recogniser."""
+>>>>>>> main
     if ref.kind in ("stm", "ctm"):
         raise DataError(
             f"{ref.path}: {ref.kind} references are scored by time",
@@ -69,6 +75,7 @@ def transcribe(
             "give a column path, or put the recordings beside the references",
         )
     paths = [str(path) for path in found]
+<<<<<<< HEAD
     if cluster is None:
         from attnasr_cli.recognize.recognizer import load
 
@@ -78,6 +85,9 @@ def transcribe(
 
         with ClusterRecognizer(cluster, model, workers=workers) as recognizer:
             texts = [transcript.text for transcript in recognizer.transcribe(paths)]
+=======
+    texts = [transcript.text for transcript in load(model, **options).transcribe(paths)]
+>>>>>>> main
     if len(texts) != len(paths):
         raise DataError(
             f"{model} gave {len(texts)} transcripts for {len(paths)} recordings",
