@@ -13,8 +13,8 @@ from pathlib import PurePosixPath
 from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 
-from attnasr_cli import __version__
 from attnasr_cli.errors import AttnasrError, AudioError, UsageError
+from attnasr_cli.version import __version__
 
 SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 WEB = ("http", "https")

@@ -94,7 +94,11 @@ class Campaign:
 
     def strike(self, driver: int, mine: dict[int, str]) -> bool:
         """Kill something, if it is there; returns whether it was the driver."""
-        busy = [pid for pid, line in mine.items() if line.startswith("ray::Worker")]
+        busy = [
+            pid
+            for pid, line in mine.items()
+            if line.startswith(("ray::Worker.run", "ray::Worker.s"))
+        ]
         busy = [pid for pid in busy if pid in processes()]
         if not busy:
             return False

@@ -19,7 +19,7 @@ from attnasr_cli.errors import AttnasrError, ClusterError
 AT_ONCE = 2
 """chunks that a worker has: one is read while the other is decoded"""
 LOAD_DEATHS = 3
-"""so many workers in a row may die while they load the model"""
+"""so many workers in a row may die while they load the model, where none has loaded it yet"""
 LOOK_S = 5.0
 """how often the size of the cluster is looked at"""
 
@@ -75,6 +75,7 @@ class Pool:
         self.ray = cluster.ray
         self.seats: list[Seat] = []
         self.load_deaths = 0
+        self.proven = False  # whether a worker has loaded the model
         self.sent: list[Any] = []  # references of the model's files, where it had to be sent
         self.looked = -LOOK_S
 
@@ -152,7 +153,7 @@ class Pool:
         if isinstance(value, Lacking):
             self._send(seat)
             return
-        seat.loaded = value
+        seat.loaded, self.proven = value, True
         self.load_deaths = 0
         self.tell({"event": "worker", "worker": seat.name, "device": value.about.device})
 
@@ -173,7 +174,7 @@ class Pool:
         reason = _reason(problem)
         if seat.loaded is None:
             self.load_deaths += 1
-            if self.load_deaths >= LOAD_DEATHS:
+            if self.load_deaths >= LOAD_DEATHS and not self.proven:
                 raise ClusterError(
                     f"{LOAD_DEATHS} workers died while they loaded the model: {reason}",
                     "is attnasr installed there, and is there memory for the model?",
@@ -208,7 +209,8 @@ def _reason(problem: Exception) -> str:
     for word in ("died because", "No module named", "worker process has died", "memory", "node"):
         for line in lines:
             if word in line:
-                return line.removeprefix("The actor died because ").rstrip(".")
+                short = line.removeprefix("The actor died because ").partition(". ")[0]
+                return short.rstrip(".")
     return lines[0] if lines else type(problem).__name__
 
 

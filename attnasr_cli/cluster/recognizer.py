@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from attnasr_cli import __version__, console
+from attnasr_cli import console
 from attnasr_cli.checkpoint.identity import model_key
 from attnasr_cli.cluster.connect import connect
 from attnasr_cli.cluster.messages import Spec
@@ -17,6 +17,7 @@ from attnasr_cli.recognize.jobs import Job, Part, Result
 from attnasr_cli.recognize.meter import Meter
 from attnasr_cli.recognize.stitch import About
 from attnasr_cli.recognize.transcript import Transcript
+from attnasr_cli.version import __version__
 
 
 def ignore(row: dict[str, Any]) -> None:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from attnasr_cli import __version__
 from attnasr_cli.cluster import ship
 from attnasr_cli.cluster.messages import Done, Lacking, Loaded, Report, Spec
 from attnasr_cli.errors import AttnasrError, ClusterError
 from attnasr_cli.recognize.jobs import Job, Part, Skip
 from attnasr_cli.recognize.places import survey
+from attnasr_cli.version import __version__
 
 if TYPE_CHECKING:
     from attnasr_cli.families.base import Decoded, SegmentDecoder

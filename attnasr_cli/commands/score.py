@@ -82,17 +82,12 @@ def score(
     model: Annotated[
         str | None, typer.Option(help="Transcribe the recordings of REF instead of HYP.")
     ] = None,
-<<<<<<< HEAD
-    cluster: Annotated[
-        str | None, typer.Option(help="With --model, on a Ray cluster: local, auto, host:port.")
-    ] = None,
+    cluster: Annotated[str | None, typer.Option(help="With --model: a Ray cluster.")] = None,
     workers: Annotated[int | None, typer.Option(help="Workers of the cluster [all].")] = None,
-=======
     option: Annotated[
         list[str] | None,
         typer.Option(help="With --model: an option of transcribe, like vad=false; repeatable."),
     ] = None,
->>>>>>> main
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Count missing hypotheses as deleted.")
     ] = False,
@@ -140,13 +135,10 @@ def score(
         "--against": against,
     }
     _check(form, given, names, fail_above, ref, hyp, model, against, hyp_column, against_column)
-<<<<<<< HEAD
     if (cluster or workers is not None) and not (cluster and model and (workers or 1) > 0):
         _refuse("--cluster needs --model, and --workers both", "--model NAME --cluster local")
-=======
     if option and model is None:
         _refuse("--option without --model", "it is for the model that transcribes")
->>>>>>> main
     if compounds and unit == "char":
         _refuse("--compounds does nothing with --unit char", "leave one of them out")
     from attnasr_cli.scoring import bootstrap, normalizers, summary, wer
@@ -160,11 +152,7 @@ def score(
     wer.check(alignment, unit)
     refs = load(ref, Want(REF, ref_format, ref_column))
     if hyp is None:
-<<<<<<< HEAD
-        hyps = transcribe(refs, model or "", cluster, workers)
-=======
-        hyps = transcribe(refs, model or "", **model_options.parse(option or ()))
->>>>>>> main
+        hyps = transcribe(refs, model or "", cluster, workers, **model_options.parse(option or ()))
     else:
         hyps = load(hyp, Want(HYP, hyp_format, hyp_column))
         _check_apart((ref, refs), (hyp, hyps), "--hyp-column")

@@ -28,7 +28,6 @@ from attnasr_cli.recognize.meter import Meter
 from attnasr_cli.recognize.reading import Reading, batch_seconds, refuse_cutting, split
 from attnasr_cli.recognize.stitch import About, Stitcher, mark, shifted
 from attnasr_cli.recognize.transcript import Segment, Transcript
-from attnasr_cli.version import __version__
 
 PathLike = str | os.PathLike[str]
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from attnasr_cli import __version__
 from attnasr_cli.families.base import Decoded, Piece, Word
 from attnasr_cli.families.words import spaced
 from attnasr_cli.recognize.jobs import Result, Span
 from attnasr_cli.recognize.transcript import NO_TEXT, Segment, Transcript
+from attnasr_cli.version import __version__
 
 
 def stitch(parts: Sequence[tuple[float, Decoded]], offset_s: float = 0.0) -> list[Segment]:

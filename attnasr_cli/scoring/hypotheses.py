@@ -52,15 +52,15 @@ class Recordings:
         return self.known[folder]
 
 
-<<<<<<< HEAD
 def transcribe(
-    ref: Texts, model: str, cluster: str | None = None, workers: int | None = None
+    ref: Texts,
+    model: str,
+    cluster: str | None = None,
+    workers: int | None = None,
+    **options: Any,
 ) -> Texts:
-    """Transcribe the recording of every reference, in their order, perhaps on a cluster."""
-=======
-def transcribe(ref: Texts, model: str, **options: Any) -> Texts:
-    """Transcribe the recording of every reference, in their order; options: of the recogniser."""
->>>>>>> main
+    """Transcribe the recording of every reference, in their order, perhaps on a cluster; options:
+    of the recogniser."""
     if ref.kind in ("stm", "ctm"):
         raise DataError(
             f"{ref.path}: {ref.kind} references are scored by time",
@@ -75,19 +75,18 @@ def transcribe(ref: Texts, model: str, **options: Any) -> Texts:
             "give a column path, or put the recordings beside the references",
         )
     paths = [str(path) for path in found]
-<<<<<<< HEAD
     if cluster is None:
         from attnasr_cli.recognize.recognizer import load
 
-        texts = [transcript.text for transcript in load(model).transcribe(paths)]
+        texts = [transcript.text for transcript in load(model, **options).transcribe(paths)]
     else:
         from attnasr_cli.cluster.recognizer import ClusterRecognizer
 
-        with ClusterRecognizer(cluster, model, workers=workers) as recognizer:
+        where = {name: options.pop(name) for name in ("device", "dtype") if name in options}
+        with ClusterRecognizer(
+            cluster, model, workers=workers, options=options, **where
+        ) as recognizer:
             texts = [transcript.text for transcript in recognizer.transcribe(paths)]
-=======
-    texts = [transcript.text for transcript in load(model, **options).transcribe(paths)]
->>>>>>> main
     if len(texts) != len(paths):
         raise DataError(
             f"{model} gave {len(texts)} transcripts for {len(paths)} recordings",

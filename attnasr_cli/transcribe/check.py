@@ -12,12 +12,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attnasr_cli import __version__, remote
+from attnasr_cli import remote
 from attnasr_cli.audio.load import on_disk
 from attnasr_cli.errors import AudioError, OutputError
 from attnasr_cli.output.formats import FORMATS, Format
 from attnasr_cli.recognize.jobs import Check, Known, Skip
 from attnasr_cli.transcribe.journal import Past, content_key, key_of
+from attnasr_cli.version import __version__
 
 if TYPE_CHECKING:
     from attnasr_cli.transcribe.journal import Journal

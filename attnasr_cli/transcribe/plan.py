@@ -7,10 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-<<<<<<< HEAD
 from attnasr_cli import remote
-=======
->>>>>>> main
 from attnasr_cli.audio.load import probe
 from attnasr_cli.errors import AttnasrError
 from attnasr_cli.output.formats import Format
@@ -19,7 +16,6 @@ from attnasr_cli.transcribe.check import FolderCheck, KeyFacts
 from attnasr_cli.transcribe.inputs import Input
 from attnasr_cli.transcribe.options import InputOptions
 from attnasr_cli.transcribe.outputs import assign
-from attnasr_cli.version import __version__
 
 if TYPE_CHECKING:
     from attnasr_cli.transcribe.journal import Journal
