@@ -119,7 +119,7 @@ class Campaign:
     def check_orphans(self, mine: dict[int, str]) -> None:
         end = time.monotonic() + PATIENCE_S
         while time.monotonic() < end:
-            alive = {pid for pid, (_, line) in processes().items() if mine.get(pid) == line}
+            alive = {pid for pid, (_, line) in processes().items() if pid in mine and "ray" in line}
             if not alive:
                 return
             time.sleep(1.0)
