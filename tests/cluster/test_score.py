@@ -49,7 +49,7 @@ def test_the_figures_are_those_without_a_cluster(
     args = ["score", tmp_path / "ref.tsv", "--format", "json"]
     ran = attnasr(*args, "--model", "tiny", "--cluster", "auto", "--workers", "2")
     assert ran.code == 0, ran.err
-    assert asked == [("auto", "tiny", {"workers": 2}), "closed"]
+    assert asked == [("auto", "tiny", {"workers": 2, "options": {}}), "closed"]
     plain = attnasr(*args, tmp_path / "hyp.tsv")
     assert _rate(ran) == _rate(plain)
 
