@@ -132,19 +132,9 @@ def _knock(address: str) -> None:
         ) from None
 
 
-def _hush() -> None:
-    """Ray says ten lines on stderr for each worker that dies; what matters of them is told here."""
-    with contextlib.suppress(Exception):  # it has no other switch, and may move this one
-        from ray._private.ray_logging import global_worker_stdstream_dispatcher
-
-        global_worker_stdstream_dispatcher.remove_handler("ray_print_logs")
-
-
 def _attempt(ray: Any, shown: str, **how: Any) -> str:
     try:
-        joined = ray.init(**how)
-        _hush()
-        return str(getattr(joined, "dashboard_url", "") or "")
+        return str(getattr(ray.init(**how), "dashboard_url", "") or "")
     except ImportError as problem:
         raise UsageError(f"--cluster {shown}: {problem}", "pip install 'ray[client]'") from None
     except Exception as problem:
