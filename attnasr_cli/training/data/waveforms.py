@@ -134,4 +134,5 @@ def open_drawn_corpus(
     check_problems(utterances, rows.problems)
     samples = waveforms.lengths()
     views = [DrawnFeatures(waveforms, samples, speed, features, distortion) for speed in speeds]
-    return Corpus(utterances, views, tuple(speeds), rows.problems)
+    spoken_s = samples / SAMPLE_RATE_HZ
+    return Corpus(utterances, views, tuple(speeds), rows.problems, spoken_s)
