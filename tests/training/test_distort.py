@@ -210,7 +210,8 @@ def test_frames_are_known_before_they_are_computed(
     utterances = [Utterance(str(n), tmp_path / str(n), "a") for n in sizes]
     corpus = open_drawn_corpus(
         tmp_path, utterances, FeatureConfig(shortest_s=shortest_s), (0.9, 1.0, 1.1), 20.0,
-        Distortion(DistortConfig()), keep, lambda utterance, longest_s: torch.ones(int(utterance.id)),
+        Distortion(DistortConfig()), keep,
+        lambda utterance, longest_s: torch.ones(int(utterance.id)),
     )  # fmt: skip
     draw = np.random.default_rng(0)
     for features in corpus.features:
