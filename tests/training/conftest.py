@@ -99,3 +99,10 @@ def train(recipe: Path, tones: Path, tmp_path: Path) -> Callable[..., int]:
         )  # fmt: skip
 
     return run
+
+
+def command(recipe: Path, out: Path, tones: Path, *more: str) -> list[str]:
+    return [
+        "train", str(recipe), "-o", str(out), "--train", str(tones / "train.tsv"),
+        "--dev", str(tones / "dev.tsv"), "--device", "cpu", "--dtype", "float32", *more,
+    ]  # fmt: skip
