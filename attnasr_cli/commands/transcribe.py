@@ -96,6 +96,8 @@ def _run(
     else:
         sink = ToStdout(formats[0], cues, several)
     recognizer = _load(config, formats)
+    if isinstance(sink, ToStdout):
+        sink.stitcher = recognizer.stitcher
     model = ""
     if journal is not None and recognizer.path is not None:
         vocabulary = [Path(config["tokenizer"])] if config["tokenizer"] else []
@@ -132,7 +134,7 @@ def _load(config: Config, formats: list[Format]) -> Recognizer:
     options = {o.name: config[o.name] for o in OPTIONS if o.decoder}
     if options["word_timestamps"] is None:
         options["word_timestamps"] = any(kind.word_times for kind in formats) or None
-    reading = ["batch", "jobs", "vad", "vad_threshold", "max_segment"]
+    reading = ["batch", "jobs", "vad", "vad_threshold", "max_segment", "punctuation", "digits"]
     if options["word_timestamps"]:
         reading.append("align")
     recognizer = load(

@@ -1,4 +1,5 @@
-"""Options about how recordings are read, cut, batched and timed, whatever the model."""
+"""Options about how recordings are read, cut and batched, and texts timed and written, whatever the
+model."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ MEGABYTES_PER_S = 12.0  # what a second of audio in a batch may cost, with beams
 
 @dataclass(frozen=True)
 class Reading:
-    """How recordings are read and cut, and words timed; the rest is the decoder's options."""
+    """How recordings are read and cut, words timed and texts written; the rest is the decoder's
+    options."""
 
     vad: bool = option(True, "Cut at pauses and leave out what is not speech.")
     vad_threshold: float = option(0.5, "Probability from which it is speech.")
@@ -28,6 +30,12 @@ class Reading:
         "auto",
         "Who times words: auto, attention (the model itself), or a model with a CTC head.",
     )
+    punctuation: bool | None = option(
+        None,
+        "Case and marks, by default where the model can; without: plain words, in lower case and "
+        "without marks, whatever the model writes.",
+    )
+    digits: bool = option(False, "Write numbers that are said in words as digits.")
 
 
 def split(options: dict[str, Any]) -> tuple[Reading, dict[str, Any]]:

@@ -26,8 +26,9 @@ from attnasr_cli.recognize.inputs import Inputs, Recording, each
 from attnasr_cli.recognize.jobs import Job, Part, Result
 from attnasr_cli.recognize.meter import Meter
 from attnasr_cli.recognize.reading import Reading, batch_seconds, refuse_cutting, split
-from attnasr_cli.recognize.stitch import Stitcher, language_of, mark, shifted, stitch
+from attnasr_cli.recognize.stitch import Stitcher, language_of, mark, shifted
 from attnasr_cli.recognize.transcript import Segment, Transcript
+from attnasr_cli.recognize.writing import Writer
 
 PathLike = str | os.PathLike[str]
 
@@ -65,6 +66,9 @@ class Recognizer:
         )
         self.aligner = choose_aligner(
             reading.align, header, has_ctc, self.decoders[0].settings, self.placements[0].device
+        )
+        self.writer = Writer(
+            header, path, reading.punctuation, reading.digits, self.decoders[0].settings
         )
 
     @staticmethod
@@ -176,7 +180,7 @@ class Recognizer:
         Raises AttnasrError where the recording cannot be read or goes on no more.
         """
         recognizer = self.changed(**options)
-        stitcher = Stitcher(start or 0.0)
+        stitcher = recognizer.stitcher(start or 0.0)
         with Inputs(sample_rate) as inputs:
             path, name = inputs.path(recording)
             job = Job(path, channel, start, end, salvage, name, audio_track=audio_track)
@@ -216,7 +220,7 @@ class Recognizer:
         return Transcript(
             file=result.job.shown,
             duration=result.duration_s,
-            segments=mark(stitch(result.parts, offset_s), uncovered),
+            segments=mark(self.stitcher(offset_s).push(result.parts), uncovered),
             language=language_of(result.parts) or only,
             model=self.header.name,
             device=",".join(str(p.device) for p in self.placements),
@@ -229,6 +233,10 @@ class Recognizer:
             uncovered=uncovered,
         )
 
+    def stitcher(self, offset_s: float = 0.0) -> Stitcher:
+        """What makes the segments of one recording, whose times begin at ``offset_s``."""
+        return Stitcher(offset_s, self.writer.recording())
+
     @property
     def sequential(self) -> bool:
         """Whether the decoder follows the text of whole recordings, so that none is cut."""
@@ -240,6 +248,7 @@ class Recognizer:
         return (
             dict(self.decoders[0].settings)
             | times
+            | self.writer.facts
             | {
                 "vad": self.reading.vad and not self.sequential,
                 "vad_threshold": self.reading.vad_threshold,
@@ -248,7 +257,8 @@ class Recognizer:
         )
 
     def texts(self, samples: Sequence[Tensor]) -> list[str]:
-        """The text of each segment (N,) of 16 kHz samples, without cutting any.
+        """The text of each segment (N,) of 16 kHz samples, without cutting any, as the decoder
+        writes it.
 
         Raises UsageError for one that is longer than the net sees at once.
         """

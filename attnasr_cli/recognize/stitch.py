@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from attnasr_cli.families.base import Decoded, Piece, Word
@@ -24,13 +24,17 @@ class Stitcher:
     """The same bit by bit. Times never run backwards, also where a decoder overshoots the end of
     its segment."""
 
-    def __init__(self, offset_s: float = 0.0) -> None:
-        self.offset_s, self.count, self.previous = offset_s, 0, 0.0
+    def __init__(
+        self, offset_s: float = 0.0, write: Callable[[Decoded], Decoded] | None = None
+    ) -> None:
+        """write: what makes of what was heard what is written; it is given one after the other."""
+        self.offset_s, self.write, self.count, self.previous = offset_s, write, 0, 0.0
 
     def push(self, parts: Sequence[tuple[float, Decoded]]) -> list[Segment]:
         """The next (start in seconds, what was heard), in order → what comes next of the text."""
         segments: list[Segment] = []
         for start_s, decoded in parts:
+            decoded = decoded if self.write is None else self.write(decoded)
             for piece in decoded.pieces:
                 if piece.text.strip():
                     segments.append(self._segment(start_s + self.offset_s, piece, decoded))

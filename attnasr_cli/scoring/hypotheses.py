@@ -12,6 +12,8 @@ from attnasr_cli.scoring.pairing import listed
 from attnasr_cli.scoring.types import Texts, Utterance
 from attnasr_cli.text.normalize import composed
 
+MARKS = frozenset(".,?!")
+
 
 class Recordings:
     """Where the recording of an utterance lies: at its path, or beside the references by its id.
@@ -69,7 +71,10 @@ def transcribe(ref: Texts, model: str) -> Texts:
     from attnasr_cli.recognize.recognizer import load
 
     paths = [str(path) for path in found]
-    texts = [transcript.text for transcript in load(model).transcribe(paths)]
+    recognizer = load(model)
+    if recognizer.writer.net is not None and not _has_marks(ref):
+        recognizer = recognizer.changed(punctuation=False)
+    texts = [transcript.text for transcript in recognizer.transcribe(paths)]
     if len(texts) != len(paths):
         raise DataError(
             f"{model} gave {len(texts)} transcripts for {len(paths)} recordings",
@@ -80,3 +85,8 @@ def transcribe(ref: Texts, model: str) -> Texts:
         for one, text in zip(ref.utterances, texts, strict=True)
     ]
     return Texts(f"model {model}", "transcribed", heard)
+
+
+def _has_marks(ref: Texts) -> bool:
+    """Whether the references are written with punctuation: without, nor is what is compared."""
+    return any(word[-1:] in MARKS for one in ref.utterances for word in one.text.split())

@@ -18,6 +18,7 @@ from attnasr_cli.checkpoint.folder import (
     Text,
     Weights,
     find_lm,
+    find_sentences,
 )
 from attnasr_cli.checkpoint.tables import to_table
 from attnasr_cli.errors import OutputError, UsageError
@@ -50,7 +51,7 @@ from attnasr_cli.training.recipes.record import (
 )
 from attnasr_cli.training.start import (
     check_config,
-    keep_language_model,
+    keep_parts,
     make_net,
     make_tokenizer,
     start_from,
@@ -150,8 +151,8 @@ def _prepare(
         kept = start is not None and recipe.init is not None and recipe.init.keep_tokenizer
         tokenizer = start.tokenizer if start and kept else make_tokenizer(recipe, utterances, out)
     if world.is_main:
-        if start is not None and tokenizer is start.tokenizer:
-            keep_language_model(start, out)
+        if start is not None:
+            keep_parts(start, out, tokenizer is start.tokenizer)
         if isinstance(tokenizer, PhoneTokenizer):
             warn_of_unknown(tokenizer, [u.text for u in utterances])
     folder = cache or out / "train" / "features"
@@ -198,6 +199,7 @@ def _header(recipe: Recipe, net: Net, tokenizer: Tokenizer, out: Path) -> Header
         weights=Weights("", ""),
         decoding=recipe.decoding,
         lm=find_lm(out),
+        sentences=find_sentences(out),
         languages=recipe.languages,
     )
 
