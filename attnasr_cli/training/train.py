@@ -33,7 +33,7 @@ from attnasr_cli.training.best import Best
 from attnasr_cli.training.data.corpus import Corpus, open_corpus, read_corpora
 from attnasr_cli.training.data.overlap import overlaps
 from attnasr_cli.training.data.selection import report, select, write_list
-from attnasr_cli.training.data.waveforms import open_distorted_corpus
+from attnasr_cli.training.data.waveforms import open_drawn_corpus
 from attnasr_cli.training.evaluate import readable, warn_of_unreadable
 from attnasr_cli.training.formats.utterance import Utterance
 from attnasr_cli.training.loop import Loop, Outcome
@@ -163,13 +163,19 @@ def _prepare(
 
 
 def _corpus(recipe: Recipe, folder: Path, utterances: list[Utterance]) -> Corpus:
-    """With features computed once, or anew at every draw where the recipe distorts the audio."""
+    """With features computed once, or anew at every draw where the recipe says so or distorts the
+    audio."""
     data, distort, features = recipe.data, recipe.distort, recipe.features
-    if not distort.any:
+    if data.cache == "features" and not distort.any:
         return open_corpus(folder, utterances, features, data.speeds, data.max_s)
-    noises = read_noises(distort.noise_folder) if distort.noise_folder else []
-    distortion = Distortion(distort, noises)
-    return open_distorted_corpus(folder, utterances, features, data.speeds, data.max_s, distortion)
+    distortion = None
+    if distort.any:
+        noises = read_noises(distort.noise_folder) if distort.noise_folder else []
+        distortion = Distortion(distort, noises)
+    keep = data.cache != "none"
+    return open_drawn_corpus(
+        folder, utterances, features, data.speeds, data.max_s, distortion, keep
+    )
 
 
 def _absolute(paths: list[Path]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ def _within(low: float, high: float, **values: float) -> None:
 
 INFINITE = float("inf")
 TINY = 1.0e-9  # stands for: more than 0
+CACHES = ("features", "audio", "none")
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,17 @@ class DataConfig:
     """longer utterances are left out"""
     speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
     """speed perturbation (Ko et al. 2015): one is drawn for each utterance and epoch"""
+    cache: str = "features"
+    """what is kept on disk: features of each speed (58 MB an hour of speech, with 80 bins),
+    audio (115 MB an hour; so with [distort]), or none: the recordings are read at every draw (see
+    batch.ahead)"""
 
     def __post_init__(self) -> None:
         _within(0, INFINITE, min_s=self.min_s)
         if self.max_s <= self.min_s:
             raise ValueError(f"max_s is {self.max_s:g}, not more than min_s, {self.min_s:g}")
+        if self.cache not in CACHES:
+            raise ValueError(f"cache is {self.cache!r}; use one of {', '.join(CACHES)}")
         if not self.speeds:
             raise ValueError("speeds is empty; use [1.0] for none but the own")
         for speed in self.speeds:
@@ -174,11 +181,16 @@ class BatchConfig:
     """``[batch]``"""
 
     seconds: float = 120.0
-    """audio in a batch, padding included, of all processes together; an utterance fills the window
-    of a net that has one"""
+    """audio in a batch, padding included, of all processes together; a net with a window always
+    sees all of it"""
+    alone: float = 0.05
+    """share of the utterances that have the window of a net to themselves, where it has one; the
+    others share it, as many as fit"""
     at_once: float = 0.0
     """audio that a process computes at once, where memory is short: the rest of its share of the
     batch is added up in turns; 0: all of it"""
+    ahead: int = 0
+    """batches whose features another process makes beforehand, where a core is free for it"""
     short_first: int = 500
     """updates during which only utterances under short_s are drawn: alignments are learnt first"""
     short_s: float = 6.0
@@ -187,8 +199,10 @@ class BatchConfig:
 
     def __post_init__(self) -> None:
         _within(TINY, INFINITE, seconds=self.seconds, short_seconds=self.short_seconds)
+        _within(0, 1000, ahead=self.ahead)
         _within(0, INFINITE, at_once=self.at_once, short_first=self.short_first)
         _within(0, INFINITE, short_s=self.short_s)
+        _within(0, 1, alone=self.alone)
 
 
 @dataclass(frozen=True)
@@ -203,6 +217,8 @@ class RunConfig:
     the last are compared on all"""
     save_minutes: float = 3.0
     """minutes between two resume points: no more than this is lost when killed"""
+    tensorboard: bool = False
+    """write train/tensorboard too (needs attnasr[tensorboard])"""
 
     def __post_init__(self) -> None:
         _within(0, 2**40, seed=self.seed)
