@@ -34,6 +34,7 @@ from prepare_text import Exclude, Source
 MOST_SEMICOLONS = 0.006  # and colons, in a word: a book with more is of another time
 LEFT_OUT = "inaugural/1961-Kennedy.txt"
 HELD = 10
+MOST_REPEATED, LEAST_LOGPROB = 0.5, -0.6  # of a teacher's text that is believed
 FILES = {"book": "books.txt", "tei": "books.txt", "talk": "talks.txt", "lines": "everyday.txt"}
 TITLE = books.ABBREVIATION
 
@@ -113,6 +114,11 @@ def labels(paths: list[Path]) -> tuple[list[str], list[str]]:
     for path in paths:
         with path.open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
+                words = row["text"].lower().split()
+                if len(set(words)) < MOST_REPEATED * len(words):  # a decoder in a loop
+                    continue
+                if float(row.get("avg_logprob") or 0.0) < LEAST_LOGPROB:
+                    continue
                 text = " ".join(sentences(row["text"]))
                 who = row.get("speaker", "unknown")
                 who = row["id"] if who == "unknown" else who

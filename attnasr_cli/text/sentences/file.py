@@ -66,7 +66,7 @@ def load_net(path: Path) -> Loaded:
                 raise ModelError(f"{path} is not a sentence net of schema {SCHEMA}", hint)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         lists = json.loads(zlib.decompress(tensors.pop("vocabulary").numpy().tobytes()))
-        with torch.device("meta"):
+        with torch.random.fork_rng(devices=[]):  # on "meta" it would take a second of imports
             net = SentenceNet(SentenceConfig(**about["config"]))
         weights = {
             name: value.float() * tensors[name + SCALE][:, None] if value.ndim == 2 else value

@@ -143,7 +143,7 @@ def spelled(word: str, case: int, spellings: Mapping[str, str]) -> str:
     stem, ending = without_possessive(word.lower())
     if case == Case.UPPER:
         upper = stem.upper()
-        return (upper if len(upper) == len(stem) else stem) + ending
+        return (upper if upper.lower() == stem else stem) + ending
     if case == Case.MIXED and stem in spellings:
         return spellings[stem] + ending
     return capital(stem) + ending
@@ -162,5 +162,5 @@ def capital(word: str) -> str:
     for i, c in enumerate(word):
         if c.isalnum():
             upper = c.upper()
-            return word[:i] + upper + word[i + 1 :] if len(upper) == 1 else word
+            return word[:i] + upper + word[i + 1 :] if upper.lower() == c.lower() else word
     return word
