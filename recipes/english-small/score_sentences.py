@@ -6,9 +6,9 @@
     python recipes/english-small/score_sentences.py teacher --text heard
 
 ``teacher`` and ``heard`` are folders of JSON lines as ``transcribe`` writes them. With ``--words``
-the net of a model writes the words of a manifest (id and text), as if they had been heard without an
-error; with ``--text`` what is measured is what a model heard and wrote. Either is aligned with the
-teacher's text by its words; numbers and titles are spelled on both sides.
+the net of a model writes the words of a manifest (id and text), as if they had been heard without
+an error; with ``--text`` what is measured is what a model heard and wrote. Either is aligned with
+the teacher's text by its words; numbers and titles are spelled on both sides.
 """
 
 from __future__ import annotations

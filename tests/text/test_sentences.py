@@ -103,7 +103,8 @@ def test_a_mark_on_an_abbreviation_ends_no_sentence_and_a_loud_word_does() -> No
 SPELLED = {
     ("americans", C): "Americans", ("nasa's", U): "NASA's", ("i'm", C): "I'm",
     ("mcdonald's", M): "McDonald's", ("o'brien", M): "O'brien", ("'tis", C): "'Tis",
-    ("THE", L): "the", ("straße", U): "straße", ("1961", U): "1961", ("ßa", C): "ßa", ("µm", C): "µm",
+    ("THE", L): "the", ("straße", U): "straße", ("1961", U): "1961", ("ßa", C): "ßa",
+    ("µm", C): "µm",
 }  # fmt: skip
 
 
