@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 
 from attnasr_cli import __version__, console
 from attnasr_cli.commands import COMPLETION, help_text
+from attnasr_cli.device import wait_briefly
 from attnasr_cli.errors import AttnasrError
 
 
@@ -72,4 +73,5 @@ def _guard(action: Callable[[], int | None], debug: bool) -> int:
 def run() -> None:
     """Entry point of the installed script."""
     console.fill_closed_descriptors()
+    wait_briefly()
     sys.exit(main())

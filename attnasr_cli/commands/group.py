@@ -6,7 +6,9 @@ commands and options.
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
@@ -36,6 +38,8 @@ class LazyGroup(TyperGroup):
         app: typer.Typer = import_module(f"attnasr_cli.commands.{cmd_name}").app
         command: Any = typer.main.get_command(app)
         command.name, command.short_help = cmd_name, COMMANDS[cmd_name]
+        for each in (command, *getattr(command, "commands", {}).values()):
+            each.help = _unwrapped(each.help)
         return command  # type: ignore[no-any-return]
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -56,6 +60,11 @@ class LazyGroup(TyperGroup):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         formatter.write(help_text() + "\n")
+
+
+def _unwrapped(text: str | None) -> str | None:
+    """A docstring's paragraphs on a line each, for a terminal to wrap: Typer keeps line ends."""
+    return text and re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.cleandoc(text))
 
 
 def _version(wanted: bool) -> None:

@@ -8,6 +8,7 @@ command goes on.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -15,9 +16,11 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from attnasr_cli import console
 from attnasr_cli.errors import AttnasrError
+from attnasr_cli.training.adapters import plain_weights
 from attnasr_cli.training.best import Best
 from attnasr_cli.training.data.sampler import stream
 from attnasr_cli.training.optim import WeightAverage, make_optimizer, rate_at
@@ -55,6 +58,7 @@ class Loop:
         self.recipe, self.world, self.interrupt = recipe, world, interrupt
         self.gradients, self.best = gradients, best
         self.net = gradients.net
+        self._trained = [p for p in self.net.parameters() if p.requires_grad]
         self.optimizer = make_optimizer(self.net, recipe.optim)
         self.average = WeightAverage(self.net, recipe.optim.average)
         self.state = TrainState()
@@ -104,7 +108,7 @@ class Loop:
         self.optimizer.zero_grad(set_to_none=True)
         found = self.gradients.backward(batch, state.update)
         stopping = torch.tensor([float(self.interrupt.requested)], device=found.device)
-        summed = self.world.sum_gradients(self.net.parameters(), torch.cat([found, stopping]))
+        summed = self.world.sum_gradients(self._trained, torch.cat([found, stopping]))
         norm = self._step()
         seconds = self.gradients.seconds(batch)
         state.update += 1
@@ -125,7 +129,7 @@ class Loop:
         config, state = self.recipe.optim, self.state
         for group in self.optimizer.param_groups:
             group["lr"] = rate_at(state.update, config)
-        norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), config.clip)
+        norm = torch.nn.utils.clip_grad_norm_(self._trained, config.clip)
         if torch.isfinite(norm):
             self.optimizer.step()
             state.skipped_in_a_row = 0
@@ -145,7 +149,7 @@ class Loop:
         """WER of a part of the dev set with the averaged weights."""
         state = self.state
         try:
-            score = self.best.look(self.average.values, state)
+            score = self.best.look(self._plain(), state)
         except KeyboardInterrupt:
             self._save()
             console.note(f"stopped at update {state.update}; the same command goes on from there")
@@ -158,7 +162,7 @@ class Loop:
         """The best model and the last, on the whole dev set: the better one stays."""
         state = self.state
         try:
-            self.best.decide(self.average.values, state)
+            self.best.decide(self._plain(), state)
         finally:
             self._save()
         console.note(
@@ -168,6 +172,12 @@ class Loop:
         self.log.event(
             state, "final", of=state.best_update, wer=state.final_wer, cer=state.final_cer
         )
+
+    def _plain(self) -> Mapping[str, Tensor]:
+        """The averaged weights as those of the model that is kept."""
+        lora = self.recipe.lora
+        values = self.average.values
+        return values if lora is None else plain_weights(values, lora.alpha / lora.rank)
 
     def _save(self) -> None:
         if not self.world.is_main:

@@ -27,7 +27,7 @@ FREE = (
 """keys that may change between two parts of a run"""
 FIXED = (
     "net", "config", "features", "text.kind", "text.vocab", "text.normalizer",
-    "init.keep_tokenizer",
+    "init.keep_tokenizer", "init.freeze", "lora",
 )  # fmt: skip
 """keys of which the weights in the resume point are made"""
 

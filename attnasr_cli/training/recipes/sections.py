@@ -153,7 +153,7 @@ class LossConfig:
 
 @dataclass(frozen=True)
 class OptimConfig:
-    """``[optim]``: AdamW, linear warm-up, constant rate, then a linear fall to zero."""
+    """``[optim]``: AdamW, linear warm-up, constant rate, then a fall to zero."""
 
     updates: int = 5000
     """in all; may be changed when a run is continued"""
@@ -163,6 +163,8 @@ class OptimConfig:
     """updates"""
     fall: float = 0.4
     """share of the updates over which the rate falls to zero at the end"""
+    schedule: str = "linear"
+    """how it falls: linear or cosine (with fall = 1: over the whole run)"""
     weight_decay: float = 0.01
     clip: float = 5.0
     """largest norm of the gradient"""
@@ -174,6 +176,8 @@ class OptimConfig:
         _within(0, INFINITE, rate=self.rate, warmup=self.warmup, weight_decay=self.weight_decay)
         _within(TINY, INFINITE, clip=self.clip)
         _within(0, 1, fall=self.fall, average=self.average)
+        if self.schedule not in ("linear", "cosine"):
+            raise ValueError(f"schedule is {self.schedule!r}; use linear or cosine")
 
 
 @dataclass(frozen=True)
@@ -234,5 +238,28 @@ class InitConfig:
     """name of a model with the same net and sizes, or its folder, relative to the recipe"""
     keep_tokenizer: bool = True
     """false: the tokenizer is made anew by [text], and what depends on it starts from nothing"""
+    freeze: tuple[str, ...] = ()
+    """parts of the net that are not trained, by the beginning of their names: encoder, or
+    encoder.blocks.0"""
     tokenizer: str = ""
     """vocabulary file for a checkpoint that has none, relative to the recipe"""
+
+
+@dataclass(frozen=True)
+class LoraConfig:
+    """``[lora]``: low-rank adapters are trained in place of the weights of [init] (Hu et al. 2021,
+    arXiv:2106.09685), and added to them in the model that is kept; needs attnasr[lora]."""
+
+    rank: int = 8
+    """of what is added to a matrix"""
+    alpha: int = 16
+    """what is added is multiplied by alpha / rank"""
+    dropout: float = 0.0
+    """in front of the adapters"""
+    layers: tuple[str, ...] = ()
+    """last names of linear layers, such as query and value; none: all of them"""
+
+    def __post_init__(self) -> None:
+        _within(1, INFINITE, rank=self.rank)
+        _within(1, INFINITE, alpha=self.alpha)
+        _within(0, 0.99, dropout=self.dropout)
