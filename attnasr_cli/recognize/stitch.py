@@ -36,7 +36,7 @@ class Stitcher:
         for start_s, decoded in parts:
             decoded = decoded if self.write is None else self.write(decoded)
             for piece in decoded.pieces:
-                if piece.text.strip():
+                if piece.text.strip() or decoded.extra.get("rejected"):
                     segments.append(self._segment(start_s + self.offset_s, piece, decoded))
         return segments
 

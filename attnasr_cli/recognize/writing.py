@@ -16,6 +16,7 @@ from typing import Any
 from attnasr_cli.checkpoint.folder import Header, checked
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families.base import Decoded, Piece, Word
+from attnasr_cli.recognize.reading import Reading
 from attnasr_cli.text.numbers import LANGUAGES, Part, in_digits
 from attnasr_cli.text.sentences.plain import plain
 from attnasr_cli.text.sentences.punctuator import Punctuator, Sentences, load_punctuator
@@ -28,17 +29,20 @@ class Writer:
         self,
         header: Header,
         path: Path | None,
-        punctuation: bool | None,
-        digits: bool,
+        reading: Reading,
         settings: Mapping[str, Any],
     ) -> None:
-        """header, path: of the model; punctuation: None where its makers decide; settings: of its
+        """header, path: of the model; reading: its ``punctuation`` and ``digits``; settings: of the
         decoder. Raises UsageError for what the model cannot do, ModelError where its sentence net
         is missing or damaged. A model that has one writes plain words by itself."""
+        punctuation, digits = reading.punctuation, reading.digits
         self.facts: dict[str, Any] = {}
         """what was chosen, where it changes what the model writes"""
-        part = header.sentences
-        self.plain = punctuation is False and part is None
+        listed = bool(settings.get("phrases"))  # which are written as they are listed
+        if listed and punctuation:
+            raise UsageError("--punctuation with --phrases", "they are written as they are listed")
+        part = None if listed else header.sentences
+        self.plain = punctuation is False and header.sentences is None
         if punctuation is False:
             self.facts["punctuation"], part = False, None
         self.net = checked(path, part, "sentence net")

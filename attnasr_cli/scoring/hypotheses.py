@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from attnasr_cli.data import AUDIO_ENDINGS
 from attnasr_cli.errors import DataError
@@ -53,8 +54,8 @@ class Recordings:
         return self.known[folder]
 
 
-def transcribe(ref: Texts, model: str) -> Texts:
-    """Transcribe the recording of every reference, in their order."""
+def transcribe(ref: Texts, model: str, **options: Any) -> Texts:
+    """Transcribe the recording of every reference, in their order; options: of the recogniser."""
     if ref.kind in ("stm", "ctm"):
         raise DataError(
             f"{ref.path}: {ref.kind} references are scored by time",
@@ -71,7 +72,7 @@ def transcribe(ref: Texts, model: str) -> Texts:
     from attnasr_cli.recognize.recognizer import load
 
     paths = [str(path) for path in found]
-    recognizer = load(model)
+    recognizer = load(model, **options)
     if recognizer.writer.net is not None and not _has_marks(ref):
         recognizer = recognizer.changed(punctuation=False)
     texts = [transcript.text for transcript in recognizer.transcribe(paths)]

@@ -10,6 +10,7 @@ import pytest
 from attnasr_cli.checkpoint.folder import Header, PartFile, read_header
 from attnasr_cli.errors import ModelError, UsageError
 from attnasr_cli.families.base import Decoded, Piece, Word
+from attnasr_cli.recognize.reading import Reading
 from attnasr_cli.recognize.stitch import Stitcher
 from attnasr_cli.recognize.writing import Writer
 from attnasr_cli.text.sentences.written import Case, Mark
@@ -45,7 +46,7 @@ def writer(
     part = PartFile("net", sha256_of(tmp_path / "net")) if net else None
     made = Writer(
         header(tmp_path, tiny_model, sentences=part, languages=(language,)),
-        tmp_path, punctuation, digits, {},
+        tmp_path, Reading(punctuation=punctuation, digits=digits), {},
     )  # fmt: skip
     told = {
         "so": (Case.LOWER, Mark.COMMA), "americans": (Case.CAPITAL, Mark.STOP),
@@ -118,14 +119,23 @@ def test_what_cannot_be_is_refused(tiny_model: Path, tmp_path: Path) -> None:
 
     lower = header(tmp_path, tiny_model, text=Text("characters.txt", "lower"))
     with pytest.raises(UsageError, match="has no sentence net"):
-        Writer(lower, tmp_path, True, False, {})
-    assert Writer(header(tmp_path, tiny_model), tmp_path, True, False, {}).recording() is None
+        Writer(lower, tmp_path, Reading(punctuation=True), {})
+    assert (
+        Writer(header(tmp_path, tiny_model), tmp_path, Reading(punctuation=True), {}).recording()
+        is None
+    )
     with pytest.raises(UsageError, match="--digits for text in ru"):
         writer(tiny_model, tmp_path, digits=True, language="ru")
+    with pytest.raises(UsageError, match="--punctuation with --phrases"):
+        Writer(lower, tmp_path, Reading(punctuation=True), {"phrases": ["lights on"]})
     damaged = header(tmp_path, tiny_model, sentences=PartFile("net", "0" * 64))
     with pytest.raises(ModelError, match="no sentence net"):
-        Writer(damaged, tmp_path / "none", None, False, {})
+        Writer(damaged, tmp_path / "none", Reading(punctuation=None), {})
     (tmp_path / "net").write_bytes(b"another")
     with pytest.raises(ModelError, match="damaged sentence net"):
-        Writer(damaged, tmp_path, None, False, {})
-    assert Writer(damaged, tmp_path, False, False, {}).facts == {"punctuation": False}
+        Writer(damaged, tmp_path, Reading(punctuation=None), {})
+    assert (
+        Writer(damaged, tmp_path, Reading(punctuation=None), {"phrases": ["lights on"]}).recording()
+        is None
+    )
+    assert Writer(damaged, tmp_path, Reading(punctuation=False), {}).facts == {"punctuation": False}
