@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from attnasr_cli import __version__, device
+from attnasr_cli import device
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.audio.segment import SegmentConfig
 from attnasr_cli.checkpoint.folder import Header, Model
@@ -29,6 +29,7 @@ from attnasr_cli.recognize.reading import Reading, batch_seconds, refuse_cutting
 from attnasr_cli.recognize.stitch import Stitcher, language_of, mark, shifted
 from attnasr_cli.recognize.transcript import Segment, Transcript
 from attnasr_cli.recognize.writing import Writer
+from attnasr_cli.version import __version__
 
 PathLike = str | os.PathLike[str]
 

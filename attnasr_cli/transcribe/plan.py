@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any
 
-from attnasr_cli import __version__
 from attnasr_cli.audio.load import probe
 from attnasr_cli.errors import AttnasrError, AudioError, OutputError
 from attnasr_cli.output.formats import Format
@@ -17,6 +16,7 @@ from attnasr_cli.transcribe.inputs import Input
 from attnasr_cli.transcribe.journal import Journal, content_key, key_of
 from attnasr_cli.transcribe.options import InputOptions
 from attnasr_cli.transcribe.outputs import assign
+from attnasr_cli.version import __version__
 
 HEAD = 1 << 20  # bytes of a model's file that count, at each of its ends
 

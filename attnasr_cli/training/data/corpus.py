@@ -16,12 +16,12 @@ from attnasr_cli.audio.features import FeatureConfig
 from attnasr_cli.audio.frames import FRAMES_PER_S, SAMPLE_RATE_HZ
 from attnasr_cli.checkpoint.tables import to_table
 from attnasr_cli.errors import DataError, UsageError
+from attnasr_cli.families.recipe.sections import DataConfig
 from attnasr_cli.families.registry import family_of_style
 from attnasr_cli.training.data.cache import Loader, Rows, load_utterance, open_rows
 from attnasr_cli.training.data.holdout import hold_out
 from attnasr_cli.training.formats.read import read_data
 from attnasr_cli.training.formats.utterance import Utterance
-from attnasr_cli.training.recipes.sections import DataConfig
 
 
 class Features(Protocol):
