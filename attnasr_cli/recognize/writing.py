@@ -7,8 +7,8 @@ nothing but the text: neither batches nor other recordings change it. Times stay
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
-from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -64,10 +64,18 @@ class Writer:
                 f"--digits for text in {self.language}", f"it knows {', '.join(LANGUAGES)}"
             )
 
-    @cached_property
+    @property
     def punctuator(self) -> Punctuator:
         assert self.net is not None
         return load_punctuator(self.net, self.sha256)
+
+    def moved(self, path: Path) -> Writer:
+        """The same with the model at another place: on another machine."""
+        if self.net is None:
+            return self
+        other = copy(self)
+        other.net = path / self.net.name
+        return other
 
     def recording(self) -> Callable[[Decoded], Decoded] | None:
         """What writes the segments of one recording, one after the other. None: as they are."""

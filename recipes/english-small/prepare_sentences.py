@@ -134,7 +134,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--exclude", type=Path, help="TSV with a column text: left out of books")
     parser.add_argument("--labels", type=Path, nargs="*", default=[], help="what a teacher wrote")
-    parser.add_argument("--max-words", type=int, default=1_300_000, help="of each source")
+    parser.add_argument("--max-words", type=int, default=3_000_000, help="of each source")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     exclude = Exclude.read(args.exclude)

@@ -52,7 +52,7 @@ def writer(
         "so": (Case.LOWER, Mark.COMMA), "americans": (Case.CAPITAL, Mark.STOP),
         "five": (Case.LOWER, Mark.COMMA),
     }  # fmt: skip
-    made.__dict__["punctuator"] = Told(**told)
+    made.__class__ = type("ToldWriter", (Writer,), {"punctuator": Told(**told)})
     return made
 
 
