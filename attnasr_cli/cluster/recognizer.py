@@ -67,7 +67,10 @@ class ClusterRecognizer:
     def about(self) -> About:
         """What its transcripts say of it; how they are written is read from the folder here."""
         about = self.loaded.about
-        return replace(about, writer=about.writer.moved(self.path))
+        net = about.writer.net
+        if net is None:
+            return about
+        return replace(about, writer=replace(about.writer, net=self.path / net.name))
 
     def stitcher(self, offset_s: float = 0.0) -> Stitcher:
         """As ``Recognizer.stitcher``."""

@@ -28,7 +28,7 @@ from attnasr_cli.recognize.meter import Meter
 from attnasr_cli.recognize.reading import Reading, batch_seconds, refuse_cutting, split
 from attnasr_cli.recognize.stitch import About, Stitcher, mark, shifted
 from attnasr_cli.recognize.transcript import Segment, Transcript
-from attnasr_cli.recognize.writing import Writer
+from attnasr_cli.recognize.writing.writer import Writer
 
 PathLike = str | os.PathLike[str]
 
@@ -71,7 +71,7 @@ class Recognizer:
         self.aligner = choose_aligner(
             reading.align, header, has_ctc, self.decoders[0].settings, self.placements[0].device
         )
-        self.writer = Writer(header, path, reading, self.decoders[0].settings)
+        self.writer = Writer.of(header, path, reading, self.decoders[0].settings)
 
     @staticmethod
     def from_model(
@@ -243,7 +243,7 @@ class Recognizer:
         return (
             dict(self.decoders[0].settings)
             | times
-            | self.writer.facts
+            | dict(self.writer.facts)
             | {
                 "vad": self.reading.vad and not self.sequential,
                 "vad_threshold": self.reading.vad_threshold,

@@ -11,7 +11,7 @@ from attnasr_cli.families.base import Decoded, Piece, Word
 from attnasr_cli.families.words import spaced
 from attnasr_cli.recognize.jobs import Result, Span
 from attnasr_cli.recognize.transcript import NO_TEXT, Segment, Transcript
-from attnasr_cli.recognize.writing import Writer
+from attnasr_cli.recognize.writing.writer import Writer
 from attnasr_cli.version import __version__
 
 

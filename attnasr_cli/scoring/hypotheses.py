@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from attnasr_cli.data import AUDIO_ENDINGS
-from attnasr_cli.errors import DataError
+from attnasr_cli.errors import DataError, ModelError
 from attnasr_cli.scoring.pairing import listed
 from attnasr_cli.scoring.types import Texts, Utterance
 from attnasr_cli.text.normalize import composed
@@ -108,8 +108,11 @@ def _adds_marks(model: str) -> bool:
     from attnasr_cli.checkpoint.folder import read_header
     from attnasr_cli.families.models import find
 
-    path = find(model)
-    return (path / "model.toml").is_file() and read_header(path).sentences is not None
+    try:
+        path = find(model)
+        return (path / "model.toml").is_file() and read_header(path).sentences is not None
+    except ModelError:  # who loads it will say what is wrong
+        return False
 
 
 def _has_marks(ref: Texts) -> bool:

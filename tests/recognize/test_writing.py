@@ -12,7 +12,7 @@ from attnasr_cli.errors import ModelError, UsageError
 from attnasr_cli.families.base import Decoded, Piece, Word
 from attnasr_cli.recognize.reading import Reading
 from attnasr_cli.recognize.stitch import Stitcher
-from attnasr_cli.recognize.writing import Writer
+from attnasr_cli.recognize.writing.writer import Writer
 from attnasr_cli.text.sentences.written import Case, Mark
 from tests.text.test_sentences import Told
 
@@ -44,7 +44,7 @@ def writer(
 
     (tmp_path / "net").write_bytes(b"a net")
     part = PartFile("net", sha256_of(tmp_path / "net")) if net else None
-    made = Writer(
+    made = Writer.of(
         header(tmp_path, tiny_model, sentences=part, languages=(language,)),
         tmp_path, Reading(punctuation=punctuation, digits=digits), {},
     )  # fmt: skip
@@ -52,8 +52,8 @@ def writer(
         "so": (Case.LOWER, Mark.COMMA), "americans": (Case.CAPITAL, Mark.STOP),
         "five": (Case.LOWER, Mark.COMMA),
     }  # fmt: skip
-    made.__class__ = type("ToldWriter", (Writer,), {"punctuator": Told(**told)})
-    return made
+    cls = type("ToldWriter", (Writer,), {"punctuator": Told(**told)})
+    return cls(**vars(made))
 
 
 def written(made: Writer, *stretches: Decoded) -> list[Decoded]:
@@ -119,23 +119,22 @@ def test_what_cannot_be_is_refused(tiny_model: Path, tmp_path: Path) -> None:
 
     lower = header(tmp_path, tiny_model, text=Text("characters.txt", "lower"))
     with pytest.raises(UsageError, match="has no sentence net"):
-        Writer(lower, tmp_path, Reading(punctuation=True), {})
+        Writer.of(lower, tmp_path, Reading(punctuation=True), {})
     assert (
-        Writer(header(tmp_path, tiny_model), tmp_path, Reading(punctuation=True), {}).recording()
+        Writer.of(header(tmp_path, tiny_model), tmp_path, Reading(punctuation=True), {}).recording()
         is None
     )
     with pytest.raises(UsageError, match="--digits for text in ru"):
         writer(tiny_model, tmp_path, digits=True, language="ru")
     with pytest.raises(UsageError, match="--punctuation with --phrases"):
-        Writer(lower, tmp_path, Reading(punctuation=True), {"phrases": ["lights on"]})
+        Writer.of(lower, tmp_path, Reading(punctuation=True), {"phrases": ["lights on"]})
     damaged = header(tmp_path, tiny_model, sentences=PartFile("net", "0" * 64))
     with pytest.raises(ModelError, match="no sentence net"):
-        Writer(damaged, tmp_path / "none", Reading(punctuation=None), {})
+        Writer.of(damaged, tmp_path / "none", Reading(), {})
     (tmp_path / "net").write_bytes(b"another")
     with pytest.raises(ModelError, match="damaged sentence net"):
-        Writer(damaged, tmp_path, Reading(punctuation=None), {})
-    assert (
-        Writer(damaged, tmp_path, Reading(punctuation=None), {"phrases": ["lights on"]}).recording()
-        is None
-    )
-    assert Writer(damaged, tmp_path, Reading(punctuation=False), {}).facts == {"punctuation": False}
+        Writer.of(damaged, tmp_path, Reading(), {})
+    assert Writer.of(damaged, tmp_path, Reading(), {"phrases": ["lights on"]}).recording() is None
+    assert Writer.of(damaged, tmp_path, Reading(punctuation=False), {}).facts == {
+        "punctuation": False
+    }
