@@ -146,7 +146,7 @@ def _run(request: Request, stdin: Path | None, stack: contextlib.ExitStack) -> i
 
 def _load(settings: Settings, formats: list[Format]) -> Recognizer:
     """The model, with the options that somebody chose, said in one line."""
-    from attnasr_cli.device import keep_freed_memory
+    from attnasr_cli.device import give_back_freed_memory, keep_freed_memory
     from attnasr_cli.recognize.recognizer import load
 
     keep_freed_memory()
@@ -163,6 +163,7 @@ def _load(settings: Settings, formats: list[Format]) -> Recognizer:
         **options,
         **{name: settings[name] for name in reading if settings.given(name)},
     )
+    give_back_freed_memory()
     reasons = "; ".join(p.reason for p in recognizer.placements)
     beam = recognizer.options().get("beam")
     searched = f"; beam {beam}" if beam else ""
