@@ -225,3 +225,12 @@ def give_back_freed_memory() -> None:
 
         with contextlib.suppress(AttributeError, OSError):  # not glibc
             ctypes.CDLL(None).malloc_trim(0)
+
+
+def is_out_of_memory(problem: BaseException) -> bool:
+    """Whether an error says that the memory of a device or of the machine is full."""
+    import torch
+
+    return isinstance(problem, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(problem, RuntimeError) and "memory" in str(problem).lower()
+    )

@@ -24,11 +24,14 @@ from attnasr_cli.families.moonshine.checkpoint import parts_of
 from attnasr_cli.families.moonshine.net import OFFSET_S, Moonshine
 from attnasr_cli.families.moonshine.options import MoonshineOptions
 from attnasr_cli.families.moonshine.published import tokens_per_s
+from attnasr_cli.families.phrases.choose import PhraseList, chosen
+from attnasr_cli.families.phrases.read import read_phrases, written_forms
 from attnasr_cli.families.suspect import suspect
 from attnasr_cli.families.threads import spread
 from attnasr_cli.families.words import spaced
 from attnasr_cli.nets.protocol import Memory, map_tree, select
 from attnasr_cli.search.beam import Hypothesis, SearchConfig, search
+from attnasr_cli.search.phrases import search_phrases
 from attnasr_cli.text.repetition import compression_ratio
 
 LONGEST_S = 30.0
@@ -60,12 +63,32 @@ class MoonshineDecoder:
         """Take these options. Raises UsageError for what the model cannot do."""
         self.settings = _resolve(self.model, options)
         self.word_timestamps = options.word_timestamps
+        self.phrases = self._phrase_list(options)
+        if self.phrases is not None:
+            self.settings |= self.phrases.settings
         self.config = SearchConfig(
             beams=self.settings["beam"],
             length_penalty=self.settings["length_penalty"],
             nbest=self.settings["nbest"],
             exhaustive=True,
         )
+
+    def _phrase_list(self, options: MoonshineOptions) -> PhraseList | None:
+        """The phrases in tokens, in the forms that the model writes; None where there are none."""
+        phrases = read_phrases(options.phrases, options.reject)
+        if not phrases:
+            return None
+        if options.nbest > 1 or options.length_penalty is not None:
+            flag = "--nbest" if options.nbest > 1 else "--length-penalty"
+            raise UsageError(f"{flag} with --phrases", "it is for free text; leave it out")
+
+        def encode(spelling: str) -> list[list[int]]:
+            forms = written_forms(spelling, self.settings["language"])
+            return [self.tokenizer.encode(form) for form in forms]
+
+        tokenizer, longest = self.tokenizer, self.net.config.text_context
+        vocab = tokenizer.vocab_size
+        return PhraseList(phrases, options.reject, encode, tokenizer.eos, vocab, longest)
 
     def changed(self, options: MoonshineOptions) -> MoonshineDecoder:
         """A decoder with other options that shares the weights."""
@@ -107,7 +130,19 @@ class MoonshineDecoder:
         with contextlib.nullcontext() if slow else self.placement.autocast:
             prompt = torch.full((len(segments), 1), self.tokenizer.bos, device=device)
             limits = token_limits(lengths, self.rate, self.net.config.text_context)
-            found = search(self.net, memory, prompt, self.tokenizer.eos, limits, self.config)
+            eos = self.tokenizer.eos
+            found = search(self.net, memory, prompt, eos, limits, self.config)
+            if self.phrases is not None:
+                among = search_phrases(self.net, memory, prompt, eos, self.phrases.scorer)
+                choices = [self.phrases.choose(*both) for both in zip(among, found, strict=True)]
+                return [
+                    chosen(
+                        self._decoded(i, [choice.hypothesis], segments[i], memory),
+                        choice,
+                        segments[i].shape[0] / SAMPLE_RATE_HZ,
+                    )
+                    for i, choice in enumerate(choices)
+                ]
             return [
                 self._decoded(i, hypotheses, segments[i], memory)
                 for i, hypotheses in enumerate(found)
