@@ -79,6 +79,8 @@ def test_a_broken_plugin_names_itself_and_hides_no_other(
         "native",
         "whisper",
         "moonshine",
+        "canary",
+        "cohere",
         "bag",
     }
     assert "'broken'" in capsys.readouterr().err

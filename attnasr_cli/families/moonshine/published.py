@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from attnasr_cli.checkpoint.hub import Source
+from attnasr_cli.families.common.known import Known
 
 OWNER = "UsefulSensors"
 MIT = "MIT"
 COMMUNITY = "Moonshine Community License"
 """free for research, and for business below a yearly revenue that it names"""
-
-
-@dataclass(frozen=True)
-class Known:
-    """What is known of a published model."""
-
-    source: Source
-    parameters: int
-    """millions"""
-    languages: tuple[str, ...]
-    licence: str
 
 
 def _known(size: str, parameters: int, languages: str) -> dict[str, Known]:
