@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from attnasr_cli.checkpoint.hub import Source
 from attnasr_cli.errors import ModelError
 from attnasr_cli.families.common.pieces import PieceTokenizer
 
@@ -100,21 +101,19 @@ def read_tokenizer(
     return tokenizer
 
 
-def languages_on_card(path: Path) -> tuple[str, ...]:
-    """What the card of a folder names; nothing where there is none."""
+def languages_of(path: Path, name: str, published: Mapping[str, Source]) -> tuple[str, ...]:
+    """What a model writes: as the card in its folder says, or as it is published under the name
+    that it was asked for by or is called; nothing where neither is known."""
     card = path / "README.md"
-    if not card.is_file():
-        return ()
-    return card_languages(card.read_text(encoding="utf-8", errors="replace"))
-
-
-def known_name(path: Path, name: str, known: Iterable[str]) -> str | None:
-    """Which published model a folder is, by what it was asked for or is called."""
-    names = set(known)
+    if card.is_file():
+        found = card_languages(card.read_text(encoding="utf-8", errors="replace"))
+        if found:
+            return found
     for candidate in (name.partition("@")[0].rpartition("/")[2], path.name):
-        if candidate in names:
-            return candidate
-    return None
+        source = published.get(candidate)
+        if source is not None and source.about is not None:
+            return source.about.languages
+    return ()
 
 
 def card_languages(card: str) -> tuple[str, ...]:

@@ -20,8 +20,7 @@ from attnasr_cli.checkpoint.tables import to_table
 from attnasr_cli.errors import ModelError
 from attnasr_cli.families.common.folder import (
     Fields,
-    known_name,
-    languages_on_card,
+    languages_of,
     read_tokenizer,
     write_card,
     write_tables,
@@ -64,6 +63,7 @@ def load_model(kind: Kind, path: Path, name: str, tokenizer: Path | None = None)
     file = tokenizer or path / PromptTokenizer.file_name
     text = read_tokenizer(PromptTokenizer, file, config.vocab, {"eos": ("end", end)})
     net = read_net(kind, path, config)
+    languages = languages_of(path, name, kind.published) or kind.languages
     header = Header(
         schema=SCHEMA,
         name=name,
@@ -73,7 +73,7 @@ def load_model(kind: Kind, path: Path, name: str, tokenizer: Path | None = None)
         text=Text(PromptTokenizer.file_name),
         weights=Weights(SAFETENSORS, ""),
         decoding=DECODING,
-        languages=_languages(kind, path, name, text),
+        languages=tuple(code for code in languages if code in text.languages),
         origin={"path": str(path)},
     )
     return Model(header, net, text, path)
@@ -86,13 +86,6 @@ def read_net(kind: Kind, path: Path, config: FastConformerConfig) -> FastConform
     assert isinstance(net, FastConformer)
     fill(net, path, names_of(kind, config.tied), keep_low=True)
     return net
-
-
-def _languages(kind: Kind, path: Path, name: str, tokenizer: PromptTokenizer) -> tuple[str, ...]:
-    """What the model writes: as its card says, or as its kind is known for."""
-    known = known_name(path, name, kind.known)
-    found = languages_on_card(path) or (kind.known[known].languages if known else kind.languages)
-    return tuple(code for code in found if code in tokenizer.languages)
 
 
 def parts_of(model: Model) -> tuple[Kind, FastConformer, PromptTokenizer]:

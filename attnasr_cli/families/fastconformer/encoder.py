@@ -39,10 +39,6 @@ class Front(nn.Module):
     def __init__(self, bins: int, width: int, factor: int, channels: int) -> None:
         super().__init__()
         halvings = factor.bit_length() - 1
-        if factor < 2 or factor != 1 << halvings:
-            raise ValueError(f"subsampling is {factor}, not a power of 2")
-        if bins % factor:
-            raise ValueError(f"{bins} bins are not a multiple of the subsampling {factor}")
         self.first = nn.Conv2d(1, channels, 3, stride=2, padding=1)
         self.stages = nn.ModuleList(Stage(channels) for _ in range(halvings - 1))
         self.out = nn.Linear(channels * (bins // factor), width)
@@ -132,8 +128,6 @@ class ConvModule(nn.Module):
 
     def __init__(self, width: int, kernel: int, bias: bool) -> None:
         super().__init__()
-        if kernel % 2 == 0:
-            raise ValueError(f"the kernel must be odd, not {kernel}")
         self.gate = nn.Linear(width, 2 * width, bias=bias)
         self.depth = nn.Conv1d(width, width, kernel, padding=kernel // 2, groups=width, bias=bias)
         self.norm = FixedNorm(width)

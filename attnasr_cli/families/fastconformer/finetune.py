@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 def check_recipe(recipe: Recipe, kind: Kind) -> None:
     """Refuse, before anything is loaded, what cannot be chosen. Raises UsageError."""
-    check_start(recipe, kind.title, next(iter(kind.known)))
+    check_start(recipe, kind.title, next(iter(kind.published)))
     check_longest(recipe, kind.longest_s, f"{kind.title} was trained on")
 
 

@@ -71,6 +71,14 @@ class FastConformerConfig:
         for width, heads in ((self.width, self.heads), (self.decoder_width, self.decoder_heads)):
             if width % heads or width % 2:
                 raise ValueError(f"{heads} heads do not divide the width {width} evenly")
+        if self.kernel % 2 == 0:
+            raise ValueError(f"the kernel must be odd, not {self.kernel}")
+        if self.subsampling < 2 or self.subsampling & (self.subsampling - 1):
+            raise ValueError(f"subsampling is {self.subsampling}, not a power of 2")
+        if self.bins % self.subsampling:
+            raise ValueError(
+                f"{self.bins} bins are not a multiple of the subsampling {self.subsampling}"
+            )
         if not self.bridge and self.width != self.decoder_width:
             raise ValueError(
                 f"encoder and decoder are {self.width} and {self.decoder_width} wide, and nothing "

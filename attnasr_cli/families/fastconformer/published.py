@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from attnasr_cli.checkpoint.hub import Source
-from attnasr_cli.families.common.known import Known
+from attnasr_cli.checkpoint.hub import About, Source
 from attnasr_cli.families.fastconformer.options import CanaryOptions, CohereOptions
 
 EUROPEAN = (
@@ -40,12 +39,8 @@ class Kind:
     """whether noise is added to the samples"""
     bridge: bool
     """whether a layer stands between encoder and decoder, and places of tokens are looked up"""
-    known: Mapping[str, Known]
+    published: Mapping[str, Source]
     """models that need no owner"""
-
-    @property
-    def published(self) -> dict[str, Source]:
-        return {name: known.source for name, known in self.known.items()}
 
 
 CANARY = Kind(
@@ -59,12 +54,11 @@ CANARY = Kind(
     space_first=False,
     dither=False,
     bridge=False,
-    known={
-        "canary-1b-v2": Known(
-            Source("nvidia/canary-1b-v2", "d455706339a6b32e1aa40f82c713a482a0c938e2"),
-            978,
-            EUROPEAN,
-            "CC-BY-4.0",
+    published={
+        "canary-1b-v2": Source(
+            "nvidia/canary-1b-v2",
+            "d455706339a6b32e1aa40f82c713a482a0c938e2",  # the first with weights for transformers
+            About(978, EUROPEAN, "CC-BY-4.0"),
         ),
     },
 )
@@ -79,9 +73,10 @@ COHERE = Kind(
     space_first=True,
     dither=True,
     bridge=True,
-    known={
-        "cohere-transcribe-03-2026": Known(
-            Source("CohereLabs/cohere-transcribe-03-2026"), 2000, FOURTEEN, "Apache-2.0"
+    published={
+        "cohere-transcribe-03-2026": Source(
+            "CohereLabs/cohere-transcribe-03-2026",
+            about=About(2000, FOURTEEN, "Apache-2.0", "1.3/2.4"),
         ),
     },
 )

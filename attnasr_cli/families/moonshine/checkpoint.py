@@ -17,15 +17,14 @@ from attnasr_cli.checkpoint.json_table import read_json
 from attnasr_cli.checkpoint.tables import to_table
 from attnasr_cli.errors import ModelError
 from attnasr_cli.families.common.folder import (
-    known_name,
-    languages_on_card,
+    languages_of,
     read_tokenizer,
     write_card,
     write_tables,
 )
 from attnasr_cli.families.common.weights import SAFETENSORS, Names, fill, save
 from attnasr_cli.families.moonshine.net import Moonshine, MoonshineConfig
-from attnasr_cli.families.moonshine.published import KNOWN
+from attnasr_cli.families.moonshine.published import PUBLISHED
 from attnasr_cli.families.moonshine.tokenizer import MoonshineTokenizer
 from attnasr_cli.families.moonshine.weight_names import (
     TIED,
@@ -66,7 +65,7 @@ def load_moonshine(path: Path, name: str, tokenizer: Path | None = None) -> Mode
         text=Text(MoonshineTokenizer.file_name),
         weights=Weights(SAFETENSORS, ""),
         decoding=DECODING,
-        languages=_languages(path, name),
+        languages=languages_of(path, name, PUBLISHED),
         origin={"path": str(path)},
     )
     return Model(header, _net(path, config), text, path)
@@ -93,12 +92,6 @@ def parts_of(model: Model) -> tuple[Moonshine, MoonshineTokenizer]:
             "take net, features and tokenizer from one model",
         )
     return net, tokenizer
-
-
-def _languages(path: Path, name: str) -> tuple[str, ...]:
-    """What the model writes: as its card says, or as its published name is known for."""
-    known = known_name(path, name, KNOWN)
-    return languages_on_card(path) or (KNOWN[known].languages if known else ())
 
 
 def save_hf(path: Path, model: Model) -> None:

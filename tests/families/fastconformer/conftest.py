@@ -56,7 +56,7 @@ DECODER = {
     "num_attention_heads": 4,
     "num_key_value_heads": 4,
     "head_dim": 8,
-    "max_position_embeddings": 64,
+    "max_position_embeddings": 40,
 }
 TOKENS = {
     "eos_token_id": SPECIAL.index("<|endoftext|>"),

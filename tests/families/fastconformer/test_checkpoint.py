@@ -161,7 +161,7 @@ def test_the_form_that_cohere_published_is_read(pair: Any, broken: Any) -> None:
         },
         "transf_decoder": {"config_dict": {
             "hidden_size": 24, "inner_size": 48, "num_attention_heads": 4, "num_layers": 3,
-            "max_sequence_length": 64, "hidden_act": "relu", "pre_ln": True,
+            "max_sequence_length": 40, "hidden_act": "relu", "pre_ln": True,
         }},
     }  # fmt: skip
     (folder / "config.json").write_text(json.dumps(table))

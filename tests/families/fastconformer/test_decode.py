@@ -114,7 +114,7 @@ def test_no_more_tokens_than_the_decoder_holds(pair: Any) -> None:
     _, model, _ = pair("canary")
     ours = decoder(model)
     segments = [noise(0, 0.5), noise(1, 9.0)]
-    room = 64 - len(ours.prompt)
+    room = 40 - len(ours.prompt)
     assert ours.limits(segments, ours.listen(segments)).tolist() == [room, room]
     assert ours.max_segment_s == 40.0
 

@@ -32,11 +32,13 @@ QUICK = (
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Two recordings of about a second: a low and a high tone."""
+    """Two recordings of two seconds: a tone that rises and one that falls. One that stays would be
+    nothing, as each bin is normalised over time."""
     rows = ["id\tpath\ttext"]
     for i, (name, text) in enumerate(TEXTS.items()):
-        time = np.arange(32_000 + 3000 * i) / 16_000
-        soundfile.write(tmp_path / f"{name}.wav", 0.3 * np.sin(time * (1500 + 6000 * i)), 16_000)
+        hertz = np.linspace(300, 3000, 32_000 + 3000 * i)[:: 1 - 2 * i]
+        tone = 0.3 * np.sin(2 * np.pi * np.cumsum(hertz) / 16_000)
+        soundfile.write(tmp_path / f"{name}.wav", tone, 16_000)
         rows.append(f"{name}\t{name}.wav\t{text}")
     (tmp_path / "all.tsv").write_text("\n".join(rows) + "\n")
     return tmp_path
