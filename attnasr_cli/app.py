@@ -8,46 +8,14 @@ torch, is imported before it is asked for: ``attnasr --help`` must start in a bl
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
 
 from attnasr_cli import __version__, console
-from attnasr_cli.errors import AttnasrError, UsageError
-
-# name -> (module, one-line help). A command module has `app: typer.Typer` or `command`, a function.
-COMMANDS: dict[str, tuple[str, str]] = {
-    "transcribe": ("transcribe", "Turn recordings into text."),
-    "train": ("train", "Train a model on your own recordings from a recipe."),
-    "score": ("score", "Word and character error rates of hypotheses against references."),
-    "attend": ("attend", "Show where a model looked while it wrote."),
-    "models": ("models", "List, show, pull and export models."),
-    "doctor": ("doctor", "Show what this machine offers and run a short self-test."),
-}
-
-COMPLETION = "_ATTNASR_COMPLETE"  # set by the shell's script when it asks for completions
-COMPLETION_FLAGS = ("--install-completion", "--show-completion")
-
-
-def _help() -> str:
-    width = max(map(len, COMMANDS))
-    lines = [f"  {name:<{width}}  {text}" for name, (_, text) in COMMANDS.items()]
-    return "\n".join(
-        [
-            "attnasr: speech to text with attention encoder-decoders",
-            "",
-            "usage: attnasr COMMAND [options]    attnasr COMMAND --help",
-            "",
-            *lines,
-            "",
-            "  --version   print the version",
-            "  --install-completion, --show-completion   the Tab key, for this shell",
-            "  --debug     (after any command) show the traceback of an error",
-            "",
-            "Results go to stdout, everything else to stderr.",
-        ]
-    )
+from attnasr_cli.commands import COMPLETION, help_text
+from attnasr_cli.device import wait_briefly
+from attnasr_cli.errors import AttnasrError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,25 +34,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _command(args: list[str]) -> int:
-    if COMPLETION in os.environ or (args and args[0] in COMPLETION_FLAGS):
-        from attnasr_cli.completion import run
+    if COMPLETION not in os.environ:
+        if not args or args[0] in ("-h", "--help", "help"):
+            console.result(help_text())
+            return 0 if args else 2
+        if args[0] == "--version":
+            console.result(f"attnasr {__version__}")
+            return 0
+    from attnasr_cli.commands.group import run as run_command
 
-        return run(args, COMMANDS)
-    if not args or args[0] in ("-h", "--help", "help"):
-        console.result(_help())
-        return 0 if args else 2
-    if args[0] == "--version":
-        console.result(f"attnasr {__version__}")
-        return 0
-    name = args[0]
-    if name not in COMMANDS:
-        import difflib
-
-        near = difflib.get_close_matches(name, COMMANDS, n=1)
-        raise UsageError(
-            f"no command {name!r}", f"did you mean {near[0]!r}?" if near else "see attnasr --help"
-        )
-    return _dispatch(name, args[1:])
+    return run_command(args)
 
 
 def _guard(action: Callable[[], int | None], debug: bool) -> int:
@@ -111,27 +70,8 @@ def _guard(action: Callable[[], int | None], debug: bool) -> int:
         return 1
 
 
-def _dispatch(name: str, args: list[str]) -> int:
-    import typer
-
-    module = importlib.import_module(f"attnasr_cli.commands.{COMMANDS[name][0]}")
-    app: typer.Typer = module.app
-    command = typer.main.get_command(app)
-    try:
-        # Typer carries its own Click; its usage errors know how to show themselves.
-        code = command.main(args=args, prog_name=f"attnasr {name}", standalone_mode=False)
-    except Exception as problem:
-        show = getattr(problem, "format_message", None)
-        if show is None:
-            if type(problem).__name__ == "Abort":
-                raise KeyboardInterrupt from None
-            raise
-        console.error(show(), f"see attnasr {name} --help")
-        return 2
-    return int(code) if isinstance(code, int) else 0
-
-
 def run() -> None:
     """Entry point of the installed script."""
     console.fill_closed_descriptors()
+    wait_briefly()
     sys.exit(main())

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from attnasr_cli import __version__
-from attnasr_cli.app import COMMANDS, main
+from attnasr_cli.app import main
+from attnasr_cli.commands import COMMANDS
 from attnasr_cli.errors import AttnasrError, UsageError
 
 HEAVY = ("torch", "torchaudio", "transformers", "av", "numpy.testing", "sentencepiece")
@@ -21,6 +22,40 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"attnasr {__version__}\n"
     assert main([]) == 2
+
+
+def test_the_help_is_the_same_however_it_is_asked_for_and_names_every_global_option(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """``--help`` is printed without Typer; the group has the same text and no other options."""
+    from attnasr_cli.commands.group import group
+
+    main(["--help"])
+    fast = capsys.readouterr().out
+    whole = group(whole=True)
+    assert whole.main(["--help"], prog_name="attnasr", standalone_mode=False) == 0
+    assert capsys.readouterr().out == fast
+    options = [flag for p in whole.params for flag in p.opts]
+    assert {"--version", "--install-completion"} <= set(options)
+    assert all(flag in fast for flag in options)
+
+
+def test_a_group_without_a_command_shows_its_help_and_no_empty_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["models"]) == 2
+    captured = capsys.readouterr()
+    assert "export" in captured.out + captured.err
+    assert "error:" not in captured.err
+
+
+def test_a_command_is_imported_when_it_is_asked_for() -> None:
+    script = (
+        "import sys\nfrom attnasr_cli.app import main\nmain(['doctor', '--help'])\n"
+        "print('@', sorted(m.split('.')[2] for m in sys.modules if 'attnasr_cli.commands.' in m))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "@ ['doctor', 'group']", done.stderr
 
 
 def test_a_wrong_command_gets_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
@@ -56,7 +91,7 @@ def test_exit_codes(
     def fail(*_: object) -> int:
         raise problem
 
-    monkeypatch.setattr("attnasr_cli.app._dispatch", fail)
+    monkeypatch.setattr("attnasr_cli.commands.group.run", fail)
     assert main(["models", "list"]) == code
     err = capsys.readouterr().err
     assert err.startswith("error: ")
@@ -73,6 +108,7 @@ def test_exit_codes(
         "import attnasr_cli",
         "from attnasr_cli.app import main; main(['--help'])",
         "from attnasr_cli.app import main; main(['models', 'list'])",
+        "from attnasr_cli.app import main; main(['attend', '--help'])",
         "from attnasr_cli.app import main; main(['transcribe', '--help'])",
         "from attnasr_cli.app import main; main(['train', '--help'])",
         "from attnasr_cli.app import main; main(['score', '--help'])",

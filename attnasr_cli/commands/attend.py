@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from attnasr_cli import console
-from attnasr_cli.checkpoint.registry import DEFAULT
+from attnasr_cli.commands.configured import Configured, takes
 from attnasr_cli.errors import AttnasrError, UsageError
+from attnasr_cli.transcribe.config import Settings, unknown_variables
+from attnasr_cli.transcribe.options import OPTIONS
 
 app = typer.Typer(add_completion=False)
 
 
-@app.command()
+SHARED = ("model", "start", "end", "channel", "vad", "beam", "language", "device", "dtype")
+
+
+@app.command(cls=Configured)
+@takes([option for option in OPTIONS if option.name in SHARED])
 def attend(
+    settings: Settings,
     recording: Annotated[str, typer.Argument(help="A recording, or - for stdin.")],
     output: Annotated[
         Path,
         typer.Option("--output", "-o", help="FILE.html, .png, .svg, .pdf or .npz (the numbers)."),
     ],
-    model: Annotated[str, typer.Option("--model", "-m", help="Name or folder.")] = DEFAULT,
     layer: Annotated[int | None, typer.Option(help="Of this decoder layer, from 1.")] = None,
     head: Annotated[int | None, typer.Option(help="Of this attention head, from 1.")] = None,
-    start: Annotated[float | None, typer.Option(help="Begin here, in seconds.")] = None,
-    end: Annotated[float | None, typer.Option(help="End here, in seconds.")] = None,
-    channel: Annotated[int | None, typer.Option(help="This channel only, from 1.")] = None,
-    vad: Annotated[bool, typer.Option(help="Leave out what is not speech.")] = True,
-    beam: Annotated[int | None, typer.Option(help="Hypotheses kept; 1 is greedy.")] = None,
-    language: Annotated[str | None, typer.Option(help="Where the model knows several.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0")] = "auto",
-    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16, int8")] = "auto",
 ) -> int:
     """Show where a model looked in a recording while it wrote its text.
 
@@ -39,6 +37,9 @@ def attend(
     --head it is the mean over the heads, or over those that follow the audio where the model names
     them. In an .html page all layers and heads can be chosen, and it needs no other file.
     """
+    start, end, channel = settings["start"], settings["end"], settings["channel"]
+    for warning in unknown_variables():
+        console.warn(warning)
     for name, value in (("layer", layer), ("head", head), ("channel", channel)):
         if value is not None and value < 1:
             raise UsageError(f"--{name} {value}", f"{name}s count from 1")
@@ -58,9 +59,9 @@ def attend(
     from attnasr_cli.transcribe.inputs import STDIN
 
     suffix = suffix_of(output)
-    given: dict[str, Any] = {"vad": vad, "beam": beam, "language": language}
+    decoding = {name: settings[name] for name in ("vad", "beam", "language")}
     keep_freed_memory()
-    recognizer = load(model, device, dtype, **given)
+    recognizer = load(settings["model"], settings["device"], settings["dtype"], **decoding)
     recognizer = recognizer.wrapped(lambda decoder: Attending(decoder, layer, head))
     with on_disk(recording) as path:
         result = next(iter(recognizer.run([Job(path, channel, start, end, name=recording)])))

@@ -156,18 +156,19 @@ def default(
         str | None, typer.Argument(help="a model's name or folder; without it: which one it is")
     ] = None,
 ) -> None:
-    """Choose the model that transcribe takes without -m, in your own configuration."""
-    from attnasr_cli.transcribe.config import resolve, set_default, user_file
+    """Choose the model that is taken without -m, in your own configuration."""
+    from attnasr_cli.commands.configured import configured_value
+    from attnasr_cli.transcribe.config import set_default, user_file
 
     if name is None:
-        config = resolve({})
-        console.result(f"{config['model']}  # {config.sources['model']}")
+        used, source = configured_value("model")
+        console.result(f"{used}  # {source}")
         return
     set_default("model", _usable(name))
     console.result(f"{user_file()}: model = {name}")
-    used = resolve({})
-    if used.sources["model"] != str(user_file()):
-        console.warn(f"here {used.sources['model']} says {used['model']}, which comes before it")
+    used, source = configured_value("model")
+    if source != str(user_file()):
+        console.warn(f"here {source} says {used}, which comes before it")
 
 
 def _usable(name: str) -> str:

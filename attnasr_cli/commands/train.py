@@ -57,6 +57,9 @@ def train(
     list_: Annotated[
         bool, typer.Option("--list", help="list the recipes that ship, and stop")
     ] = False,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="draw the course of a run's folder, and stop")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress")] = False,
 ) -> int:
     """Train a model, or go on with a run that was stopped: the same command does both.
@@ -71,6 +74,12 @@ def train(
         names = described()
         for name, text in names:
             console.result(f"{name:<{max(len(n) for n, _ in names)}}  {text}")
+        return 0
+    if plot is not None:
+        from attnasr_cli.training.reporting.plot import plot as draw
+
+        for path in draw(plot):
+            console.result(str(path))
         return 0
     if recipe is None:
         raise UsageError("no recipe", "name a TOML file, or one of attnasr train --list")

@@ -1,5 +1,5 @@
 """Options, each declared once as a field of the dataclass that uses it: the command line, the
-configuration files and Python have name, type, default and help from there."""
+configuration files, the environment and Python have name, type, default and help from there."""
 
 from __future__ import annotations
 
@@ -15,14 +15,35 @@ if TYPE_CHECKING:
     from attnasr_cli.families.base import Family
 
 
-def option(default: Any, help: str, kind: type | None = None) -> Any:
-    """A field with the sentence that ``--help`` shows. ``kind``: what the command line makes of
-    its text, where the annotation allows several."""
-    return dataclasses.field(default=default, metadata={"help": help, "kind": kind})
+def option(
+    default: Any,
+    help: str,
+    kind: type | None = None,
+    *,
+    short: str = "",
+    metavar: str | None = None,
+    config: bool = True,
+    switch: bool = False,
+) -> Any:
+    """A field with the sentence that ``--help`` shows.
+
+    kind: what the command line makes of its text, where the annotation allows several; ``list`` for
+    a repeatable option. short: ``-m``. config: may stand in ``attnasr.toml`` and in the
+    environment. switch: of a bool, there is no ``--no-…``.
+    """
+    metadata = {
+        "help": help,
+        "kind": kind,
+        "short": short,
+        "metavar": metavar,
+        "config": config,
+        "switch": switch,
+    }
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def kind_of(cls: type, field: dataclasses.Field[Any]) -> type:
-    """str, int, float or bool: what a field takes beside None."""
+    """str, int, float, bool or list: what a field takes beside None."""
     kind: type | None = field.metadata.get("kind")
     if kind is not None:
         return kind
@@ -31,17 +52,18 @@ def kind_of(cls: type, field: dataclasses.Field[Any]) -> type:
     return kinds[0] if kinds else hint
 
 
+def flag(name: str) -> str:
+    """``max_segment`` → ``--max-segment``."""
+    return "--" + name.replace("_", "-")
+
+
 def options_of(family: Family, given: Mapping[str, Any], model: str) -> Any:
     """The family's ``Options``. Raises UsageError for one that the ``model`` cannot honour."""
     known = [field.name for field in dataclasses.fields(family.Options)]
     for name in given:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            listed = ", ".join(_flag(k) for k in known)
-            hint = f"did you mean {_flag(near[0])}?" if near else f"it takes {listed}"
-            raise UsageError(f"model {model} cannot use {_flag(name)}", hint)
+            listed = ", ".join(flag(k) for k in known)
+            hint = f"did you mean {flag(near[0])}?" if near else f"it takes {listed}"
+            raise UsageError(f"model {model} cannot use {flag(name)}", hint)
     return family.Options(**given)
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")

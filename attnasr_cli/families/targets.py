@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -18,3 +20,6 @@ class Targets:
     """a text → its tokens, without prompt and end"""
     window: int | None = None
     """frames that the net fills every utterance up to; None: it takes any length"""
+    join: Callable[[Sequence[Tensor], Sequence[int]], Tensor] | None = None
+    """features (T, F) of utterances, and the frames of silence behind each but the last → features
+    of one window with all of them; None: utterances can't share a window"""

@@ -24,18 +24,35 @@ WORTH_A_THREAD = 64 << 20
 
 
 def spread(
-    work: Callable[[list[Item]], Sequence[Result]], items: Sequence[Item], device: torch.device
+    work: Callable[[list[Item]], Sequence[Result]],
+    items: Sequence[Item],
+    device: torch.device,
+    costs: Sequence[float] | None = None,
 ) -> list[Result]:
-    """``work`` of all items, in order; on a CPU by as many threads as torch would use."""
+    """``work`` of all items, in order; on a CPU by as many threads as torch would use, each with
+    neighbours that cost about the same in all."""
     threads = torch.get_num_threads()
     parts = min(threads, len(items)) if device.type == "cpu" else 1
     if parts < 2:
         return list(work(list(items)))
-    bounds = [len(items) * i // parts for i in range(parts + 1)]
+    bounds = _bounds(costs or [1.0] * len(items), parts)
     shares = [list(items[a:b]) for a, b in pairwise(bounds)]
     # What torch is told in a thread holds for that thread, and for new ones.
     with ThreadPoolExecutor(parts, "window", torch.set_num_threads, (threads // parts,)) as pool:
         return [result for share in pool.map(work, shares) for result in share]
+
+
+def _bounds(costs: Sequence[float], parts: int) -> list[int]:
+    """Where each share begins, and the end of the last; none is empty."""
+    total, spent, bounds = sum(costs), 0.0, [0]
+    for i, cost in enumerate(costs):
+        part = len(bounds)
+        left = len(costs) - i
+        full = i > bounds[-1] and spent + cost / 2 > total * part / parts
+        if part < parts and (full or left == parts - part) and i > bounds[-1]:
+            bounds.append(i)
+        spent += cost
+    return [*bounds, len(costs)]
 
 
 @contextmanager

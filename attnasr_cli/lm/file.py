@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +19,10 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from attnasr_cli.device import cores
 from attnasr_cli.errors import ModelError
-from attnasr_cli.lm.ngram import Floats, NgramModel, Order
-from attnasr_cli.lm.vocabulary import SPECIAL, Vocabulary
+from attnasr_cli.lm.ngram import Coded, Floats, NgramModel, Order
+from attnasr_cli.lm.vocabulary import SPECIAL, Ints, Vocabulary
 
 KIND = "attnasr n-gram language model"
 SCHEMA = 1
@@ -36,14 +39,16 @@ def unpack(packed: Bytes) -> Bytes:
     return np.frombuffer(zlib.decompress(packed.tobytes()), np.uint8)
 
 
-def quantise(logs: Floats) -> Bytes:
+def quantise(logs: Floats | Coded) -> Bytes:
     """(M,) natural logarithms, at most 0 → codes: -log / STEP, rounded."""
+    if isinstance(logs, Coded):
+        return logs.codes
     codes: Bytes = np.clip(np.rint(-logs / STEP), 0, 255).astype(np.uint8)
     return codes
 
 
-def restore(codes: Bytes) -> Floats:
-    return codes.astype(np.float32) * np.float32(-STEP)
+RESTORED = np.arange(256, dtype=np.float32) * np.float32(-STEP)
+"""code → logarithm"""
 
 
 def split(values: npt.NDArray[np.int64]) -> list[Bytes]:
@@ -51,12 +56,12 @@ def split(values: npt.NDArray[np.int64]) -> list[Bytes]:
     return [((values >> (8 * i)) & 255).astype(np.uint8) for i in range(PLANES)]
 
 
-def join(planes: list[Bytes]) -> npt.NDArray[np.int64]:
+def join(planes: Sequence[Bytes]) -> npt.NDArray[np.uint32]:
     """The inverse of ``split``: the planes as the low bytes of little-endian words."""
     words = np.zeros((len(planes[0]), 4), np.uint8)
     for i, plane in enumerate(planes):
         words[:, i] = plane
-    return words.view("<u4")[:, 0].astype(np.int64)
+    return words.view("<u4")[:, 0]
 
 
 def to_bytes(model: NgramModel) -> bytes:
@@ -108,29 +113,39 @@ def load_model(path: Path) -> NgramModel:
 
 
 def _from_tensors(tensors: dict[str, npt.NDArray[np.generic]], order: int) -> NgramModel:
-    text = unpack(tensors["vocabulary"].astype(np.uint8)).tobytes().decode()
-    vocabulary = Vocabulary(text.split("\n") if text else [])
-    size = len(vocabulary)
-
-    def read(name: str) -> Bytes:
-        return unpack(tensors[name].astype(np.uint8))
-
-    orders: list[Order] = []
-    keys = np.arange(size, dtype=np.int64)
-    for k in range(1, order + 1):
-        if k > 1:
-            children = join([read(f"{k}.children.{i}") for i in range(PLANES)])
-            gap = join([read(f"{k}.gap.{i}") for i in range(PLANES)])
-            if len(children) != len(keys) or children.sum() != len(gap):
+    # Unpacking is most of the time, and the cores can share it.
+    with ThreadPoolExecutor(cores(), "attnasr-unpack") as pool:
+        packed = {n: t.astype(np.uint8, copy=False) for n, t in tensors.items() if n != "spelling"}
+        parts = {name: pool.submit(unpack, tensor) for name, tensor in packed.items()}
+        text = parts.pop("vocabulary").result().tobytes().decode()
+        vocabulary = Vocabulary(text.split("\n") if text else [])
+        orders: list[Order] = []
+        keys = np.arange(len(vocabulary), dtype=np.int64)
+        for k in range(1, order + 1):
+            if k > 1:
+                planes = [
+                    [parts.pop(f"{k}.{name}.{i}").result() for i in range(PLANES)]
+                    for name in ("children", "gap")
+                ]
+                keys = _keys(join(planes[0]), join(planes[1]), len(keys), len(vocabulary), k)
+            log_prob = parts.pop(f"{k}.log_prob").result()
+            backoff = parts.pop(f"{k}.backoff").result() if k < order else np.zeros(0, np.uint8)
+            if len(log_prob) != len(keys) or (k < order and len(backoff) != len(keys)):
                 raise ValueError(f"order {k} is damaged")
-            context = np.repeat(np.arange(len(children)), children)
-            # running sum of the gaps, begun anew at the first word after every context
-            running = np.cumsum(gap)
-            before = np.append(0, running)[np.append(0, np.cumsum(children))[context]]
-            keys = context * size + running - before
-        log_prob = restore(read(f"{k}.log_prob"))
-        backoff = restore(read(f"{k}.backoff")) if k < order else np.zeros(0, np.float32)
-        if len(log_prob) != len(keys) or (k < order and len(backoff) != len(keys)):
-            raise ValueError(f"order {k} is damaged")
-        orders.append(Order(keys, log_prob, backoff))
+            orders.append(Order(keys, Coded(log_prob, RESTORED), Coded(backoff, RESTORED)))
     return NgramModel(vocabulary, orders, tensors["spelling"].astype(np.float32))
+
+
+def _keys(
+    children: npt.NDArray[np.uint32], gap: npt.NDArray[np.uint32], contexts: int, size: int, k: int
+) -> Ints:
+    """The keys (M,) of an order: gap (M,) to the word before after the same context, and how many
+    follow each context, children (contexts,)."""
+    if len(children) != contexts or children.sum(dtype=np.int64) != len(gap):
+        raise ValueError(f"order {k} is damaged")
+    keys = gap.cumsum(dtype=np.int64)
+    ends = children.cumsum(dtype=np.int64)
+    # The sum is begun anew after every context.
+    before = np.append(0, keys)[ends - children]
+    keys += np.repeat(np.arange(contexts) * size - before, children)
+    return keys

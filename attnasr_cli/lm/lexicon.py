@@ -8,16 +8,16 @@ node to the node that is so many characters further down, so a word is found whi
 it: in its canonical segmentation or in another. A tokenizer of single characters with a space has
 its space as the mark; there the first word of a sentence begins after the mark.
 
-N nodes, V pieces, W words. Nodes below which the same words lie form a group (G of them), which is
-what look-ahead values are kept for: a tail without branches is one group.
+N nodes, V pieces, W words, E entries: words and their pronunciations, sorted, so that those below a
+node are a range of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from attnasr_cli.lm.vocabulary import SPECIAL, Ints
 
@@ -33,6 +33,29 @@ def normalise(piece: str) -> str:
     if piece in MARKS:
         return MARK
     return MARK + piece[1:] if piece[:1] in (MARK, " ") else piece
+
+
+class Lists(NamedTuple):
+    """A list of numbers for each word."""
+
+    numbers: Ints
+    """those of the first word, then those of the second …"""
+    first: Ints
+    """(W + 1,) where those of each word begin"""
+
+    @staticmethod
+    def of(words: Ints, numbers: Ints, size: int) -> Lists:
+        """words (M,) that numbers (M,) belong to; ``size`` words in all."""
+        first = np.append(0, np.cumsum(np.bincount(words, minlength=size)))
+        return Lists(numbers[np.argsort(words, kind="stable")], first)
+
+    def at(self, words: Ints) -> tuple[Ints, Ints]:
+        """The numbers (M,) of words (R,), and which of these words each belongs to (M,)."""
+        start = self.first[words]
+        count = self.first[words + 1] - start
+        of = np.repeat(np.arange(len(words)), count)
+        skip = start - np.cumsum(count) + count
+        return self.numbers[np.arange(len(of)) + skip[of]], of
 
 
 class Lexicon:
@@ -61,7 +84,6 @@ class Lexicon:
             entries = [(way, i) for i in own for way in spoken.get(words[i], ())]
         self._grow(sorted(entries), len(words))
         self._connect(texts)
-        self._group()
         first = encode(words[len(SPECIAL)]) if len(words) > len(SPECIAL) else []
         self.start = ROOT if not first or self.starts[first[0]] else MARKED
         """the node at the beginning of a sentence"""
@@ -95,15 +117,17 @@ class Lexicon:
         lengths = (letters > 0).sum(1)
         ends = nodes[np.arange(len(ids)), lengths - 1]
         place = _rank(ends)  # entries are sorted, so the more frequent of two homophones is first
-        self.words = np.full((max(count, 2), min(place.max(initial=0) + 1, HOMOPHONES)), -1)
+        shape = max(count, 2), min(int(place.max(initial=0)) + 1, HOMOPHONES)
+        self.words = np.full(shape, -1, np.int32)
         """(N, K) ids of the words that end at a node, then -1"""
         kept = place < HOMOPHONES
         self.words[ends[kept], place[kept]] = ids[kept]
-        variant = _rank(ids)
-        ways = np.full((size, int(variant.max(initial=0)) + 1, depth), -1, np.int64)
-        ways[ids, variant] = nodes
-        self.nodes = ways.reshape(size, -1)
-        """(W, ways · depth) the nodes on all ways to each word, -1 after the end of each"""
+        self.entry_words = ids
+        """(E,) the word of each entry"""
+        self.entry_nodes = nodes.astype(np.int32)
+        """(E, depth) the nodes on the way to each entry, then -1"""
+        self.entries = Lists.of(ids, np.arange(len(ids)), size)
+        """the entries of each word"""
         self.size = count
 
     @staticmethod
@@ -153,14 +177,6 @@ class Lexicon:
                 total, power = total + np.uint64(ord(c)) * power, power * BASE
         return total
 
-    def _group(self) -> None:
-        """Nodes with the same words below them share a number."""
-        keys = self.low * (int(self.high.max(initial=0)) + 1) + self.high
-        unique, group = np.unique(keys, return_inverse=True)
-        self.group: Ints = group.astype(np.int64)
-        """(N,)"""
-        self.groups = len(unique)
-
     def step(self, nodes: Ints, pieces: Ints) -> Ints:
         """The node (R,) that each piece leads to, or -1 where it leaves the trie."""
         wanted = nodes * self.pieces + pieces
@@ -191,17 +207,3 @@ def _rank(values: Ints) -> Ints:
     rank = np.empty(len(values), np.int64)
     rank[order] = np.arange(len(values)) - np.repeat(first, size)
     return rank
-
-
-def paths(nodes: Ints, column: Ints, columns: int) -> npt.NDArray[np.int64]:
-    """The columns on the way to each word: (W, P), padded with ``columns``.
-
-    nodes (W, …) from Lexicon.nodes; column (N,): a node's column, or -1.
-    """
-    way = np.where(nodes >= 0, column[np.maximum(nodes, 0)], -1)
-    way[:, 1:][way[:, 1:] == way[:, :-1]] = -1
-    order = np.argsort(way < 0, axis=1, kind="stable")
-    way = np.take_along_axis(way, order, 1)
-    width = int((way >= 0).sum(1).max(initial=1))
-    way = way[:, :width]
-    return np.where(way < 0, columns, way)

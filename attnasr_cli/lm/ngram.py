@@ -7,7 +7,7 @@ a look-up is a binary search, and all rows are looked up together. R rows, W wor
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,18 +20,34 @@ Floats = npt.NDArray[np.float32]
 NOTHING = -1  # in a context: further left than the beginning of the sentence
 
 
+class Coded:
+    """Numbers of few different values, a byte each: what an array of them gives is numbers."""
+
+    def __init__(self, codes: npt.NDArray[np.uint8], table: Floats) -> None:
+        """codes (M,), table (256,)"""
+        self.codes, self.table = codes, table
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __getitem__(self, at: Any) -> Floats:
+        """The numbers at some places, a slice or an array of any shape."""
+        found: Floats = self.table[self.codes[at]]
+        return found
+
+
 class Order(NamedTuple):
     """The M n-grams of one order, sorted."""
 
     keys: Ints
     """(M,) index of the context at the order below · V + last word"""
-    log_prob: Floats
+    log_prob: Floats | Coded
     """(M,) natural logarithm of p(last word | context)"""
-    backoff: Floats
+    backoff: Floats | Coded
     """(M,) log γ of the n-gram as a context; empty at the highest order"""
 
 
-def pick(values: Floats, at: Ints, otherwise: Floats | float) -> Floats:
+def pick(values: Floats | Coded, at: Ints, otherwise: Floats | float) -> Floats:
     """values[at] where ``at`` is not -1, and ``otherwise`` where it is."""
     found = values[at] if len(values) else np.zeros(at.shape, np.float32)
     return np.where(at >= 0, found, otherwise)
@@ -44,12 +60,6 @@ class NgramModel:
         self.vocabulary = vocabulary
         self.orders = list(orders)
         self.spelling = spelling
-        size = len(vocabulary)
-        # starts[j][c] … starts[j][c + 1]: the n-grams of order j + 2 after context c
-        self.starts = [
-            np.searchsorted(above.keys, np.arange(len(below.keys) + 1, dtype=np.int64) * size)
-            for below, above in zip(self.orders, self.orders[1:], strict=False)
-        ]
 
     @property
     def order(self) -> int:
@@ -76,11 +86,21 @@ class NgramModel:
             node = self.find(k, node, contexts[:, k - 1 - length])
         return node
 
+    def places(self, contexts: Ints) -> Ints:
+        """The index of every context at orders 1 … n-1, or -1: (R, n-1)."""
+        lengths = range(1, self.order)
+        found = [self.context(contexts, length) for length in lengths]
+        return np.stack(found, 1) if found else np.zeros((len(contexts), 0), np.int64)
+
     def log_prob(self, contexts: Ints, words: Ints) -> Floats:
         """log p(word | context): contexts (R, n-1), words (R, W) → (R, W)."""
+        return self.log_prob_at(self.places(contexts), words)
+
+    def log_prob_at(self, places: Ints, words: Ints) -> Floats:
+        """log p(word | context) where the ``places`` (R, n-1) of the contexts are known."""
         total = self.orders[0].log_prob[words]
         for length in range(1, self.order):
-            node = self.context(contexts, length)[:, None]
+            node = places[:, length - 1, None]
             hit = self.find(length + 1, node, words)
             total = total + pick(self.orders[length - 1].backoff, node, 0)
             total = pick(self.orders[length].log_prob, hit, total)
@@ -92,14 +112,21 @@ class NgramModel:
 
     def followers(self, context: Sequence[int]) -> tuple[Ints, Floats, float]:
         """Words counted after one context, their log p, and log γ: (M,), (M,), a number."""
-        row = np.array([[*([NOTHING] * (self.order - 1)), *context]])[:, -(self.order - 1) :]
-        node = int(self.context(row, len(context))[0])
+        size, node = len(self.vocabulary), context[0]
+        for k, word in enumerate(context[1:], 2):
+            node = self._find_one(k, node, word)
         if node < 0:
             return np.zeros(0, np.int64), np.zeros(0, np.float32), 0.0
         above = self.orders[len(context)]
-        at = slice(*self.starts[len(context) - 1][node : node + 2])
+        start, end = above.keys.searchsorted((node * size, (node + 1) * size))
         weight = float(self.orders[len(context) - 1].backoff[node])
-        return above.keys[at] - node * len(self.vocabulary), above.log_prob[at], weight
+        return above.keys[start:end] - node * size, above.log_prob[start:end], weight
+
+    def _find_one(self, k: int, context: int, word: int) -> int:
+        """As ``find``, for one."""
+        keys, wanted = self.orders[k - 1].keys, context * len(self.vocabulary) + word
+        at = int(keys.searchsorted(wanted)) if context >= 0 and word >= 0 else len(keys)
+        return at if at < len(keys) and keys[at] == wanted else -1
 
 
 def build(

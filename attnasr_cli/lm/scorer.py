@@ -20,15 +20,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from attnasr_cli.lm.contexts import Contexts, Words
 from attnasr_cli.lm.file import load_model
 from attnasr_cli.lm.homophones import likeliest
-from attnasr_cli.lm.lexicon import MARKED, ROOT, Lexicon, paths
+from attnasr_cli.lm.lexicon import MARKED, ROOT, Lexicon
 from attnasr_cli.lm.lookahead import LookAhead
-from attnasr_cli.lm.ngram import NOTHING, Floats, NgramModel
-from attnasr_cli.lm.vocabulary import BORDER, UNKNOWN, Ints
-
-FULL_ROWS = 384  # contexts whose look-ahead of the whole trie is kept: about 0.5 MB each
-FIRST_ROWS = 8192  # contexts whose look-ahead of the first pieces is kept: about 1 kB each
+from attnasr_cli.lm.ngram import Floats, NgramModel
+from attnasr_cli.lm.vocabulary import UNKNOWN, Ints
 
 AHEAD_WORDS = 2
 AHEAD_RISE = 2.0
@@ -84,14 +82,9 @@ class NgramScorer:
         lexicon = self.lexicon
         self.starts = lexicon.starts.copy()
         self.starts[eos] = False
-        # first pieces: a column for each that begins a word of the vocabulary
-        _, self.first_of, targets = lexicon.steps(np.array([ROOT]))
-        column = np.full(lexicon.size, -1)
-        column[targets] = np.arange(len(targets))
-        ways = paths(lexicon.nodes, column, len(targets))
-        self.first = LookAhead(self.model, ways, len(targets), FIRST_ROWS)
-        ways = paths(lexicon.nodes, lexicon.group, lexicon.groups)
-        self.full = LookAhead(self.model, ways, lexicon.groups, FULL_ROWS)
+        _, self.first_of, first = lexicon.steps(np.array([ROOT]))
+        self.look_ahead = LookAhead(self.model, lexicon, first)
+        self.contexts = Contexts(self.model)
 
     @property
     def monotone(self) -> bool:
@@ -112,23 +105,25 @@ class NgramScorer:
     def score(self, state: State) -> Tensor:
         """The natural log score (R, V) that each next token adds, not yet multiplied by weight."""
         context, node, ahead, pieces, unknown = self._arrays(state)
-        close, after = self._close(context, node, ahead, pieces, unknown)
-        ends = np.tile(np.array([[BORDER, UNKNOWN]]), (len(node), 1))
-        ends_log_prob = self.model.log_prob(after, ends)  # (R, 2)
+        before = words_of(context)
+        close, after = self._close(context, before, node, ahead, pieces, unknown)
+        following = words_of(after)
+        ends = self.contexts.ends(following)  # (R, 2)
 
         # a piece inside a word leaves the trie …
         leave = np.where(
             node < 0, self.unknown_penalty, unknown + self.unknown_penalty * (pieces + 1) - ahead
         )
         # … and so does one that begins a word which is not in the vocabulary
-        begin = close + ends_log_prob[:, 1] + self.unknown_penalty
+        begin = close + ends[:, 1] + self.unknown_penalty
         scores = np.where(self.starts, begin[:, None], leave[:, None]).astype(np.float32)  # (R, V)
-        scores[:, self.first_of] = close[:, None] + self.first.all_columns(self._recent(after))
+        first = self.look_ahead.first(self._recent(following))
+        scores[:, self.first_of] = close[:, None] + first
         rows, piece, target = self.lexicon.steps(np.where(node == ROOT, -1, node))
         if len(rows):
-            best = self.full.some_columns(self._recent(context), rows, self.lexicon.group[target])
+            best = self.look_ahead.values(self._recent(before), rows, target)
             scores[rows, piece] = best - ahead[rows]
-        scores[:, self.eos] = close + ends_log_prob[:, 0]
+        scores[:, self.eos] = close + ends[:, 0]
         return torch.from_numpy(scores).to(state.node.device)
 
     def advance(self, state: State, tokens: Tensor) -> State:
@@ -136,18 +131,19 @@ class NgramScorer:
         context, node, _, pieces, unknown = self._arrays(state)
         token = tokens.detach().cpu().numpy().astype(np.int64)
         begins = self.starts[token]
-        if begins.any():
-            after = self._after(context, node, self._ending(context, node)[0])
-            context = np.where(begins[:, None], after, context)
-            asked = np.full((len(token), 1), UNKNOWN)
-            unknown = np.where(begins, self.model.log_prob(context, asked)[:, 0], unknown)
+        new = np.flatnonzero(begins)
+        if len(new):
+            ending = self._ending(context[new], words_of(context[new]), node[new])[0]
+            context, unknown = context.copy(), unknown.copy()
+            context[new] = self._after(context[new], node[new], ending)
+            unknown[new] = self.contexts.ends(words_of(context[new]))[:, 1]
         node = self.lexicon.step(np.where(begins, ROOT, node), token)
         pieces = np.where(begins, 1, pieces + 1)
         inside = np.flatnonzero(node >= 0)
         ahead = np.zeros(len(node), np.float32)
         if len(inside):
-            group = self.lexicon.group[node[inside]]
-            ahead[inside] = self.full.some_columns(self._recent(context), inside, group)
+            recent = self._recent(words_of(context))
+            ahead[inside] = self.look_ahead.values(recent, inside, node[inside])
         return self._state(context, node, ahead, pieces, unknown, state.node.device)
 
     def words(self, tokens: Sequence[int]) -> list[str | None]:
@@ -163,27 +159,26 @@ class NgramScorer:
         chosen = likeliest(self.model, [row[row >= 0].tolist() for row in choices])
         return [None if i == UNKNOWN else self.model.vocabulary.words[i] for i in chosen]
 
-    def _recent(self, context: Ints) -> Ints:
-        """The contexts (R, n-1) with only the words that look-ahead is made of."""
-        old = context.shape[1] - self.ahead_words
-        return (
-            context
-            if old <= 0
-            else np.concatenate([np.full((len(context), old), NOTHING), context[:, old:]], 1)
-        )
+    def _recent(self, contexts: Sequence[Words]) -> list[Words]:
+        """The last words of each context, as many as look-ahead is made of."""
+        return [words[-self.ahead_words :] for words in contexts]
 
-    def _ending(self, context: Ints, node: Ints) -> tuple[Ints, Floats]:
+    def _ending(self, context: Ints, before: Sequence[Words], node: Ints) -> tuple[Ints, Floats]:
         """The word (R,) that ends at each node, or -1, and its log probability; of several that
         sound alike the most probable one."""
-        choices = np.where(node[:, None] < 0, -1, self.lexicon.words[node])  # (R, K)
-        choices = choices[:, : max(int((choices >= 0).sum(1).max(initial=1)), 1)]
-        log_prob = self.model.log_prob(context, np.maximum(choices, 0))
-        if choices.shape[1] == 1:
-            return choices[:, 0], log_prob[:, 0]
-        log_prob = np.where(choices < 0, np.float32(-np.inf), log_prob)
-        best = log_prob.argmax(1)[:, None]
-        word = np.take_along_axis(choices, best, 1)[:, 0]
-        return word, np.take_along_axis(log_prob, best, 1)[:, 0]
+        found, log_prob = np.full(len(node), -1), np.zeros(len(node), np.float32)
+        at = np.flatnonzero((node >= 0) & (self.lexicon.words[node, 0] >= 0))
+        if not len(at):
+            return found, log_prob
+        choices = self.lexicon.words[node[at]].astype(np.int64)  # (R', K)
+        choices = choices[:, : int((choices >= 0).sum(1).max())]
+        places = self.contexts.places([before[i] for i in at.tolist()])
+        asked = self.model.log_prob_at(places, np.maximum(choices, 0))
+        asked = np.where(choices < 0, np.float32(-np.inf), asked)
+        best = asked.argmax(1)[:, None]
+        found[at] = np.take_along_axis(choices, best, 1)[:, 0]
+        log_prob[at] = np.take_along_axis(asked, best, 1)[:, 0]
+        return found, log_prob
 
     def _after(self, context: Ints, node: Ints, word: Ints) -> Ints:
         """The contexts (R, n-1) when the word in progress, if there is one, ends here."""
@@ -192,10 +187,16 @@ class NgramScorer:
         return np.where(empty[:, None], context, extended)
 
     def _close(
-        self, context: Ints, node: Ints, ahead: Floats, pieces: Ints, unknown: Floats
+        self,
+        context: Ints,
+        before: Sequence[Words],
+        node: Ints,
+        ahead: Floats,
+        pieces: Ints,
+        unknown: Floats,
     ) -> tuple[Floats, Ints]:
         """What the end of the word in progress adds (R,), and the contexts after it (R, n-1)."""
-        word, known = self._ending(context, node)
+        word, known = self._ending(context, before, node)
         cost = np.where(word >= 0, known, unknown + self.unknown_penalty * pieces)
         empty = (node == ROOT) | (node == MARKED)
         close = np.where(empty, 0, np.where(node < 0, 0, cost) + self.word_bonus) - ahead
@@ -220,3 +221,8 @@ class NgramScorer:
             tensor(pieces, integer),
             tensor(unknown, real),
         )
+
+
+def words_of(context: Ints) -> list[Words]:
+    """The words of each context (R, n-1)."""
+    return list(map(tuple, context.tolist()))

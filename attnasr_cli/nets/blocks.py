@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from attnasr_cli.nets.past import Read
 from attnasr_cli.nets.precision import keep_float32
 from attnasr_cli.nets.protocol import length_mask
 
@@ -137,15 +138,22 @@ class SelfAttention(nn.Module):
         return out
 
     def extend(
-        self, x: Tensor, rotation: Rotation, past: tuple[Tensor, Tensor]
+        self, x: Tensor, rotation: Rotation, read: Read
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """New positions x (R, n, D) after a past of keys and values (R, H, u, D/H)."""
+        """New positions x (R, n, D) after what was read → (R, n, D), and keys and values of all."""
+        R, n, _ = x.shape
+        B = read.keys.shape[0]
         q, k, v = (split_heads(part, self.heads) for part in self.qkv(x).chunk(3, -1))
-        q, k = rotation.apply_rotary(q), rotation.apply_rotary(k)
-        k, v = torch.cat([past[0], k], 2), torch.cat([past[1], v], 2)  # (R, H, u + n, D/H)
-        n, total = q.shape[2], k.shape[2]
-        mask = torch.ones(n, total, dtype=torch.bool, device=x.device).tril(total - n)
-        return self.out(join_heads(attention(q, k, v, mask))), (k, v)
+        q, k = rotation.apply_rotary(q), rotation.apply_rotary(k)  # (R, H, n, D/H)
+
+        def of_utterance(part: Tensor) -> Tensor:
+            """(R, H, n, D/H) → (B, H, K·n, D/H)"""
+            joined: Tensor = part.unflatten(0, (B, R // B)).transpose(1, 2).flatten(2, 3)
+            return joined
+
+        seen, new = read.attend(of_utterance(q), of_utterance(k), of_utterance(v))
+        out: Tensor = self.out(join_heads(seen).view(R, n, -1))
+        return out, new
 
 
 class CrossAttention(nn.Module):
@@ -160,8 +168,10 @@ class CrossAttention(nn.Module):
 
     def keys(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """frames (B, S, D) → keys and values (B, H, S, D/H), computed once."""
-        k, v = self.kv(frames).chunk(2, -1)
-        return split_heads(k, self.heads), split_heads(v, self.heads)
+        k, v = (split_heads(part, self.heads) for part in self.kv(frames).chunk(2, -1))
+        if torch.is_grad_enabled():
+            return k, v
+        return k.contiguous(), v.contiguous()  # else each step of a search would copy them
 
     def forward(self, x: Tensor, keys: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
         """x (B, n, D) without looking at the weights; mask (B, S)."""
@@ -173,7 +183,7 @@ class CrossAttention(nn.Module):
     def weights(self, x: Tensor, keys: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
         """x (B, n, D) → (B, H, n, S), zero on padding."""
         q = split_heads(self.query(x), self.heads)  # (B, H, n, D/H)
-        scores: Tensor = q @ keys[0].to(q.dtype).transpose(-1, -2) * q.shape[-1] ** -0.5
+        scores: Tensor = (q * q.shape[-1] ** -0.5) @ keys[0].to(q.dtype).transpose(-1, -2)
         return scores.float().masked_fill(~mask[:, None, None], float("-inf")).softmax(-1)
 
     def cross_attention(

@@ -6,23 +6,17 @@ Shared by ``transformer`` and ``conformer`` (Vaswani et al. 2017, arXiv:1706.037
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from attnasr_cli.nets.blocks import CrossAttention, Dropout, FeedForward, Rotation, SelfAttention
 from attnasr_cli.nets.ctc import CtcNet
+from attnasr_cli.nets.past import Past, Read
 from attnasr_cli.nets.protocol import Memory, Step
 
 Keys = tuple[tuple[Tensor, Tensor], ...]
-
-
-class DecoderState(NamedTuple):
-    """What the rows have read so far."""
-
-    past: tuple[tuple[Tensor, Tensor], ...]
-    """for each layer keys and values (R, H, u, D/H) of the tokens so far"""
 
 
 class DecoderLayer(nn.Module):
@@ -71,25 +65,27 @@ class AttentionDecoder(nn.Module):
         """frames (B, S, D) → for each layer keys and values (B, H, S, D/H), computed once."""
         return tuple(layer.cross.keys(frames) for layer in self._typed())
 
-    def start(self, memory: Memory, beams: int) -> DecoderState:
+    def start(self, memory: Memory, beams: int) -> Past:
         """The state before the first token, for R = B·beams rows."""
         rows = memory.frames.shape[0] * beams
-        empty = memory.frames.new_zeros(rows, self.heads, 0, self.head_width)
-        return DecoderState(tuple((empty, empty) for _ in self.layers))
+        return Past.empty(len(self.layers), rows, self.heads, self.head_width, memory.frames)
 
-    def step(self, tokens: Tensor, state: DecoderState, memory: Memory) -> Step:
+    def step(self, tokens: Tensor, state: Past, memory: Memory) -> Step:
         """tokens (R, n) → log_probs (R, V) and weights (R, S) of the last of them"""
         rows, n = tokens.shape
         utterances = memory.frames.shape[0]
-        done = state.past[0][0].shape[2]
-        positions = torch.arange(done, done + n, device=tokens.device)
+        past = state.grouped(utterances)
+        table = past.table(n)
+        mask = table.flatten(1, 2)[:, None]  # (B, 1, K·n, P + K·n)
+        positions = torch.arange(past.length, past.length + n, device=tokens.device)
         rotation = Rotation.at(positions, self.head_width)
         x = self.embed(tokens) * self.scale  # (R, n, D)
-        past = []
+        new = []
         total = memory.frames.new_zeros(rows, memory.frames.shape[1], dtype=torch.float32)
-        for layer, old, keys in zip(self._typed(), state.past, memory.keys, strict=True):
-            seen, new = layer.self_attention.extend(layer.norm_self(x), rotation, old)
-            past.append(new)
+        for i, (layer, keys) in enumerate(zip(self._typed(), memory.keys, strict=True)):
+            read = Read(past.keys[i], past.values[i], mask)
+            seen, both = layer.self_attention.extend(layer.norm_self(x), rotation, read)
+            new.append(both)
             x = x + seen
             query = layer.norm_cross(x).view(utterances, -1, x.shape[-1])  # (B, K·n, D)
             seen, weights = layer.cross.cross_attention(query, keys, memory.mask)
@@ -98,7 +94,7 @@ class AttentionDecoder(nn.Module):
             # (B, H, K·n, S) → the last position of each row, mean over heads
             total = total + weights.mean(1).view(rows, n, -1)[:, -1]
         log_probs = self.out(self.norm(x[:, -1])).float().log_softmax(-1)
-        return Step(log_probs, total / len(self.layers), DecoderState(tuple(past)))
+        return Step(log_probs, total / len(self.layers), past.advanced(new, table))
 
     def decode(self, memory: Memory, tokens: Tensor) -> Tensor:
         """Teacher-forced logits (B, U, V)."""
@@ -144,10 +140,10 @@ class AttentionDecoderNet(CtcNet):
         )
         self.head = nn.Linear(c.width, c.vocab) if c.ctc else None
 
-    def start(self, memory: Memory, beams: int) -> DecoderState:
+    def start(self, memory: Memory, beams: int) -> Past:
         return self.decoder.start(memory, beams)
 
-    def step(self, tokens: Tensor, state: DecoderState, memory: Memory) -> Step:
+    def step(self, tokens: Tensor, state: Past, memory: Memory) -> Step:
         return self.decoder.step(tokens, state, memory)
 
     def decode(self, memory: Memory, tokens: Tensor) -> Tensor:

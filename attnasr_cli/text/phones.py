@@ -58,10 +58,23 @@ class PhoneTokenizer:
         first, _, rest = content.decode("utf-8").partition("\n")
         if not first.startswith(HEADER):
             raise ValueError(f"the first line does not begin with {HEADER!r}")
-        lines = (line.split() for line in rest.splitlines() if not line.startswith("#"))
-        return PhoneTokenizer(
-            first.removeprefix(HEADER).split(), [(f[0], f[1:]) for f in lines if f]
-        )
+        phones = first.removeprefix(HEADER).split()
+        lines = [line for line in rest.split("\n") if line and not line.startswith("#")]
+        found = PhoneTokenizer(phones, ())
+        try:
+            found.entries = found._plain(lines)
+        except (KeyError, ValueError):  # written in another way, or wrong
+            fields = (line.split() for line in rest.splitlines() if not line.startswith("#"))
+            return PhoneTokenizer(phones, [(f[0], f[1:]) for f in fields if f])
+        return found
+
+    def _plain(self, lines: Sequence[str]) -> list[tuple[str, str]]:
+        """The entries of lines with single spaces, all phones looked up in one go: line by line it
+        is three times as long. Raises KeyError or ValueError for other lines."""
+        words, spoken = zip(*(line.split(" ", 1) for line in lines), strict=True)
+        phones = "\n".join(spoken).replace("\n", " \n ").split(" ")
+        symbol = self._symbol | {"\n": "\n"}
+        return list(zip(words, "".join(map(symbol.__getitem__, phones)).split("\n"), strict=True))
 
     @staticmethod
     def read(path: Path) -> PhoneTokenizer:

@@ -118,7 +118,9 @@ def _histogram(seconds: Sequence[float]) -> list[str]:
 def _costs(recipe: Recipe, hours: float, parameters: int) -> list[str]:
     """Disk and memory, and how often everything is heard."""
     seconds = hours * 3600
-    if recipe.distort.any:
+    if recipe.data.cache == "none":
+        disk = 0.0
+    elif recipe.data.cache == "audio" or recipe.distort.any:
         disk = seconds * SAMPLE_RATE_HZ * 2
     else:
         disk = seconds * FRAMES_PER_S * recipe.features.bins * 2 * len(recipe.data.speeds)

@@ -7,9 +7,10 @@ command goes on.
 
 from __future__ import annotations
 
-import json
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from torch import Tensor
 
 from attnasr_cli import console
 from attnasr_cli.errors import AttnasrError
+from attnasr_cli.training.adapters import plain_weights
 from attnasr_cli.training.best import Best
 from attnasr_cli.training.data.sampler import stream
 from attnasr_cli.training.optim import WeightAverage, make_optimizer, rate_at
@@ -26,9 +28,9 @@ from attnasr_cli.training.parallel.distributed import World
 from attnasr_cli.training.parallel.gradients import Gradients
 from attnasr_cli.training.parallel.interrupt import Interrupt
 from attnasr_cli.training.recipes.recipe import Recipe
+from attnasr_cli.training.reporting.log import RunLog
 from attnasr_cli.training.resume import STATE, TrainState, load_state, save_state
 
-NOTE_EVERY_S = 15.0
 SKIPS = 20  # updates in a row without finite gradients, after which a run is stopped
 
 
@@ -56,14 +58,18 @@ class Loop:
         self.recipe, self.world, self.interrupt = recipe, world, interrupt
         self.gradients, self.best = gradients, best
         self.net = gradients.net
+        self._trained = [p for p in self.net.parameters() if p.requires_grad]
         self.optimizer = make_optimizer(self.net, recipe.optim)
         self.average = WeightAverage(self.net, recipe.optim.average)
         self.state = TrainState()
-        self.state_path, self.log_path = out / "train" / STATE, out / "train" / "log.jsonl"
+        self.state_path = out / "train" / STATE
+        self.log = RunLog(out, recipe.optim.updates, world.is_main, recipe.run.tensorboard)
         if self.state_path.is_file():
             self._resume()
-        window = gradients.targets.window
-        self.batches = stream(gradients.corpus, fits, recipe, self.state, window)
+        packing = gradients.packing()
+        batches = partial(stream, gradients.corpus, fits, recipe, packing=packing)
+        self.batches = batches(self.state)
+        gradients.make_ahead(batches, self.state)
 
     def run(self) -> Outcome:
         """Train to the end and return the rates on the whole dev set.
@@ -74,23 +80,20 @@ class Loop:
         recipe, state = self.recipe, self.state
         if state.final == state.update >= recipe.optim.updates:
             return Outcome(state.final_wer, state.final_cer)  # done before
-        last_save = self._noted = time.monotonic()
-        self._recent: list[Tensor] = []
-        self._audio_s = 0.0
-        while True:
-            if self._is_due():
-                self._evaluate()
-                last_save = self._noted = time.monotonic()
-            if state.update >= recipe.optim.updates:
-                break
-            self._update()
-            now = time.monotonic()
-            if now - self._noted >= NOTE_EVERY_S or state.update == recipe.optim.updates:
-                self._note(now)
-            if now - last_save >= recipe.run.save_minutes * 60:
-                self._save()
-                last_save = now
-        self._finish()
+        with self.log:
+            last_save = time.monotonic()
+            while True:
+                if self._is_due():
+                    self._evaluate()
+                    self.log.start()
+                    last_save = time.monotonic()
+                if state.update >= recipe.optim.updates:
+                    break
+                self._update()
+                if time.monotonic() - last_save >= recipe.run.save_minutes * 60:
+                    self._save()
+                    last_save = time.monotonic()
+            self._finish()
         return Outcome(state.final_wer, state.final_cer)
 
     def _is_due(self) -> bool:
@@ -105,14 +108,12 @@ class Loop:
         self.optimizer.zero_grad(set_to_none=True)
         found = self.gradients.backward(batch, state.update)
         stopping = torch.tensor([float(self.interrupt.requested)], device=found.device)
-        summed = self.world.sum_gradients(self.net.parameters(), torch.cat([found, stopping]))
-        self._step()
+        summed = self.world.sum_gradients(self._trained, torch.cat([found, stopping]))
+        norm = self._step()
         seconds = self.gradients.seconds(batch)
         state.update += 1
         state.hours += seconds / 3600
         state.minutes += (time.monotonic() - began) / 60
-        self._recent.append(summed[:3])
-        self._audio_s += seconds
         self.average.follow(self.net, state.update)
         if summed[3] > 0:  # in whichever process: all stop at the same update
             self._save()
@@ -120,64 +121,63 @@ class Loop:
             raise KeyboardInterrupt
         # One of several processes must not leave alone: the others would fail, with nothing saved.
         self.interrupt.deferred = self.world.size > 1
+        rate = rate_at(state.update - 1, self.recipe.optim)
+        self.log.update(state, summed[:3], seconds, norm, rate)
 
-    def _step(self) -> None:
+    def _step(self) -> float:
+        """Move the weights, unless a gradient is not finite; the norm of all gradients."""
         config, state = self.recipe.optim, self.state
         for group in self.optimizer.param_groups:
             group["lr"] = rate_at(state.update, config)
-        norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), config.clip)
+        norm = torch.nn.utils.clip_grad_norm_(self._trained, config.clip)
         if torch.isfinite(norm):
             self.optimizer.step()
             state.skipped_in_a_row = 0
-            return
+            return float(norm)
         state.skipped += 1  # one bad batch must not spoil hours of work
         state.skipped_in_a_row += 1
         console.note(f"update {state.update + 1}: the gradients are not finite, no step is made")
-        self._log(kind="skipped")
+        self.log.event(state, "skipped")
         if state.skipped_in_a_row >= SKIPS:
             raise AttnasrError(
                 f"{SKIPS} updates in a row gave gradients that are not finite",
                 "try a lower optim.rate, a longer optim.warmup, or --dtype float32",
             )
-
-    def _note(self, now: float) -> None:
-        at, total = self.state, self.recipe.optim.updates
-        loss, attention, ctc = torch.stack(self._recent).mean(0).tolist()
-        speed = self._audio_s / max(now - self._noted, 1e-9)
-        left = (total - at.update) * at.minutes / max(at.update, 1)
-        console.note(
-            f"update {at.update}/{total}  loss {loss:.3f}  attention {attention:.3f}  "
-            f"ctc {ctc:.3f}  {speed:.0f} audio-s/s  epoch {at.epoch}  {_clock(left)} left"
-        )
-        rate = rate_at(at.update, self.recipe.optim)
-        self._log(kind="train", loss=loss, attention=attention, ctc=ctc, speed=speed, rate=rate)
-        self._recent, self._audio_s, self._noted = [], 0.0, now
+        return float(norm)
 
     def _evaluate(self) -> None:
         """WER of a part of the dev set with the averaged weights."""
         state = self.state
         try:
-            score = self.best.look(self.average.values, state)
+            score = self.best.look(self._plain(), state)
         except KeyboardInterrupt:
             self._save()
             console.note(f"stopped at update {state.update}; the same command goes on from there")
             raise
         self._save()
         console.note(f"update {state.update}: dev WER {score.wer:.2%}, CER {score.cer:.2%}")
-        self._log(kind="dev", wer=score.wer, cer=score.cer, utterances=score.utterances)
+        self.log.event(state, "dev", wer=score.wer, cer=score.cer, utterances=score.utterances)
 
     def _finish(self) -> None:
         """The best model and the last, on the whole dev set: the better one stays."""
         state = self.state
         try:
-            self.best.decide(self.average.values, state)
+            self.best.decide(self._plain(), state)
         finally:
             self._save()
         console.note(
             f"the model of update {state.best_update}: WER {state.final_wer:.2%}, CER "
             f"{state.final_cer:.2%} on the whole dev set"
         )
-        self._log(kind="final", of=state.best_update, wer=state.final_wer, cer=state.final_cer)
+        self.log.event(
+            state, "final", of=state.best_update, wer=state.final_wer, cer=state.final_cer
+        )
+
+    def _plain(self) -> Mapping[str, Tensor]:
+        """The averaged weights as those of the model that is kept."""
+        lora = self.recipe.lora
+        values = self.average.values
+        return values if lora is None else plain_weights(values, lora.alpha / lora.rank)
 
     def _save(self) -> None:
         if not self.world.is_main:
@@ -202,18 +202,3 @@ class Loop:
                 "all machines of a run must see its folder",
             )
         console.note(f"going on from update {self.state.update}")
-
-    def _log(self, **values: object) -> None:
-        if not self.world.is_main:
-            return
-        self.log_path.parent.mkdir(parents=True, exist_ok=True)
-        minutes = round(self.state.minutes, 2)
-        line = {"update": self.state.update, "minutes": minutes, **values}
-        with self.log_path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-
-
-def _clock(minutes: float) -> str:
-    if minutes < 60:
-        return f"{minutes:.0f} min"
-    return f"{int(minutes // 60)} h {int(minutes % 60)} min"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -13,7 +14,7 @@ from attnasr_cli.training.recipes.sections import OptimConfig
 
 
 def rate_at(update: int, config: OptimConfig) -> float:
-    """Learning rate of an update (from 0): linear warm-up, constant, linear fall to zero.
+    """Learning rate of an update (from 0): linear warm-up, constant, linear or cosine fall to zero.
 
     A constant part, and not a curve over the whole length, lets a run be made longer or shorter
     while it goes on (Hägele et al. 2024, arXiv:2405.18392).
@@ -21,14 +22,17 @@ def rate_at(update: int, config: OptimConfig) -> float:
     up = min((update + 1) / max(config.warmup, 1), 1.0)
     fall = max(config.fall * config.updates, 1.0)
     down = min(max((config.updates - update) / fall, 0.0), 1.0)
+    if config.schedule == "cosine":
+        down = (1 - math.cos(math.pi * down)) / 2
     return config.rate * min(up, down)
 
 
 def make_optimizer(net: nn.Module, config: OptimConfig) -> torch.optim.AdamW:
-    """AdamW, with weight decay for matrices only."""
+    """AdamW for what is trained, with weight decay for matrices only."""
+    trained = [p for p in net.parameters() if p.requires_grad]
     groups: list[dict[str, Any]] = [
-        {"params": [p for p in net.parameters() if p.dim() > 1]},
-        {"params": [p for p in net.parameters() if p.dim() <= 1], "weight_decay": 0.0},
+        {"params": [p for p in trained if p.dim() > 1]},
+        {"params": [p for p in trained if p.dim() <= 1], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(
         groups, lr=config.rate, betas=(0.9, 0.98), weight_decay=config.weight_decay, fused=True
@@ -42,7 +46,14 @@ class WeightAverage:
 
     def __init__(self, net: nn.Module, decay: float) -> None:
         self.decay = decay
-        self.values = {k: v.detach().clone() for k, v in net.state_dict().items()}
+        frozen = {name for name, p in net.named_parameters() if not p.requires_grad}
+        self.values = {
+            k: v.detach() if k in frozen else v.detach().clone()
+            for k, v in net.state_dict().items()
+        }
+        self._moving = [
+            k for k, v in self.values.items() if v.is_floating_point() and k not in frozen
+        ]
 
     @torch.no_grad()
     def follow(self, net: nn.Module, update: int) -> None:
@@ -51,8 +62,8 @@ class WeightAverage:
             return
         decay = min(self.decay, (1 + update) / (10 + update)) ** self.EVERY
         current = net.state_dict()
-        keys = [k for k, v in self.values.items() if v.is_floating_point()]
-        torch._foreach_lerp_([self.values[k] for k in keys], [current[k] for k in keys], 1 - decay)
+        ours = [self.values[k] for k in self._moving]
+        torch._foreach_lerp_(ours, [current[k] for k in self._moving], 1 - decay)
 
     def load(self, values: Mapping[str, Tensor]) -> None:
         """Go on from these."""

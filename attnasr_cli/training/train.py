@@ -27,12 +27,13 @@ from attnasr_cli.nets import find_net
 from attnasr_cli.nets.protocol import Net
 from attnasr_cli.text.phones import PhoneTokenizer
 from attnasr_cli.text.tokenizer import Tokenizer
+from attnasr_cli.training.adapters import freeze, share_of, with_adapters
 from attnasr_cli.training.augment.distort import Distortion, read_noises
 from attnasr_cli.training.best import Best
 from attnasr_cli.training.data.corpus import Corpus, open_corpus, read_corpora
 from attnasr_cli.training.data.overlap import overlaps
 from attnasr_cli.training.data.selection import report, select, write_list
-from attnasr_cli.training.data.waveforms import open_distorted_corpus
+from attnasr_cli.training.data.waveforms import open_drawn_corpus
 from attnasr_cli.training.evaluate import readable, warn_of_unreadable
 from attnasr_cli.training.formats.utterance import Utterance
 from attnasr_cli.training.loop import Loop, Outcome
@@ -93,7 +94,8 @@ def train(
         net = net.to(device).train()
         if world.is_main:
             _describe(recipe, net, made, device, dtype)
-        gradients = Gradients(recipe, net, targets, made.corpus, device, dtype, world)
+        learner = _learner(recipe, net, world.is_main)
+        gradients = Gradients(recipe, learner, targets, made.corpus, device, dtype, world)
         room = None if net.max_tokens is None else net.max_tokens - len(targets.prompt)
         selection = select(made.corpus, gradients.tokens, recipe.data, room)
         if world.is_main:
@@ -104,6 +106,16 @@ def train(
         limit = recipe.run.dev_utterances
         best = Best(out, model, made.dev, limit, origin, device, dtype, world)
         return Loop(recipe, out, gradients, best, selection.fits, world, interrupt).run()
+
+
+def _learner(recipe: Recipe, net: Net, is_main: bool) -> Net:
+    """The net that is trained: with parts frozen, or with adapters beside its own weights."""
+    if recipe.init is not None:
+        freeze(net, recipe.init.freeze)
+    learner = net if recipe.lora is None else with_adapters(net, recipe.lora, recipe.run.seed)
+    if is_main and not all(p.requires_grad for p in learner.parameters()):
+        console.note(share_of(learner))
+    return learner
 
 
 @dataclass(frozen=True)
@@ -162,13 +174,19 @@ def _prepare(
 
 
 def _corpus(recipe: Recipe, folder: Path, utterances: list[Utterance]) -> Corpus:
-    """With features computed once, or anew at every draw where the recipe distorts the audio."""
+    """With features computed once, or anew at every draw where the recipe says so or distorts the
+    audio."""
     data, distort, features = recipe.data, recipe.distort, recipe.features
-    if not distort.any:
+    if data.cache == "features" and not distort.any:
         return open_corpus(folder, utterances, features, data.speeds, data.max_s)
-    noises = read_noises(distort.noise_folder) if distort.noise_folder else []
-    distortion = Distortion(distort, noises)
-    return open_distorted_corpus(folder, utterances, features, data.speeds, data.max_s, distortion)
+    distortion = None
+    if distort.any:
+        noises = read_noises(distort.noise_folder) if distort.noise_folder else []
+        distortion = Distortion(distort, noises)
+    keep = data.cache != "none"
+    return open_drawn_corpus(
+        folder, utterances, features, data.speeds, data.max_s, distortion, keep
+    )
 
 
 def _absolute(paths: list[Path]) -> tuple[str, ...]:

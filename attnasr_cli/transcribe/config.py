@@ -1,5 +1,8 @@
-"""Where the value of an option comes from: command line, environment, ./attnasr.toml, the user's
-attnasr.toml, default; the first that has it wins."""
+"""``attnasr.toml``, here and in the user's folder, and where the value of each option comes from:
+command line, environment, the file here, the user's file, default; the first that has it wins.
+
+Typer looks the values up (``commands/configured.py``); this module reads and writes the files.
+"""
 
 from __future__ import annotations
 
@@ -8,35 +11,40 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from attnasr_cli.errors import UsageError
-from attnasr_cli.transcribe.options import OPTIONS, Option
+from attnasr_cli.transcribe.options import OPTIONS, PREFIX, Option
 
 FILE = "attnasr.toml"
 TABLE = "transcribe"
-PREFIX = "ATTNASR_"
-OTHERS = frozenset({"ATTNASR_MODELS", "ATTNASR_CACHE"})  # not options of this command
-TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+OTHERS = frozenset({"ATTNASR_MODELS", "ATTNASR_CACHE"})  # variables that are not options
+WANTED = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+COMMAND_LINE, DEFAULT = "command line", "default"
+
+Group = TypeVar("Group")
 
 
 @dataclass(frozen=True)
-class Config:
-    """Values of all options and the source of each."""
+class Settings:
+    """Values of options and the source of each."""
 
-    values: dict[str, Any]
-    sources: dict[str, str]
-    warnings: list[str] = field(default_factory=list)
-    """variables that look like options and are none"""
+    values: Mapping[str, Any]
+    sources: Mapping[str, str]
+    """``COMMAND_LINE``, a variable, a file, or ``DEFAULT``"""
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
 
+    def of(self, group: type[Group]) -> Group:
+        """The options that a dataclass declares. Raises UsageError where it refuses a value."""
+        return group(**{f.name: self.values[f.name] for f in fields(group)})  # type: ignore[arg-type]
+
     def given(self, name: str) -> bool:
         """Whether somebody chose the value."""
-        return self.sources[name] != "default"
+        return self.sources[name] != DEFAULT
 
 
 def user_file() -> Path:
@@ -46,30 +54,22 @@ def user_file() -> Path:
     return Path(platformdirs.user_config_dir("attnasr", appauthor=False)) / FILE
 
 
-def resolve(
-    given: Mapping[str, Any],
-    options: Sequence[Option] = OPTIONS,
-    environment: Mapping[str, str] | None = None,
-) -> Config:
-    """given: what the command line says; None is nothing. Raises UsageError for a wrong value."""
-    environment = os.environ if environment is None else environment
-    from_environment, warnings = _from_environment(options, environment)
-    layers = [
-        {name: (value, "command line") for name, value in given.items() if value is not None},
-        from_environment,
-        _from_file(Path(FILE), options),
-        _from_file(user_file(), options),
-    ]
-    values: dict[str, Any] = {}
-    sources: dict[str, str] = {}
-    for option in options:
-        for layer in layers:
-            if option.name in layer:
-                values[option.name], sources[option.name] = layer[option.name]
-                break
-        else:
-            values[option.name], sources[option.name] = option.default, "default"
-    return Config(values, sources, warnings)
+def from_files() -> dict[str, tuple[Any, str]]:
+    """Option → (value, file) from both files. Raises UsageError for a wrong file, key or value."""
+    return _from_file(user_file()) | _from_file(Path(FILE))
+
+
+def unknown_variables(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """A sentence for each variable that looks like an option and is none."""
+    names = {option.variable for option in OPTIONS if option.variable} | OTHERS
+    found = []
+    for variable, text in environment.items():
+        if variable.startswith(PREFIX) and text and variable not in names:
+            near = difflib.get_close_matches(variable, names, n=1)
+            found.append(
+                f"{variable} is not an option" + (f"; did you mean {near[0]}?" if near else "")
+            )
+    return found
 
 
 def set_default(name: str, value: str) -> None:
@@ -79,7 +79,7 @@ def set_default(name: str, value: str) -> None:
     from attnasr_cli.files import write_text
 
     path = user_file()
-    _from_file(path, OPTIONS)  # a file that is wrong is not made worse
+    _from_file(path)  # a file that is wrong is not made worse
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     row = dumps({name: value}).strip()
     bare = [line.split("#")[0].strip() for line in lines]
@@ -94,7 +94,7 @@ def set_default(name: str, value: str) -> None:
     write_text(path, "\n".join(lines) + "\n")
 
 
-def show(config: Config, options: Sequence[Option] = OPTIONS) -> str:
+def show(settings: Settings, options: Sequence[Option] = OPTIONS) -> str:
     """One line an option: a valid line of TOML, and as a comment where it comes from."""
     from attnasr_cli.checkpoint.tables import inline
 
@@ -103,50 +103,15 @@ def show(config: Config, options: Sequence[Option] = OPTIONS) -> str:
     for option in options:
         if not option.config:
             continue
-        value, source = config[option.name], config.sources[option.name]
-        if value is None or value == []:
+        value, source = settings[option.name], settings.sources[option.name]
+        if value is None:
             lines.append(f"# {option.name:<{width - 2}} = (nothing)  # {source}")
             continue
         lines.append(f"{option.name:<{width}} = {inline(value)}  # {source}")
     return "\n".join(lines)
 
 
-def _from_environment(
-    options: Sequence[Option], environment: Mapping[str, str]
-) -> tuple[dict[str, tuple[Any, str]], list[str]]:
-    names = {PREFIX + option.name.upper(): option for option in options if option.config}
-    found: dict[str, tuple[Any, str]] = {}
-    warnings: list[str] = []
-    for variable, text in environment.items():
-        if not variable.startswith(PREFIX) or variable in OTHERS or not text:
-            continue
-        if variable not in names:
-            near = difflib.get_close_matches(variable, names, n=1)
-            warnings.append(
-                f"{variable} is no option" + (f"; did you mean {near[0]}?" if near else "")
-            )
-            continue
-        option = names[variable]
-        found[option.name] = (_parsed(text, option, variable), variable)
-    return found, warnings
-
-
-def _parsed(text: str, option: Option, where: str) -> Any:
-    if option.kind is list:
-        return [part.strip() for part in text.split(",") if part.strip()]
-    if option.kind is bool:
-        if text.lower() in TRUE:
-            return True
-        if text.lower() in FALSE:
-            return False
-        raise UsageError(f"{where} is {text!r}", "use true or false")
-    try:
-        return option.kind(text)
-    except ValueError:
-        raise UsageError(f"{where} is {text!r}", f"it takes {_wanted(option)}") from None
-
-
-def _from_file(path: Path, options: Sequence[Option]) -> dict[str, tuple[Any, str]]:
+def _from_file(path: Path) -> dict[str, tuple[Any, str]]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
@@ -161,7 +126,7 @@ def _from_file(path: Path, options: Sequence[Option]) -> dict[str, tuple[Any, st
     table_content = content.get(TABLE, {})
     if not isinstance(table_content, dict):
         raise UsageError(f"{path}: {TABLE} is not a table", f"write [{TABLE}]")
-    known = {option.name: option for option in options if option.config}
+    known = {option.name: option for option in OPTIONS if option.config}
     found: dict[str, tuple[Any, str]] = {}
     for key, value in table_content.items():
         name = key.replace("-", "_")
@@ -176,16 +141,14 @@ def _from_file(path: Path, options: Sequence[Option]) -> dict[str, tuple[Any, st
 
 
 def _checked(value: Any, option: Option, where: str) -> Any:
+    """TOML knows types: a number is not a text, and true is not 1."""
     if option.kind is float and type(value) is int:
         return float(value)
     right = type(value) is option.kind
     if option.kind is list and right:
         right = all(isinstance(item, str) for item in value)
     if not right:
-        raise UsageError(f"{where} is {value!r}", f"it takes {_wanted(option)}")
+        raise UsageError(
+            f"{where} is {value!r}", f"it takes {WANTED.get(option.kind, 'a list of texts')}"
+        )
     return value
-
-
-def _wanted(option: Option) -> str:
-    names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
-    return names.get(option.kind, "a list of texts")

@@ -1,26 +1,110 @@
-"""Every option of ``attnasr transcribe``: the command line, ``attnasr.toml``, ``ATTNASR_*`` and
-``--show-config`` are made from this table.
+"""Every option of ``attnasr transcribe``, and the dataclasses of those that only a run uses.
 
 What an option of the decoder, of reading or of subtitles is, the dataclass says that uses it; those
-of every family are offered, and a model refuses what it cannot honour.
+of every family are offered, and a model refuses what it cannot honour. The command line,
+``attnasr.toml``, ``ATTNASR_*`` and ``--show-config`` are made from ``OPTIONS``.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from attnasr_cli.checkpoint import registry
-from attnasr_cli.families.options import kind_of
+from attnasr_cli.families.options import flag, kind_of, option
 from attnasr_cli.families.registry import families
 from attnasr_cli.output.cues import CueConfig
 from attnasr_cli.recognize.reading import Reading
 
+PREFIX = "ATTNASR_"
+SHOWN = ("short", "metavar", "config", "switch")  # of ``option``, beside kind and help
+
+
+@dataclass(frozen=True)
+class InputOptions:
+    """Which recordings, and which part of each."""
+
+    include: Sequence[str] | None = option(
+        None, "In folders, only files like this, e.g. '*.wav'. Repeatable.", list
+    )
+    exclude: Sequence[str] | None = option(
+        None, "In folders, no files like this. Repeatable.", list
+    )
+    from_file: str | None = option(
+        None, "A list of paths, one a line; - reads it from stdin.", config=False, metavar="FILE"
+    )
+    channel: int | None = option(None, "Transcribe this channel only, from 1.")
+    split_channels: bool = option(False, "Transcribe every channel by itself.")
+    audio_track: str | None = option(
+        None,
+        "Sound track of a film: its number from 1, or its language (en, eng).",
+        metavar="N|LANG",
+    )
+    start: float | None = option(None, "Begin here, in seconds.", config=False)
+    end: float | None = option(None, "End here, in seconds.", config=False)
+    salvage: bool = option(False, "Read over damage and transcribe what is left.")
+    watch: bool = option(
+        False, "Stay and transcribe new files of a folder.", config=False, switch=True
+    )
+    settle: float = option(
+        2.0, "With --watch: seconds without a change until a file counts as complete."
+    )
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Which model, and where it runs."""
+
+    model: str = option(registry.DEFAULT, "A model's name or folder.", short="-m")
+    device: str = option("auto", "auto, cpu, cuda, cuda:0, or a list: cuda:0,cuda:1.")
+    dtype: str = option("auto", "auto, float32, bfloat16, float16 or int8.")
+
+
+@dataclass(frozen=True)
+class VocabularyOptions:
+    """What a checkpoint needs that is one file."""
+
+    tokenizer: str | None = option(None, "Vocabulary file for a .pt, which has none.")
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """What is written, and where."""
+
+    format: str = option(
+        "txt",
+        "txt, srt, vtt, ass, lrc, tsv, json, jsonl, ctm, textgrid, or several: txt,srt.",
+        short="-f",
+    )
+    output_dir: str | None = option(
+        None, "Write files here, in the same tree as the input.", short="-o", metavar="DIR"
+    )
+    overwrite: bool = option(False, "Make everything again and replace what is there.")
+    failures: str | None = option(
+        None,
+        "Write the paths that failed here; --from-file reads it.",
+        config=False,
+        metavar="FILE",
+    )
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run shows itself."""
+
+    quiet: bool = option(False, "Nothing on stderr but errors.", short="-q")
+    show_config: bool = option(
+        False,
+        "Show all options, and where each comes from, and end.",
+        config=False,
+        switch=True,
+    )
+
 
 @dataclass(frozen=True)
 class Option:
-    """One option."""
+    """One option, as a field declares it."""
 
     name: str
     """in snake case; the flag is the same in kebab case"""
@@ -28,127 +112,63 @@ class Option:
     """str, int, float, bool, or list for several str"""
     help: str
     panel: str
+    """the heading under which ``--help`` shows it"""
     default: object = None
     """None: nothing, or what the model or the machine suggests"""
     short: str = ""
-    decoder: bool = False
+    metavar: str | None = None
     config: bool = True
     """may stand in a configuration file and in the environment"""
-    metavar: str | None = None
-    once: bool = False
+    switch: bool = False
     """of a bool: there is no --no-…"""
+    decoder: bool = False
+    """goes to the model's family, which may refuse it"""
 
     @property
     def flag(self) -> str:
-        return "--" + self.name.replace("_", "-")
+        return flag(self.name)
+
+    @property
+    def variable(self) -> str | None:
+        """The environment variable that gives it, if one may."""
+        return PREFIX + self.name.upper() if self.config else None
 
 
-def _fields(cls: type, panel: str) -> list[Option]:
-    """The fields of a dataclass as options with its defaults."""
+def _fields(cls: type, panel: str, decoder: bool = False) -> list[Option]:
+    """The fields of a dataclass as options. A decoder's have no default here: what is not given,
+    the model decides."""
     return [
-        Option(f.name, kind_of(cls, f), f.metadata.get("help", ""), panel, f.default)
-        for f in dataclasses.fields(cls)
+        Option(
+            field.name,
+            kind_of(cls, field),
+            field.metadata.get("help", ""),
+            panel,
+            None if decoder else field.default,
+            decoder=decoder,
+            **{key: field.metadata[key] for key in SHOWN if key in field.metadata},
+        )
+        for field in dataclasses.fields(cls)
     ]
 
 
 def _decoders() -> Iterator[Option]:
-    """The options of all families' decoders, each once. What is not given, the model decides."""
+    """The options of all families' decoders, each once."""
     seen: set[str] = set()
     for family in families():
-        panel = "Decoding" if family.name == "native" else f"{family.name.title()}"
-        for option in _fields(family.Options, panel):
-            if option.name not in seen:
-                seen.add(option.name)
-                yield dataclasses.replace(option, default=None, decoder=True)
-    yield Option(
-        "tokenizer", str, "Vocabulary file for a .pt, which has none.", "Whisper", decoder=True
-    )
+        panel = "Decoding" if family.name == "native" else family.name.title()
+        for found in _fields(family.Options, panel, decoder=True):
+            if found.name not in seen:
+                seen.add(found.name)
+                yield found
+    yield from _fields(VocabularyOptions, "Whisper", decoder=True)
 
 
-INPUT = [
-    Option("include", list, "In folders, only files like this, e.g. '*.wav'. Repeatable.", "Input"),
-    Option("exclude", list, "In folders, no files like this. Repeatable.", "Input"),
-    Option(
-        "from_file",
-        str,
-        "A list of paths, one a line; - reads it from stdin.",
-        "Input",
-        config=False,
-        metavar="FILE",
-    ),
-    Option("channel", int, "Transcribe this channel only, from 1.", "Input"),
-    Option("split_channels", bool, "Transcribe every channel by itself.", "Input", False),
-    Option(
-        "audio_track",
-        str,
-        "Sound track of a film: its number from 1, or its language (en, eng).",
-        "Input",
-        metavar="N|LANG",
-    ),
-    Option("start", float, "Begin here, in seconds.", "Input", config=False),
-    Option("end", float, "End here, in seconds.", "Input", config=False),
-    Option("salvage", bool, "Read over damage and transcribe what is left.", "Input", False),
-    Option(
-        "watch",
-        bool,
-        "Stay and transcribe new files of a folder.",
-        "Input",
-        False,
-        config=False,
-        once=True,
-    ),
-    Option(
-        "settle",
-        float,
-        "With --watch: seconds without a change until a file counts as complete.",
-        "Input",
-        2.0,
-    ),
-]
-MODEL = [
-    Option("model", str, "A model's name or folder.", "Model", registry.DEFAULT, short="-m"),
-    Option("device", str, "auto, cpu, cuda, cuda:0, or a list: cuda:0,cuda:1.", "Model", "auto"),
-    Option("dtype", str, "auto, float32, bfloat16, float16 or int8.", "Model", "auto"),
+OPTIONS: list[Option] = [
+    *_fields(InputOptions, "Input"),
+    *_fields(ModelOptions, "Model"),
     *_fields(Reading, "Model"),
-]
-OUTPUT = [
-    Option(
-        "format",
-        str,
-        "txt, srt, vtt, ass, lrc, tsv, json, jsonl, ctm, textgrid, or several: txt,srt.",
-        "Output",
-        "txt",
-        short="-f",
-    ),
-    Option(
-        "output_dir",
-        str,
-        "Write files here, in the same tree as the input.",
-        "Output",
-        short="-o",
-        metavar="DIR",
-    ),
-    Option("overwrite", bool, "Make everything again and replace what is there.", "Output", False),
-    Option(
-        "failures",
-        str,
-        "Write the paths that failed here; --from-file reads it.",
-        "Output",
-        config=False,
-        metavar="FILE",
-    ),
+    *_decoders(),
+    *_fields(OutputOptions, "Output"),
     *_fields(CueConfig, "Output"),
-    Option("quiet", bool, "Nothing on stderr but errors.", "Output", False, short="-q"),
-    Option(
-        "show_config",
-        bool,
-        "Show all options, and where each comes from, and end.",
-        "Output",
-        False,
-        config=False,
-        once=True,
-    ),
+    *_fields(RunOptions, "Output"),
 ]
-OPTIONS: list[Option] = [*INPUT, *MODEL, *_decoders(), *OUTPUT]
-
-__all__ = ["OPTIONS", "Option"]

@@ -13,9 +13,9 @@ from attnasr_cli.audio.load import probe
 from attnasr_cli.errors import AttnasrError, AudioError, OutputError
 from attnasr_cli.output.formats import Format
 from attnasr_cli.recognize.jobs import Job, Known, Skip
-from attnasr_cli.transcribe.config import Config
 from attnasr_cli.transcribe.inputs import Input
 from attnasr_cli.transcribe.journal import Journal, content_key, key_of
+from attnasr_cli.transcribe.options import InputOptions
 from attnasr_cli.transcribe.outputs import assign
 
 HEAD = 1 << 20  # bytes of a model's file that count, at each of its ends
@@ -70,14 +70,18 @@ class Planner:
 
     def __init__(
         self,
-        config: Config,
+        wanted: InputOptions,
+        overwrite: bool,
         formats: Sequence[Format],
         journal: Journal | None,
         facts: KeyFacts,
     ) -> None:
-        self.config, self.formats, self.journal, self.facts = config, formats, journal, facts
-        self.part = {key: config[key] for key in ("start", "end", "salvage")}
-        self.track = track_of(config["audio_track"])
+        self.wanted, self.overwrite, self.formats = wanted, overwrite, formats
+        self.journal, self.facts = journal, facts
+        self.part: dict[str, Any] = {
+            key: getattr(wanted, key) for key in ("start", "end", "salvage")
+        }
+        self.track = track_of(wanted.audio_track)
         if self.track is not None:  # without it keys are those of runs before there was a choice
             self.part["audio_track"] = self.track
         self.stems: dict[PurePath, PurePath] = {}
@@ -104,15 +108,15 @@ class Planner:
     def _tasks(self, item: Input) -> Iterator[Task]:
         stem = self.stems[item.name]
         for channel in self._channels(item.path):
-            several = self.config["split_channels"]
+            several = self.wanted.split_channels
             ending = f".ch{channel}" if several else ""
             task = Task(
                 Job(
                     item.path,
                     channel,
-                    self.config["start"],
-                    self.config["end"],
-                    self.config["salvage"],
+                    self.wanted.start,
+                    self.wanted.end,
+                    self.wanted.salvage,
                     item.shown,
                     audio_track=self.track,
                 ),
@@ -124,8 +128,8 @@ class Planner:
             yield task
 
     def _channels(self, path: Path) -> Sequence[int | None]:
-        if not self.config["split_channels"]:
-            return [self.config["channel"]]
+        if not self.wanted.split_channels:
+            return [self.wanted.channel]
         try:
             return range(1, probe(path, self.track).channels + 1)
         except AttnasrError:
@@ -134,7 +138,7 @@ class Planner:
     def _checked(self, task: Task, journal: Journal) -> Job:
         """The job with a look at what is there already, in the thread that reads it."""
         job, part = task.job, self.part | {"channel": task.job.channel}
-        overwrite = self.config["overwrite"]
+        overwrite = self.overwrite
 
         path = Path(job.path)
         seen: list[tuple[int, ...]] = []

@@ -5,6 +5,11 @@ where it lacks a word as espeak-ng says it (Debian: apt-get install espeak-ng).
 
     python recipes/english-small/prepare_lexicon.py --cmudict cmudict.dict \
         --lm DATA/lm/lm.safetensors --manifest DATA/english/train.tsv --out DATA/lexicon.txt
+    python recipes/english-small/prepare_lexicon.py --base DATA/lexicon.txt \
+        --manifest DATA/taught.tsv --out DATA/training-lexicon.txt
+
+The second form adds words to a lexicon, as a teacher writes names that no dictionary has: they are
+trained on by their sounds, and the model that ships need not know them.
 """
 
 from __future__ import annotations
@@ -13,7 +18,6 @@ import argparse
 import csv
 import re
 import subprocess
-from collections import Counter
 from pathlib import Path
 
 from attnasr_cli.lm.file import load_model
@@ -66,21 +70,46 @@ def espeak(words: list[str]) -> dict[str, str]:
     return found
 
 
+def extend(base: Path, words: list[str], out: Path) -> None:
+    """Write a lexicon with the words that it lacks, as espeak-ng says them, at its end."""
+    lines = base.read_text(encoding="utf-8").splitlines()
+    have = {line.split(" ", 1)[0] for line in lines[1:]}
+    phones = set(lines[0].split(":")[1].split())
+    missing = [word for word in words if word not in have]
+    guessed = {w: s for w, s in espeak(missing).items() if phones.issuperset(s.split())}
+    lines += [f"{word} {spoken}" for word, spoken in guessed.items()]
+    out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(f"{len(have)} words and {len(guessed)} of {len(missing)} by espeak-ng")
+
+
+def words_of(manifests: list[Path]) -> list[str]:
+    """All words of their texts, in order of the alphabet."""
+    found: set[str] = set()
+    csv.field_size_limit(1 << 30)
+    for path in manifests:
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file, delimiter="\t"):
+                found.update(row["text"].split())
+    return sorted(found)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cmudict", type=Path, required=True)
-    parser.add_argument("--lm", type=Path, required=True, help="its words, most frequent first")
+    parser.add_argument("--cmudict", type=Path)
+    parser.add_argument("--lm", type=Path, help="its words, most frequent first")
+    parser.add_argument("--base", type=Path, help="a lexicon to add to, instead of both")
     parser.add_argument("--manifest", type=Path, nargs="*", default=[])
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
+    spoken_words = words_of(args.manifest)
+    if args.base:
+        extend(args.base, spoken_words, args.out)
+        return
+    if not (args.cmudict and args.lm):
+        parser.error("--cmudict and --lm, or --base")
     words = load_model(args.lm).vocabulary.words[len(SPECIAL) :]
-    spoken_words: Counter[str] = Counter()
-    csv.field_size_limit(1 << 30)
-    for path in args.manifest:
-        with path.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file, delimiter="\t"):
-                spoken_words.update(row["text"].split())
-    words += sorted(set(spoken_words) - set(words))
+    have = set(words)
+    words += [word for word in spoken_words if word not in have]
     known = read_cmudict(args.cmudict)
     guessed = espeak([word for word in words if word not in known])
     lines, phones = [], set()

@@ -141,15 +141,16 @@ def test_doctor_says_what_is_wrong_with_a_recording(
     assert attnasr("doctor", "").code == 2
 
 
-def complete(line: str, shell: str = "complete_bash") -> list[str]:
+def complete(line: str, **environment: str) -> list[str]:
     words = line.split(" ")
     ran = subprocess.run(
         [sys.executable, "-m", "attnasr_cli"],
         env={
             **os.environ,
-            "_ATTNASR_COMPLETE": shell,
+            "_ATTNASR_COMPLETE": "complete_bash",
             "COMP_WORDS": line,
             "COMP_CWORD": str(len(words) - 1),
+            **environment,
         },
         cwd=ROOT,
         capture_output=True,
@@ -164,8 +165,17 @@ def test_the_tab_key_knows_commands_and_options() -> None:
     assert "--max-line-width" in complete("attnasr transcribe --max")
 
 
-@pytest.mark.parametrize("flag", ["--show-completion"])
-def test_the_script_for_the_shell(attnasr: Callable[..., Ran], flag: str) -> None:
-    ran = attnasr(flag, "bash")
+def test_the_tab_key_imports_no_other_command(tmp_path: Path) -> None:
+    """One whose parts are missing must not stop the others."""
+    assert complete("attnasr d") == ["doctor"]
+    broken = tmp_path / "sitecustomize.py"
+    broken.write_text("import sys\nsys.modules['attnasr_cli.commands.train'] = None\n")
+    assert "train" in complete("attnasr t", PYTHONPATH=str(tmp_path))
+    assert "list" in complete("attnasr models l", PYTHONPATH=str(tmp_path))
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_for_the_shell(attnasr: Callable[..., Ran], shell: str) -> None:
+    ran = attnasr("--show-completion", shell)
     assert ran.code == 0
     assert "_ATTNASR_COMPLETE" in ran.out

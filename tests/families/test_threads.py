@@ -37,6 +37,22 @@ def test_shares_come_back_in_order(threads: int, count: int) -> None:
     assert torch.get_num_threads() == threads
 
 
+def test_shares_cost_about_the_same() -> None:
+    torch.set_num_threads(2)
+    shares: list[list[int]] = []
+
+    def work(items: list[int]) -> list[int]:
+        shares.append(items)
+        return items
+
+    assert spread(work, [9, 3, 3, 3], CPU, [9, 3, 3, 3]) == [9, 3, 3, 3]
+    assert sorted(shares) == [[3, 3, 3], [9]]
+    shares.clear()
+    torch.set_num_threads(3)
+    spread(work, [1, 1, 9], CPU, [1, 1, 9])
+    assert sorted(shares) == [[1], [1], [9]]
+
+
 def test_an_error_comes_through() -> None:
     torch.set_num_threads(2)
     with pytest.raises(ValueError, match="no"):

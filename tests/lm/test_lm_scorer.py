@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -150,10 +151,8 @@ def test_state_is_a_tree_that_the_search_can_reorder(model: NgramModel) -> None:
 
 def test_a_small_cache_changes_nothing(model: NgramModel) -> None:
     scorer, small = make(model, "subwords"), make(model, "subwords")
-    for name in ("first", "full"):
-        ahead = getattr(small, name)
-        columns = ahead.table.shape[1] - 1
-        setattr(small, name, LookAhead(model, ahead.paths, columns, capacity=3))
+    first = small.lexicon.steps(np.array([0]))[2]
+    small.look_ahead = LookAhead(model, small.lexicon, first, contexts=2, remembered=3)
     tokens = torch.tensor(
         [encode_subwords(s)[:7] for s in ("the cat sat on", "then a dog is", "a cat is there and")]
     )
@@ -161,6 +160,18 @@ def test_a_small_cache_changes_nothing(model: NgramModel) -> None:
     for u in range(7):
         torch.testing.assert_close(scorer.score(a), small.score(b))
         a, b = scorer.advance(a, tokens[:, u]), small.advance(b, tokens[:, u])
+
+
+def test_threads_share_a_scorer(model: NgramModel) -> None:
+    """Batches are decoded side by side, with one language model."""
+    scorer = make(model, "subwords")
+    first = scorer.lexicon.steps(np.array([0]))[2]
+    scorer.look_ahead = LookAhead(model, scorer.lexicon, first, contexts=2, remembered=3)
+    sentences = ["the cat sat on", "then a dog is", "a cat is there and", "the other dog is"]
+    wanted = [walk(make(model, "subwords"), encode_subwords(s)) for s in sentences]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda s: walk(scorer, encode_subwords(s)), sentences * 8))
+    assert found == pytest.approx(wanted * 8)
 
 
 def test_lexicon_finds_every_word_and_step(model: NgramModel) -> None:
@@ -172,7 +183,7 @@ def test_lexicon_finds_every_word_and_step(model: NgramModel) -> None:
             node = lexicon.step(node, np.array([piece]))
         assert node[0] > 0
         assert lexicon.words[node[0]].tolist() == [i]
-        assert lexicon.group[node[0]] in lexicon.group[lexicon.nodes[i][lexicon.nodes[i] >= 0]]
+        assert lexicon.low[node[0]] in lexicon.entries.at(np.array([i]))[0]
     rows, pieces, targets = lexicon.steps(np.arange(-1, lexicon.size))
     np.testing.assert_array_equal(lexicon.step(rows - 1, pieces), targets)
     assert math.isclose(len(rows), len(lexicon.keys))

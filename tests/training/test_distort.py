@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from attnasr_cli.training.augment import distort, rooms
 from attnasr_cli.training.augment.codecs import CODECS, through_codec, through_telephone
 from attnasr_cli.training.augment.distort import Distortion
 from attnasr_cli.training.data.corpus import change_speed
+from attnasr_cli.training.parallel.gradients import Gradients, Row
 from attnasr_cli.training.recipes.recipe import read_recipe
 from attnasr_cli.training.recipes.sections import DistortConfig
 
@@ -162,7 +164,7 @@ def train(recipe: Path, out: Path, tones: Path, *changes: str) -> int:
 
 
 def test_training_distorts_anew_and_goes_on_as_if_unbroken(
-    recipe: Path, tones: Path, tmp_path: Path
+    recipe: Path, tones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hiss = tmp_path / "hiss"
     hiss.mkdir()
@@ -182,17 +184,30 @@ def test_training_distorts_anew_and_goes_on_as_if_unbroken(
     assert train(recipe, tmp_path / "parts", tones, *distorted) == 0
     assert weights("whole") == weights("parts") != weights("clean")
 
+    if "fork" in multiprocessing.get_all_start_methods():  # the same features, made elsewhere
+        here, augmented = list[Row](), Gradients._augmented
 
-def test_frames_are_known_before_they_are_computed(tmp_path: Path) -> None:
+        def counted(self: Gradients, row: Row, seed: int) -> torch.Tensor:
+            here.append(row)
+            return augmented(self, row, seed)
+
+        monkeypatch.setattr(Gradients, "_augmented", counted)
+        assert train(recipe, tmp_path / "ahead", tones, *distorted, "batch.ahead=2") == 0
+        assert not here
+        assert weights("ahead") == weights("whole")
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_frames_are_known_before_they_are_computed(tmp_path: Path, keep: bool) -> None:
     from attnasr_cli.audio.features import FeatureConfig
-    from attnasr_cli.training.data.waveforms import open_distorted_corpus
+    from attnasr_cli.training.data.waveforms import open_drawn_corpus
     from attnasr_cli.training.formats.utterance import Utterance
 
     sizes = [4000, 5001, 7999, 16_000]
     utterances = [Utterance(str(n), tmp_path / str(n), "a") for n in sizes]
-    corpus = open_distorted_corpus(
+    corpus = open_drawn_corpus(
         tmp_path, utterances, FeatureConfig(), (0.9, 1.0, 1.1), 20.0, Distortion(DistortConfig()),
-        lambda utterance, longest_s: torch.ones(int(utterance.id)),
+        keep, lambda utterance, longest_s: torch.ones(int(utterance.id)),
     )  # fmt: skip
     draw = np.random.default_rng(0)
     for features in corpus.features:

@@ -62,7 +62,7 @@ def gradients_of(size: int, at_once: float) -> tuple[list[torch.Tensor], torch.T
         augment=AugmentConfig(frequency_width=3, time_masks_per_s=5.0),
     )  # fmt: skip
     targets = Targets((1,), 2, lambda text: [3 + ord(c) - ord("a") for c in text])
-    batch = [(i, 0) for i in range(5)]
+    batch = [((i, 0),) for i in range(5)]
     total = torch.zeros(3)
     for rank in range(size):  # gradients add up in the net
         shared = World(rank, size)

@@ -29,12 +29,12 @@ def test_every_utterance_is_in_one_batch_and_no_batch_is_too_long(
     lengths = [np.array(sizes), np.array(sizes) * 9 // 10]
     allowed = np.array(sizes) != 7
     batches = epoch_batches(lengths, allowed, frames, seed, 0)
-    listed = sorted(i for batch in batches for i, _ in batch)
+    listed = sorted(i for batch in batches for group in batch for i, _ in group)
     possible = {i for i, s in enumerate(sizes) if allowed[i] and s >= 2}
     assert possible <= set(listed) <= set(np.flatnonzero(allowed))
     assert len(listed) == len(set(listed))
     for batch in batches:
-        assert max(lengths[s][i] for i, s in batch) * len(batch) <= frames
+        assert max(lengths[s][i] for ((i, s),) in batch) * len(batch) <= frames
     assert batches == epoch_batches(lengths, allowed, frames, seed, 0)
 
 
@@ -95,14 +95,6 @@ def test_loss_shares_add_up() -> None:
     assert total == pytest.approx(0.7 * attention + 0.3 * ctc, rel=1e-4)
     assert at(1.0)[0] == pytest.approx(ctc, rel=1e-4)
     assert at(0.0)[0] == pytest.approx(attention, rel=1e-4)
-
-
-def test_a_net_with_a_window_pays_a_window_for_every_utterance() -> None:
-    lengths = [np.array([40, 90, 120, 60, 100])]
-    allowed = np.ones(5, dtype=bool)
-    batches = epoch_batches(lengths, allowed, 250, 1, 0, window=100)
-    assert sorted(len(batch) for batch in batches) == [2, 2]
-    assert sorted(i for batch in batches for i, _ in batch) == [0, 1, 3, 4]  # 120 does not fit
 
 
 def test_a_prompt_is_fed_and_not_scored() -> None:

@@ -1,24 +1,23 @@
 """What a user may choose for a Moonshine model.
 
-Nothing is imported here, so that the command line can list the options without torch.
+Nothing heavy is imported here, so that the command line can list the options without torch.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from attnasr_cli.families.options import option
+
 
 @dataclass(frozen=True)
 class MoonshineOptions:
     """Greedy search by default, as the models were published with."""
 
-    language: str | None = None
-    """code or English name; only the one that the model writes"""
-    beam: int | None = None
-    """hypotheses kept for a segment; 1 is greedy"""
-    length_penalty: float | None = None
-    """((5 + n) / 6) ** penalty; the mean over tokens by default"""
-    nbest: int = 1
-    """alternatives listed in json"""
-    word_timestamps: bool = False
-    """times and probabilities of words"""
+    language: str | None = option(None, "Code or English name; only the one that the model writes.")
+    beam: int | None = option(None, "Hypotheses kept; 1 is greedy.")
+    length_penalty: float | None = option(
+        None, "((5 + n) / 6) ** penalty; the mean over tokens by default."
+    )
+    nbest: int = option(1, "Alternatives listed in json.")
+    word_timestamps: bool = option(False, "Times and probabilities of words.")

@@ -29,6 +29,7 @@ from attnasr_cli.families.native.detokenize import written_text, written_words
 from attnasr_cli.families.native.joint_search import JointSearch
 from attnasr_cli.families.native.options import NativeOptions
 from attnasr_cli.families.suspect import suspect
+from attnasr_cli.families.threads import few_threads, spread
 from attnasr_cli.families.words import spaced, words_of
 from attnasr_cli.nets.protocol import Memory, map_tree, select
 from attnasr_cli.search.alignment import Spans, attention_align, ctc_align
@@ -56,6 +57,12 @@ class NativeDecoder:
         self.max_segment_s = MAX_SEGMENT_S
         self.net = model.net.to(placement.device)
         self.features = LogMel(model.features)
+        self.step_bytes = sum(
+            p.numel() * p.element_size()
+            for name, p in self.net.named_parameters()
+            if not name.startswith("encoder.")
+        )
+        """what a step of the decoder reads"""
         self.lm: NgramScorer | None = None
         self._choose(options)
 
@@ -98,8 +105,10 @@ class NativeDecoder:
         results: dict[int, Decoded] = {}
         durations = [samples.shape[0] / SAMPLE_RATE_HZ for samples in segments]
         for batch in pack(durations, self.batch_s):
-            for i, decoded in zip(batch, self._batch([segments[i] for i in batch]), strict=True):
-                results[i] = decoded
+            costs = [durations[i] for i in batch]
+            device = self.placement.device
+            found = spread(self._batch, [segments[i] for i in batch], device, costs)
+            results |= zip(batch, found, strict=True)
         return [results[i] for i in range(len(segments))]
 
     @torch.inference_mode()
@@ -114,7 +123,8 @@ class NativeDecoder:
         slow = device.type == "cpu" and self.placement.dtype != "float32"
         if slow:
             memory = in_float32(memory)
-        with contextlib.nullcontext() if slow else self.placement.autocast:
+        low = contextlib.nullcontext() if slow else self.placement.autocast
+        with low, few_threads(self.step_bytes):
             found = self.search(memory, logits)
             return [
                 self._decoded(i, hypotheses, segments[i], memory, logits)

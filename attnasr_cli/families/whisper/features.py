@@ -118,6 +118,21 @@ def log_mel(samples: Tensor, bins: int) -> Tensor:
     return recorder.window(0, recorder.frames)
 
 
+def join(parts: Sequence[Tensor], pauses: Sequence[int]) -> Tensor:
+    """Features of recordings (T, F) → those of one recording with all of them in a row, with
+    ``pauses[i]`` frames of silence behind the i-th but the last.
+
+    As ``log_mel`` of the joined samples, but for the frames that see two parts at once: the
+    loudest of all parts decides about the floor of each.
+    """
+    floor = torch.stack([part.max() for part in parts]).max() - RANGE / 4.0
+    bins = parts[0].shape[1]
+    row = [parts[0]]
+    for part, pause in zip(parts[1:], pauses, strict=True):
+        row += [floor.expand(pause, bins), part]
+    return torch.maximum(torch.cat(row), floor)
+
+
 class WhisperMel:
     """Features of a batch of windows: list of samples (N,) → (B, T, F) and lengths (B,)."""
 

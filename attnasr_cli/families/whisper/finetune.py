@@ -18,6 +18,7 @@ from attnasr_cli.families.languages import SPACELESS, language_code
 from attnasr_cli.families.targets import Targets
 from attnasr_cli.families.whisper.checkpoint import parts_of
 from attnasr_cli.families.whisper.decode.decoding import DecodingTask, TaskOptions
+from attnasr_cli.families.whisper.features import join
 from attnasr_cli.families.whisper.net.model import Whisper
 from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
 from attnasr_cli.nets.protocol import Net
@@ -106,4 +107,4 @@ def whisper_targets(recipe: Recipe, net: Net, tokenizer: Tokenizer) -> Targets:
         return vocabulary.encode(space + text.strip())
 
     prompt = tuple(task.prompt(language))
-    return Targets(prompt, vocabulary.eot, encode, whisper.config.window)
+    return Targets(prompt, vocabulary.eot, encode, whisper.config.window, join)

@@ -1,4 +1,4 @@
-"""What is computed once of each utterance: one flat file, and where each utterance stands in it.
+"""What is computed once of each utterance, and kept in shards.
 
 Decoding audio and computing log-mel would take a third of a training step on a CPU; read back from
 a memory map they cost nothing and no memory.
@@ -7,10 +7,9 @@ a memory map they cost nothing and no memory.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from torch import Tensor
 from attnasr_cli import console
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.errors import AttnasrError, DataError
-from attnasr_cli.files import replacing, write_text
+from attnasr_cli.training.data.shards import Shards
 from attnasr_cli.training.formats.utterance import Utterance
 
 GROUP = 256  # utterances between two notes
@@ -34,20 +33,26 @@ Loader = Callable[[Utterance, float], Tensor]
 class Rows:
     """Arrays of different lengths, one for each utterance."""
 
-    values: np.ndarray
-    """(all rows, …), a memory map"""
+    values: Sequence[np.ndarray]
+    """files of rows (n, …), memory maps"""
+    files: np.ndarray
+    """(utterances,) which of them has the rows of each"""
     starts: np.ndarray
-    """(utterances + 1,) first row of each; those with a problem have none"""
+    """(utterances,) the first row of each"""
+    counts: np.ndarray
+    """(utterances,) rows of each; none of those with a problem"""
     problems: dict[int, str]
     """utterance → why it has none"""
 
     def lengths(self) -> np.ndarray:
         """(utterances,) rows of each"""
-        return np.diff(self.starts)
+        return self.counts
 
     def get(self, index: int) -> np.ndarray:
         """(rows, …) float32"""
-        return np.array(self.values[self.starts[index] : self.starts[index + 1]], np.float32)
+        start = int(self.starts[index])
+        rows = self.values[int(self.files[index])][start : start + int(self.counts[index])]
+        return np.array(rows, np.float32)
 
 
 def load_utterance(utterance: Utterance, longest_s: float) -> Tensor:
@@ -79,43 +84,50 @@ def open_rows(
 ) -> Rows:
     """Rows of shape ``width`` for these utterances, computed where they are not there yet.
 
-    The file is called by ``about``, which says what it holds, and by paths, sizes and times of the
-    recordings. ``compute`` raises AttnasrError for an utterance that then has no rows. Several
-    processes may ask for the same: one computes, the others wait. what: for notes.
+    They are found by ``about``, which says what they hold, and by path, size and time of each
+    recording. ``compute`` raises AttnasrError for an utterance that then has no rows. Several
+    processes may ask for the same: one computes, the others wait. what: for notes. Raises
+    OutputError where they cannot be written.
     """
     from filelock import FileLock
 
-    key = _fingerprint(utterances, about)
-    data, index = folder / f"{key}.rows", folder / f"{key}.json"
-    if not index.is_file():
+    shards = Shards(folder / hashlib.sha256(about.encode()).hexdigest()[:16], kind, width)
+    keys = [_key(utterance) for utterance in utterances]
+    places = shards.places()
+    if any(key not in places for key in keys):
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{key}.lock"):
-            if not index.is_file():  # another process may have made it meanwhile
-                _make(data, index, utterances, kind, compute, what)
-    table = json.loads(index.read_text(encoding="utf-8"))
-    starts = np.array(table["starts"], dtype=np.int64)
-    shape = (int(starts[-1]), *width)
-    values = np.memmap(data, kind, "r", shape=shape) if starts[-1] else np.zeros(shape, kind)
-    return Rows(values, starts, {int(i): why for i, why in table["problems"].items()})
+        with FileLock(f"{shards.folder}.lock"):
+            places = shards.places()  # another process may have made them meanwhile
+            missing = {k: u for k, u in zip(keys, utterances, strict=True) if k not in places}
+            if missing:
+                _make(shards, missing, compute, what)
+                places = shards.places()
+    found = [places[key] for key in keys]
+    numbers = sorted({place.shard for place in found if place.rows})
+    order = {number: n for n, number in enumerate(numbers)}
+    return Rows(
+        [shards.open(number) for number in numbers],
+        np.array([order.get(place.shard, 0) for place in found], np.int64),
+        np.array([place.start for place in found], np.int64),
+        np.array([place.rows for place in found], np.int64),
+        {i: place.problem for i, place in enumerate(found) if place.problem},
+    )
 
 
-def _fingerprint(utterances: Sequence[Utterance], about: str) -> str:
-    digest = hashlib.sha256(about.encode())
-    for u in utterances:
-        try:
-            stat = u.path.stat()
-            stamp = f"{u.path.resolve()} {stat.st_size} {stat.st_mtime_ns} {u.start_s} {u.end_s}\n"
-        except OSError:
-            stamp = f"{u.place} -\n"
-        digest.update(stamp.encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()[:16]
+def _key(utterance: Utterance) -> str:
+    """Of a recording as it is now, and the part of it."""
+    u = utterance
+    try:
+        stat = u.path.stat()
+        stamp = f"{u.path.resolve()} {stat.st_size} {stat.st_mtime_ns} {u.start_s} {u.end_s}"
+    except OSError:
+        stamp = f"{u.place} -"
+    return hashlib.sha256(stamp.encode("utf-8", "surrogateescape")).hexdigest()[:24]
 
 
 def _make(
-    data: Path,
-    index: Path,
-    utterances: Sequence[Utterance],
-    kind: type[np.generic],
+    shards: Shards,
+    missing: Mapping[str, Utterance],
     compute: Callable[[Utterance], np.ndarray],
     what: str,
 ) -> None:
@@ -129,20 +141,14 @@ def _make(
         except AttnasrError as problem:
             return problem.message
 
-    starts, problems = [0], dict[int, str]()
+    keys = list(missing)
     threads = min(os.cpu_count() or 1, 8)
-    with replacing(data) as file, ThreadPoolExecutor(threads) as pool:
+    with shards.adding() as adder, ThreadPoolExecutor(threads) as pool:
         try:
-            for start in range(0, len(utterances), GROUP):  # a bounded number in flight
-                for result in pool.map(attempt, utterances[start : start + GROUP]):
-                    if isinstance(result, str):
-                        problems[len(starts) - 1] = result
-                        starts.append(starts[-1])
-                    else:
-                        file.write(result.astype(kind).tobytes())
-                        starts.append(starts[-1] + result.shape[0])
-                done = min(start + GROUP, len(utterances))
-                console.note(f"{what}: {done} of {len(utterances)}")
+            for start in range(0, len(keys), GROUP):  # a bounded number in flight
+                group = keys[start : start + GROUP]
+                results = list(pool.map(attempt, [missing[key] for key in group]))
+                adder.add(zip(group, results, strict=True))
+                console.note(f"{what}: {start + len(group)} of {len(keys)}")
         finally:
             stopped.set()  # or the pool would go on to the end of its group after Ctrl-C
-    write_text(index, json.dumps({"starts": starts, "problems": problems}))

@@ -13,11 +13,12 @@ import numpy as np
 
 from attnasr_cli.audio.frames import FRAMES_PER_S
 from attnasr_cli.training.data.corpus import Corpus
+from attnasr_cli.training.data.packing import Group, Packing
 from attnasr_cli.training.recipes.recipe import Recipe
 from attnasr_cli.training.resume import TrainState
 
-Batch = list[tuple[int, int]]
-"""(utterance, speed) indices"""
+Batch = list[Group]
+"""of one utterance each, unless they share a window"""
 
 FIRST, RATIO, MULTIPLE = 48, 1.08, 8  # frames of the shortest length, and the steps from there
 
@@ -41,14 +42,14 @@ def epoch_batches(
     frames: int,
     seed: int,
     epoch: int,
-    window: int | None = None,
+    packing: Packing | None = None,
 ) -> list[Batch]:
     """All batches of one epoch, in the order of training.
 
     lengths: for each speed the frames (utterances,) of every utterance; allowed (utterances,) bool;
     frames: the most that a batch may hold, padding included. Each utterance appears once, at a
-    speed drawn for this epoch. ``window``: the frames that the net fills every utterance up to;
-    what is longer is left out. The same arguments always give the same batches.
+    speed drawn for this epoch. ``packing``: of a net with a window, which counts as full. The same
+    arguments always give the same batches.
     """
     draw = np.random.default_rng([seed, epoch])
     chosen = np.flatnonzero(allowed)
@@ -57,12 +58,23 @@ def epoch_batches(
     sizes = table[speeds, chosen]
     mixed = draw.permutation(len(chosen))
     mixed = mixed[sizes[mixed] > 0]
-    steps = grid(int(sizes.max(initial=0))) if window is None else np.array([window])
-    step = np.searchsorted(steps, sizes)
+    rows = [(int(chosen[i]), int(speeds[i])) for i in mixed]
+    sizes = sizes[mixed]
+    steps: list[tuple[int, list[Group]]]
+    if packing is None:
+        lengths_of_batches = grid(int(sizes.max(initial=0)))
+        step = np.searchsorted(lengths_of_batches, sizes)
+        steps = [
+            (padded, [(rows[i],) for i in np.flatnonzero(step == k)])
+            for k, padded in enumerate(lengths_of_batches.tolist())
+        ]
+    else:
+        groups = packing.groups(rows, sizes, draw)
+        steps = [(packing.window, [groups[i] for i in draw.permutation(len(groups))])]
     batches: list[Batch] = []
     waiting: Batch = []  # what did not fill a batch goes with the next longer ones
-    for k, padded in enumerate(steps.tolist()):
-        waiting += [(int(chosen[i]), int(speeds[i])) for i in mixed[step[mixed] == k]]
+    for padded, of_this_length in steps:
+        waiting += of_this_length
         count = max(frames // padded, 1)
         while len(waiting) >= count:
             batches.append(waiting[:count])
@@ -77,11 +89,11 @@ def stream(
     fits: np.ndarray,
     recipe: Recipe,
     at: TrainState,
-    window: int | None = None,
+    packing: Packing | None = None,
 ) -> Iterator[Batch]:
     """Batches from where the progress stands, for ever; it is moved on as they are taken.
 
-    fits (utterances,) bool: which are drawn; window: as in ``epoch_batches``.
+    fits (utterances,) bool: which are drawn; packing: as in ``epoch_batches``.
     """
     config, seconds = recipe.batch, corpus.seconds()
     while True:
@@ -96,7 +108,7 @@ def stream(
             round(size * FRAMES_PER_S),
             recipe.run.seed * 2 + at.stage,
             at.epoch,
-            window,
+            packing,
         )
         while at.index < len(batches):
             at.index += 1

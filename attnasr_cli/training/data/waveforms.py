@@ -1,8 +1,9 @@
-"""Features computed anew at every draw, from waveforms kept in one flat file.
+"""Features computed anew at every draw, from samples kept in shards or read from the recordings.
 
 Augmentation of the audio itself (``distort.py``) gives other features each time, which a cache of
 features cannot hold. Decoded samples in a memory map cost nothing to read; log-mel and distortions
-of an utterance take a twentieth of its share of a training step.
+of an utterance take a twentieth of its share of a training step. Where even samples are too much
+for the disk (115 MB an hour), the recordings are decoded at every draw.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -24,47 +26,107 @@ from attnasr_cli.training.data.corpus import Corpus, change_speed, check_problem
 from attnasr_cli.training.formats.utterance import Utterance
 
 
-@dataclass(frozen=True)
-class DistortedFeatures:
-    """Features of a list of utterances at one speed, distorted by chance."""
+class Waveforms(Protocol):
+    """Samples of a list of utterances."""
 
-    waveforms: Rows
+    def lengths(self) -> np.ndarray:
+        """(utterances,) samples of each; 0 for those with a problem"""
+
+    def get(self, index: int) -> Tensor:
+        """(N,) float32"""
+
+
+@dataclass(frozen=True)
+class KeptWaveforms:
+    """Samples that were decoded once."""
+
+    rows: Rows
     """samples in 16 bits"""
+
+    def lengths(self) -> np.ndarray:
+        return self.rows.lengths()
+
+    def get(self, index: int) -> Tensor:
+        return torch.from_numpy(self.rows.get(index) / 32768)
+
+
+@dataclass(frozen=True)
+class ReadWaveforms:
+    """Samples that are decoded whenever they are asked for; only their number is kept."""
+
+    sizes: Rows
+    """one number each"""
+    utterances: Sequence[Utterance]
+    longest_s: float
+    loader: Loader
+
+    def lengths(self) -> np.ndarray:
+        have = self.sizes.lengths() > 0
+        return np.array([int(self.sizes.get(i)[0]) if has else 0 for i, has in enumerate(have)])
+
+    def get(self, index: int) -> Tensor:
+        return self.loader(self.utterances[index], self.longest_s)
+
+
+@dataclass(frozen=True)
+class DrawnFeatures:
+    """Features of a list of utterances at one speed, computed at every draw."""
+
+    waveforms: Waveforms
+    samples: np.ndarray
+    """(utterances,) of each, as it was spoken"""
     speed: float
     features: FeatureConfig
-    distortion: Distortion
+    distortion: Distortion | None
 
     def lengths(self) -> np.ndarray:
         """(utterances,) frames"""
-        samples = -(-self.waveforms.lengths() * SAMPLE_RATE_HZ // rate_for(self.speed))
+        samples = -(-self.samples * SAMPLE_RATE_HZ // rate_for(self.speed))
         return np.where(samples > 0, samples // HOP + 1, 0)
 
     def get(self, index: int, draw: np.random.Generator) -> Tensor:
         """(T, F) float32"""
-        samples = torch.from_numpy(self.waveforms.get(index) / 32768)
-        samples = change_speed(samples, self.speed)
-        extractor = family_of_style(self.features.style).features(self.features)
-        return extractor.extract(self.distortion(samples, draw))
+        samples = change_speed(self.waveforms.get(index), self.speed)
+        if self.distortion is not None:
+            samples = self.distortion(samples, draw)
+        return family_of_style(self.features.style).features(self.features).extract(samples)
 
 
-def open_distorted_corpus(
+def open_drawn_corpus(
     folder: Path,
     utterances: list[Utterance],
     features: FeatureConfig,
     speeds: Sequence[float],
     longest_s: float,
-    distortion: Distortion,
+    distortion: Distortion | None = None,
+    keep: bool = True,
     loader: Loader = load_utterance,
 ) -> Corpus:
-    """As ``open_corpus``, with features that are distorted anew at each draw."""
+    """As ``open_corpus``, with features that are computed, and distorted, anew at each draw.
 
-    def compute(utterance: Utterance) -> np.ndarray:
-        samples = np.rint(loader(utterance, longest_s).numpy() * 32768)
-        clipped: np.ndarray = np.clip(samples, -32768, 32767)
-        return clipped
+    keep: decoded samples are kept in ``folder``; else each recording is decoded at every draw, and
+    only its length is kept.
+    """
+    waveforms: Waveforms
+    if keep:
 
-    about = f"waveforms up to {longest_s}"
-    waveforms = open_rows(folder, utterances, about, np.int16, (), compute, "waveforms")
-    check_problems(utterances, waveforms.problems)
-    views = [DistortedFeatures(waveforms, speed, features, distortion) for speed in speeds]
-    return Corpus(utterances, views, tuple(speeds), waveforms.problems)
+        def in_16_bits(utterance: Utterance) -> np.ndarray:
+            samples = np.rint(loader(utterance, longest_s).numpy() * 32768)
+            clipped: np.ndarray = np.clip(samples, -32768, 32767)
+            return clipped
+
+        about = f"waveforms up to {longest_s}"
+        rows = open_rows(folder, utterances, about, np.int16, (), in_16_bits, "waveforms")
+        waveforms = KeptWaveforms(rows)
+    else:
+
+        def size(utterance: Utterance) -> np.ndarray:
+            return np.array([loader(utterance, longest_s).shape[0]])
+
+        about = f"lengths up to {longest_s}"
+        rows = open_rows(folder, utterances, about, np.int32, (), size, "lengths")
+        waveforms = ReadWaveforms(rows, utterances, longest_s, loader)
+    check_problems(utterances, rows.problems)
+    samples = waveforms.lengths()
+    views = [DrawnFeatures(waveforms, samples, speed, features, distortion) for speed in speeds]
+    return Corpus(utterances, views, tuple(speeds), rows.problems)

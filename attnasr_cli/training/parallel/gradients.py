@@ -13,14 +13,17 @@ from attnasr_cli.audio.frames import FRAMES_PER_S, pad
 from attnasr_cli.families.targets import Targets
 from attnasr_cli.nets.protocol import Net
 from attnasr_cli.training.augment.spec import spec_augment
+from attnasr_cli.training.data.ahead import Ahead, Batches
 from attnasr_cli.training.data.corpus import Corpus
+from attnasr_cli.training.data.packing import LONGEST_PAUSE, SHORTEST_PAUSE, Group, Packing
 from attnasr_cli.training.data.sampler import Batch, padded_length
 from attnasr_cli.training.loss import losses
 from attnasr_cli.training.parallel.distributed import World
 from attnasr_cli.training.recipes.recipe import Recipe
+from attnasr_cli.training.resume import TrainState
 
-Row = tuple[int, int, int]
-"""(utterance, speed, place in the batch)"""
+Row = tuple[Group, int]
+"""what the net sees as one, and the place of its first utterance in the batch"""
 
 
 class Gradients:
@@ -42,45 +45,87 @@ class Gradients:
         self.tokens = [targets.encode(u.text) for u in corpus.utterances]
         self.frames = corpus.frames()
         self.generator = torch.Generator()
+        self.ahead: Ahead | None = None
+
+    def make_ahead(self, batches: Batches, at: TrainState) -> None:
+        """Let another process make the features from this state on, where the recipe says so."""
+        if self.recipe.batch.ahead:
+            self.ahead = Ahead(batches, self.features, at, self.recipe.batch.ahead)
+
+    def features(self, batch: Batch, update: int) -> list[Tensor]:
+        """(T, F) of each row of a batch that this process computes, as drawn for an update."""
+        seed = self._seed(update)
+        return [self._augmented(row, seed) for row in self._own(batch)]
 
     def backward(self, batch: Batch, update: int) -> Tensor:
         """Add the gradients of this process's share of a batch to the net's; its share of the three
         losses of the batch (total, attention, ctc) is returned (3,)."""
-        counted = [self.tokens[i] for i, _ in batch]
-        rows = [(i, speed, place) for place, (i, speed) in enumerate(batch)]
-        seed = self.recipe.run.seed * 1_000_003 + update
-        # One seed for each update: a run that is continued draws what an unbroken one would.
+        counted = [self._text(group) for group in batch]
+        rows, seed = self._own(batch), self._seed(update)
+        made = self.ahead.take(update) if self.ahead else None
         torch.manual_seed(seed * 64 + self.world.rank)
         found = torch.zeros(3, device=self.device)
-        for part in self._parts(rows[self.world.rank :: self.world.size]):
-            found += self._part(part, counted, seed)
+        done = 0
+        for part in self._parts(rows):
+            if made is None:
+                features = [self._augmented(row, seed) for row in part]
+            else:
+                features = made[done : done + len(part)]
+            found += self._part(part, features, counted)
+            done += len(part)
         return found
+
+    def _own(self, batch: Batch) -> list[Row]:
+        places = np.cumsum([0, *map(len, batch)]).tolist()
+        rows = list(zip(batch, places, strict=False))
+        return rows[self.world.rank :: self.world.size]
+
+    def _seed(self, update: int) -> int:
+        """One for each update: a run that is continued draws what an unbroken one would."""
+        return self.recipe.run.seed * 1_000_003 + update
+
+    def packing(self) -> Packing | None:
+        """How utterances share the window of the net; None where it has none."""
+        if self.targets.window is None:
+            return None
+        most = self.net.max_tokens
+        room = 10**9 if most is None else most - len(self.targets.prompt)
+        alone = 1.0 if self.targets.join is None else self.recipe.batch.alone
+        return Packing(self.targets.window, np.array([len(t) for t in self.tokens]), room, alone)
 
     def seconds(self, batch: Batch) -> float:
         """Audio in a batch, in all processes."""
-        return float(sum(self.frames[speed][i] for i, speed in batch)) / FRAMES_PER_S
+        return sum(self._frames(group) for group in batch) / FRAMES_PER_S
+
+    def _frames(self, group: Group) -> int:
+        """Frames of speech, without pauses."""
+        return sum(int(self.frames[speed][i]) for i, speed in group)
+
+    def _text(self, group: Group) -> list[int]:
+        return [token for i, _ in group for token in self.tokens[i]]
 
     def _parts(self, rows: list[Row]) -> list[list[Row]]:
         """The rows in parts that are computed at once."""
         most = round(self.recipe.batch.at_once * FRAMES_PER_S)
         if not most or not rows:
             return [rows] if rows else []
-        longest = max(self._padded(int(self.frames[speed][i])) for i, speed, _ in rows)
+        longest = max(self._padded(self._frames(group)) for group, _ in rows)
         count = max(most // longest, 1)
         return [rows[i : i + count] for i in range(0, len(rows), count)]
 
     def _padded(self, frames: int) -> int:
         return self.targets.window or padded_length(frames)
 
-    def _part(self, rows: list[Row], counted: Sequence[Sequence[int]], seed: int) -> Tensor:
-        features = [self._augmented(row, seed) for row in rows]
+    def _part(
+        self, rows: list[Row], features: list[Tensor], counted: Sequence[Sequence[int]]
+    ) -> Tensor:
         padded, lengths = pad(features, self._padded(max(f.shape[0] for f in features)))
         with self.autocast:
             found = losses(
                 self.net,
                 padded.to(self.device),
                 lengths.to(self.device),
-                [self.tokens[i] for i, _, _ in rows],
+                [self._text(group) for group, _ in rows],
                 self.targets.prompt,
                 self.targets.eos,
                 self.recipe.loss,
@@ -90,8 +135,18 @@ class Gradients:
         return torch.stack([found.total.detach(), found.attention, found.ctc])
 
     def _augmented(self, row: Row, seed: int) -> Tensor:
-        """(T, F) of one row, drawn for its place in the batch: whichever process has it."""
-        i, speed, place = row
+        """(T, F) of one row, drawn for the places of its utterances in the batch: whichever process
+        has it."""
+        group, first = row
+        parts = [self._utterance(*one, first + n, seed) for n, one in enumerate(group)]
+        if len(parts) == 1:
+            return parts[0]
+        assert self.targets.join is not None  # or each would have a window of its own
+        draw = np.random.default_rng([seed, first, len(group)])
+        pauses = draw.integers(SHORTEST_PAUSE, LONGEST_PAUSE + 1, size=len(group) - 1)
+        return self.targets.join(parts, pauses.tolist())
+
+    def _utterance(self, i: int, speed: int, place: int, seed: int) -> Tensor:
         draw = np.random.default_rng([seed, place])
         features = self.corpus.features[speed].get(i, draw)
         self.generator.manual_seed(seed * 65_536 + place)

@@ -94,8 +94,8 @@ def _run(size: int, work: Callable[[World], T], threads: int, address: str) -> _
             world = World(rank, size, rank, address)
             quiet = console.is_quiet() or rank > 0
             process = context.Process(
-                target=_member, args=(world, work, threads, quiet, os.getpid(), writer), daemon=True
-            )
+                target=_member, args=(world, work, threads, quiet, os.getpid(), writer)
+            )  # not a daemon, which could have no process of its own (data/ahead.py)
             processes.append(process)
             process.start()
             writer.close()

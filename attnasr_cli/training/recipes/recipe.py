@@ -19,6 +19,7 @@ from attnasr_cli.training.recipes.sections import (
     DataConfig,
     DistortConfig,
     InitConfig,
+    LoraConfig,
     LossConfig,
     OptimConfig,
     RunConfig,
@@ -39,6 +40,7 @@ class Recipe:
     languages: tuple[str, ...] = ()
     """codes of what the model writes; a multilingual model learns all texts as the first of them"""
     init: InitConfig | None = None
+    lora: LoraConfig | None = None
     text: TextConfig = field(default_factory=TextConfig)
     features: FeatureConfig = field(default_factory=FeatureConfig)
     data: DataConfig = field(default_factory=DataConfig)
@@ -83,6 +85,8 @@ def as_recipe(table: dict[str, Any], path: Path) -> Recipe:
     """
     _fill(table)
     recipe = from_table(Recipe, table, str(path), UsageError)
+    if recipe.lora and not recipe.init:
+        raise UsageError("[lora] without [init]", "adapters change a model that is there: name it")
     if recipe.text.lexicon:
         there = replace(recipe.text, lexicon=str(path.parent / recipe.text.lexicon))
         recipe = replace(recipe, text=there)

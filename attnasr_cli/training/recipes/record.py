@@ -21,12 +21,13 @@ from attnasr_cli.training.resume import STATE
 RECIPE, DATA = "recipe.toml", "data.json"
 FREE = (
     "name", "origin", "decoding", "optim.updates", "optim.fall", "run.evaluate",
-    "run.dev_utterances", "run.save_minutes", "batch.at_once", "data.train", "data.dev",
+    "run.dev_utterances", "run.save_minutes", "run.tensorboard", "batch.at_once", "batch.ahead",
+    "data.cache", "data.train", "data.dev",
 )  # fmt: skip
 """keys that may change between two parts of a run"""
 FIXED = (
     "net", "config", "features", "text.kind", "text.vocab", "text.normalizer",
-    "init.keep_tokenizer",
+    "init.keep_tokenizer", "init.freeze", "lora",
 )  # fmt: skip
 """keys of which the weights in the resume point are made"""
 

@@ -15,6 +15,7 @@ def _within(low: float, high: float, **values: float) -> None:
 
 INFINITE = float("inf")
 TINY = 1.0e-9  # stands for: more than 0
+CACHES = ("features", "audio", "none")
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,17 @@ class DataConfig:
     """longer utterances are left out"""
     speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
     """speed perturbation (Ko et al. 2015): one is drawn for each utterance and epoch"""
+    cache: str = "features"
+    """what is kept on disk: features of each speed (58 MB an hour of speech, with 80 bins),
+    audio (115 MB an hour; so with [distort]), or none: the recordings are read at every draw (see
+    batch.ahead)"""
 
     def __post_init__(self) -> None:
         _within(0, INFINITE, min_s=self.min_s)
         if self.max_s <= self.min_s:
             raise ValueError(f"max_s is {self.max_s:g}, not more than min_s, {self.min_s:g}")
+        if self.cache not in CACHES:
+            raise ValueError(f"cache is {self.cache!r}; use one of {', '.join(CACHES)}")
         if not self.speeds:
             raise ValueError("speeds is empty; use [1.0] for none but the own")
         for speed in self.speeds:
@@ -146,7 +153,7 @@ class LossConfig:
 
 @dataclass(frozen=True)
 class OptimConfig:
-    """``[optim]``: AdamW, linear warm-up, constant rate, then a linear fall to zero."""
+    """``[optim]``: AdamW, linear warm-up, constant rate, then a fall to zero."""
 
     updates: int = 5000
     """in all; may be changed when a run is continued"""
@@ -156,6 +163,8 @@ class OptimConfig:
     """updates"""
     fall: float = 0.4
     """share of the updates over which the rate falls to zero at the end"""
+    schedule: str = "linear"
+    """how it falls: linear or cosine (with fall = 1: over the whole run)"""
     weight_decay: float = 0.01
     clip: float = 5.0
     """largest norm of the gradient"""
@@ -167,6 +176,8 @@ class OptimConfig:
         _within(0, INFINITE, rate=self.rate, warmup=self.warmup, weight_decay=self.weight_decay)
         _within(TINY, INFINITE, clip=self.clip)
         _within(0, 1, fall=self.fall, average=self.average)
+        if self.schedule not in ("linear", "cosine"):
+            raise ValueError(f"schedule is {self.schedule!r}; use linear or cosine")
 
 
 @dataclass(frozen=True)
@@ -174,11 +185,16 @@ class BatchConfig:
     """``[batch]``"""
 
     seconds: float = 120.0
-    """audio in a batch, padding included, of all processes together; an utterance fills the window
-    of a net that has one"""
+    """audio in a batch, padding included, of all processes together; a net with a window always
+    sees all of it"""
+    alone: float = 0.05
+    """share of the utterances that have the window of a net to themselves, where it has one; the
+    others share it, as many as fit"""
     at_once: float = 0.0
     """audio that a process computes at once, where memory is short: the rest of its share of the
     batch is added up in turns; 0: all of it"""
+    ahead: int = 0
+    """batches whose features another process makes beforehand, where a core is free for it"""
     short_first: int = 500
     """updates during which only utterances under short_s are drawn: alignments are learnt first"""
     short_s: float = 6.0
@@ -187,8 +203,10 @@ class BatchConfig:
 
     def __post_init__(self) -> None:
         _within(TINY, INFINITE, seconds=self.seconds, short_seconds=self.short_seconds)
+        _within(0, 1000, ahead=self.ahead)
         _within(0, INFINITE, at_once=self.at_once, short_first=self.short_first)
         _within(0, INFINITE, short_s=self.short_s)
+        _within(0, 1, alone=self.alone)
 
 
 @dataclass(frozen=True)
@@ -203,6 +221,8 @@ class RunConfig:
     the last are compared on all"""
     save_minutes: float = 3.0
     """minutes between two resume points: no more than this is lost when killed"""
+    tensorboard: bool = False
+    """write train/tensorboard too (needs attnasr[tensorboard])"""
 
     def __post_init__(self) -> None:
         _within(0, 2**40, seed=self.seed)
@@ -218,5 +238,28 @@ class InitConfig:
     """name of a model with the same net and sizes, or its folder, relative to the recipe"""
     keep_tokenizer: bool = True
     """false: the tokenizer is made anew by [text], and what depends on it starts from nothing"""
+    freeze: tuple[str, ...] = ()
+    """parts of the net that are not trained, by the beginning of their names: encoder, or
+    encoder.blocks.0"""
     tokenizer: str = ""
     """vocabulary file for a checkpoint that has none, relative to the recipe"""
+
+
+@dataclass(frozen=True)
+class LoraConfig:
+    """``[lora]``: low-rank adapters are trained in place of the weights of [init] (Hu et al. 2021,
+    arXiv:2106.09685), and added to them in the model that is kept; needs attnasr[lora]."""
+
+    rank: int = 8
+    """of what is added to a matrix"""
+    alpha: int = 16
+    """what is added is multiplied by alpha / rank"""
+    dropout: float = 0.0
+    """in front of the adapters"""
+    layers: tuple[str, ...] = ()
+    """last names of linear layers, such as query and value; none: all of them"""
+
+    def __post_init__(self) -> None:
+        _within(1, INFINITE, rank=self.rank)
+        _within(1, INFINITE, alpha=self.alpha)
+        _within(0, 0.99, dropout=self.dropout)

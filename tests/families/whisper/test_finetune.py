@@ -34,7 +34,7 @@ TEXTS = {"one": "Yes, two.", "two": "No"}
 MINIMAL = 'name = "mine"\nnet = "whisper"\n[init]\nmodel = "{}"\n'
 SMALL = [
     "data.max_s=3", "data.speeds=[1.0]", "augment.frequency_masks=0", "augment.time_masks_per_s=0",
-    "optim.rate=6e-3", "optim.average=0.5", "optim.warmup=5",
+    "optim.rate=6e-3", "optim.average=0.5", "optim.warmup=5", "batch.alone=1",
 ]  # fmt: skip
 
 
@@ -104,6 +104,21 @@ def recipe_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
     path = tmp_path_factory.mktemp("recipe") / "recipe.toml"
     path.write_text(MINIMAL.format("whisper-tiny"))
     return lambda *changes: read_recipe(path, changes)
+
+
+def test_utterances_that_share_a_window_are_learnt_too(train: Train, tmp_path: Path) -> None:
+    out = tmp_path / "packed"
+    ran = train(
+        out, "batch.alone=0", "batch.seconds=3", "optim.updates=30", "optim.fall=0.2",
+        "run.evaluate=30",
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    log = [json.loads(line) for line in (out / "train" / "log.jsonl").read_text().splitlines()]
+    (last,) = [entry for entry in log if entry["kind"] == "train"][-1:]
+    assert last["attention"] < 8  # nats a token, since the last note or the start; a guess is 10.9
+    state = torch.load(out / "train" / "state.pt", weights_only=True)
+    seen_s = state["progress"]["hours"] * 3600
+    assert seen_s == pytest.approx(30 * (14_000 + 17_000) / 16_000, rel=0.02)
 
 
 def test_two_utterances_are_learnt_and_the_result_is_a_model_everywhere(
