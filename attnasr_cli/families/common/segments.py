@@ -95,7 +95,9 @@ class SearchedSegments(ABC):
         results: dict[int, Decoded] = {}
         durations = [samples.shape[0] / SAMPLE_RATE_HZ for samples in segments]
         for batch in pack(durations, self.batch_s):
-            found = spread(self._batch, [segments[i] for i in batch], self.placement.device)
+            costs = [durations[i] for i in batch]
+            device = self.placement.device
+            found = spread(self._batch, [segments[i] for i in batch], device, costs)
             results |= zip(batch, found, strict=True)
         return [results[i] for i in range(len(segments))]
 

@@ -52,7 +52,7 @@ def test_token_sequences_are_the_references(pair: Any, kind: str, beams: int) ->
             assert [*best.tokens, *([END] if best.finished else [])] == wanted, n
             assert again.tokens == best.tokens
             ended += best.finished
-    assert 3 < ended < INPUTS  # both ways to end were seen
+    assert 0 < ended < INPUTS  # both ways to end were seen
 
 
 def test_prompts_are_the_references(pair: Any, transformers: ModuleType) -> None:
