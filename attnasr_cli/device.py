@@ -215,3 +215,12 @@ def keep_freed_memory() -> None:
         return
     mallopt(MMAP, LARGE)
     mallopt(TRIM, KEPT)
+
+
+def is_out_of_memory(problem: BaseException) -> bool:
+    """Whether an error says that the memory of a device or of the machine is full."""
+    import torch
+
+    return isinstance(problem, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(problem, RuntimeError) and "memory" in str(problem).lower()
+    )

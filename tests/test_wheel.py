@@ -29,6 +29,8 @@ def test_contents(wheel: Path) -> None:
     assert {top for top in tops if not top.endswith(".dist-info")} == {"attnasr_cli"}
     assert "attnasr_cli/models/english-small/model.toml" in names
     assert "attnasr_cli/py.typed" in names
+    for recipe in ("tiny", "small", "medium", "large", "commands", "whisper-finetune"):
+        assert f"attnasr_cli/recipes/{recipe}.toml" in names
     assert not [n for n in names if "/train/" in n or n.endswith((".pt", ".part"))]
     assert wheel.stat().st_size < LIMIT_MB * 1e6
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from attnasr_cli import console
+from attnasr_cli.commands import model_options
 from attnasr_cli.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -81,6 +82,10 @@ def score(
     model: Annotated[
         str | None, typer.Option(help="Transcribe the recordings of REF instead of HYP.")
     ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(help="With --model: an option of transcribe, like vad=false; repeatable."),
+    ] = None,
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Count missing hypotheses as deleted.")
     ] = False,
@@ -128,6 +133,8 @@ def score(
         "--against": against,
     }
     _check(form, given, names, fail_above, ref, hyp, model, against, hyp_column, against_column)
+    if option and model is None:
+        _refuse("--option without --model", "it is for the model that transcribes")
     if compounds and unit == "char":
         _refuse("--compounds does nothing with --unit char", "leave one of them out")
     from attnasr_cli.scoring import bootstrap, normalizers, summary, wer
@@ -141,7 +148,7 @@ def score(
     wer.check(alignment, unit)
     refs = load(ref, Want(REF, ref_format, ref_column))
     if hyp is None:
-        hyps = transcribe(refs, model or "")
+        hyps = transcribe(refs, model or "", **model_options.parse(option or ()))
     else:
         hyps = load(hyp, Want(HYP, hyp_format, hyp_column))
         _check_apart((ref, refs), (hyp, hyps), "--hyp-column")

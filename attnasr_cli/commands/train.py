@@ -24,7 +24,8 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def train(
     recipe: Annotated[
-        Path | None, typer.Argument(help="TOML file that says what to make, or a name of --list")
+        Path | None,
+        typer.Argument(help="TOML file, or a name of --list; chosen by the data by default"),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="folder of the new model")] = None,
     train: Annotated[
@@ -32,7 +33,8 @@ def train(
         typer.Option("--train", help="corpus folder or manifest; may be repeated"),
     ] = None,
     dev: Annotated[
-        list[Path] | None, typer.Option("--dev", help="held-out data; may be repeated")
+        list[Path] | None,
+        typer.Option("--dev", help="held-out data; by default a part of --train"),
     ] = None,
     change: Annotated[
         list[str] | None, typer.Option("--set", help="change the recipe: key.sub=value")
@@ -82,7 +84,15 @@ def train(
             console.result(str(path))
         return 0
     if recipe is None:
-        raise UsageError("no recipe", "name a TOML file, or one of attnasr train --list")
+        if not train:
+            raise UsageError(
+                "no recipe and no data",
+                "give --train DATA, or name a recipe of attnasr train --list",
+            )
+        from attnasr_cli.training.choose import recipe_for
+
+        recipe, chosen_for = recipe_for(train)
+        console.note(chosen_for)
     recipe = find_recipe(recipe)
     table = read_table(recipe, change or [])
     if dry_run and "lm" not in table:
@@ -105,9 +115,6 @@ def train(
         train = [recipe.parent / p for p in plan.data.train]
     if plan.data.dev and not dev:
         dev = [recipe.parent / p for p in plan.data.dev]
-    if check:
-        return _check(plan, train or [], dev or [])
-    assert out is not None  # or it is a check
     from attnasr_cli.training.parallel.distributed import from_torchrun
     from attnasr_cli.training.parallel.launch import launch
 
@@ -117,12 +124,16 @@ def train(
     chosen = _placements(device, dtype, world)
     console.note(chosen[0].reason)
     size, each = _processes(chosen, workers, threads, world)
+    import torch
+
+    if check:
+        torch.set_num_threads(each)
+        return _check(plan, train or [], dev or [], chosen, size)
+    assert out is not None  # or it is a check
     work = partial(_work, plan, train or [], dev or [], out, chosen, cache, accept_changes)
     if world is None:
         outcome = launch(size, work, each)
     else:
-        import torch
-
         torch.set_num_threads(each)
         outcome = work(world)
     if world is None or world.is_main:
@@ -141,16 +152,24 @@ def _print_recipe(plan: Recipe) -> int:
     return 0
 
 
-def _check(plan: Recipe, train: list[Path], dev: list[Path]) -> int:
+def _check(
+    plan: Recipe, train: list[Path], dev: list[Path], chosen: list[Placement], processes: int
+) -> int:
     """Findings about the data on stdout; 1 where nothing can be trained."""
-    from attnasr_cli.training.check import check
-    from attnasr_cli.training.start import check_config, start_from
+    import torch
 
-    if not train or not dev:
-        raise UsageError("a check needs both training and dev data", "give --train and --dev")
+    from attnasr_cli.training.check import COPIES, check
+    from attnasr_cli.training.estimate import measure, sentences
+    from attnasr_cli.training.start import start_from, trial
+
+    if not train:
+        raise UsageError("a check needs training data", "give --train")
     plan, start = start_from(plan)
-    net = start.net if start is not None else check_config(plan)
-    found = check(plan, train, dev, sum(p.numel() for p in net.parameters()))
+    net, targets, tokenizer = trial(plan, start)
+    cost = measure(plan, net, targets, chosen[0].device, getattr(torch, chosen[0].dtype))
+    parameters = sum(p.numel() for p in net.parameters())
+    costs = sentences(plan, cost, parameters, processes, COPIES)
+    found = check(plan, train, dev, costs, tokenizer)
     for line in found.lines:
         console.result(line)
     for problem in found.problems:

@@ -13,6 +13,7 @@ from attnasr_cli.text.tokenizer import UNKNOWN, Tokenizer
 
 SAID_SYMBOLS = frozenset("&%+=@°§€$£¥")
 LONGEST_ACRONYM = 5
+ENGLISH_DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 PARTS = re.compile(r"[^\W_]+(?:'[^\W_]+)*'?")
 
 
@@ -29,6 +30,19 @@ class Speller:
         """The tokens of a written word with its punctuation: none where nothing of it is said,
         None where it is said in a way that is not known (numbers, symbols, other scripts)."""
         return self.words(word.strip().replace("’", "'"))
+
+    def ways(self, word: str) -> list[Sequence[int]]:
+        """The tokens of each way to say a word, where tokens are sounds, the usual one first."""
+        usual = self.spell(word)
+        if not usual or not isinstance(self.tokenizer, PhoneTokenizer):
+            return []
+        found = [usual]
+        for form in (word, self.normalize(word)):
+            for spoken in self.tokenizer.spoken.get(form, ()):
+                tokens = self.tokenizer.encode_spoken(spoken)
+                if tuple(tokens) not in {tuple(way) for way in found}:
+                    found.append(tokens)
+        return found
 
     def _word(self, word: str) -> tuple[int, ...] | None:
         parts = PARTS.findall(word)
@@ -60,6 +74,8 @@ class Speller:
         for form in (text, text.rstrip("'"), plain(text)):
             if form in lexicon.spoken:
                 return lexicon.spoken[form][0]
+        if len(text) == 1 and text in "0123456789" and ENGLISH_DIGITS[int(text)] in lexicon.spoken:
+            return lexicon.spoken[ENGLISH_DIGITS[int(text)]][0]
         letters = [lexicon.spoken.get(c) for c in plain(text)]
         if part.isupper() and len(part) <= LONGEST_ACRONYM and all(letters):
             return "".join(ways[0] for ways in letters if ways)

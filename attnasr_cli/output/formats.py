@@ -49,13 +49,15 @@ class Format:
 
 
 def txt(segment: Segment, file: str, channel: int | None) -> str:
-    """One line a segment, as openai-whisper."""
-    return segment.text.strip() + "\n"
+    """One line a segment, as openai-whisper; none for one that was rejected."""
+    return segment.text.strip() + "\n" if segment.text else ""
 
 
 def tsv(segment: Segment, file: str, channel: int | None) -> str:
     """Start and end in milliseconds and the text, as openai-whisper."""
     text = " ".join(segment.text.split())
+    if not text:  # a rejected segment
+        return ""
     return f"{round(segment.start * 1000)}\t{round(segment.end * 1000)}\t{text}\n"
 
 

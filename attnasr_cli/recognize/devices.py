@@ -11,6 +11,7 @@ from typing import Generic, Protocol, TypeVar
 from torch import Tensor
 
 from attnasr_cli.audio.segment import Speech
+from attnasr_cli.device import is_out_of_memory
 from attnasr_cli.errors import AttnasrError
 from attnasr_cli.families.base import Decoded, SegmentDecoder
 from attnasr_cli.recognize.jobs import Result
@@ -91,7 +92,7 @@ def attempt(decoder: SegmentDecoder, batch: list[P]) -> Iterator[tuple[list[P], 
     if failure is None:
         yield batch, found
         return
-    if _out_of_memory(failure):
+    if is_out_of_memory(failure):
         _free_memory()
         if len(batch) > 1:
             middle = len(batch) // 2
@@ -117,14 +118,6 @@ def _decoded(
         return [], problem.with_traceback(None)
 
 
-def _out_of_memory(problem: Exception) -> bool:
-    import torch
-
-    return isinstance(problem, torch.OutOfMemoryError | MemoryError) or (
-        isinstance(problem, RuntimeError) and "memory" in str(problem).lower()
-    )
-
-
 def as_error(problem: Exception, piece: Piece) -> AttnasrError:
     """What became of a piece, in one line with its place in the recording."""
     start = piece.speech.start_s
@@ -132,7 +125,7 @@ def as_error(problem: Exception, piece: Piece) -> AttnasrError:
     text = str(problem).strip().splitlines() or [type(problem).__name__]
     hint = (
         "choose a smaller --batch"
-        if _out_of_memory(problem)
+        if is_out_of_memory(problem)
         else "please report this; --batch 1 decodes every segment by itself"
     )
     return AttnasrError(f"{where}: {text[0]}", hint)

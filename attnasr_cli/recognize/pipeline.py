@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from attnasr_cli.audio.segment import SegmentConfig, Speech
 from attnasr_cli.errors import AttnasrError
@@ -66,7 +66,8 @@ def events(
     reader = Reader(cut, threads, batch_s * BATCHES_AT_ONCE * len(decoders), meter)
     devices: Devices[Piece] = Devices(decoders)
     try:
-        yield from _Run(reader, devices, batch_s, cut.pad_s, ordered, aligner).events(iter(jobs))
+        run = _Run(reader, devices, batch_s, cut, ordered, aligner)
+        yield from run.events(iter(jobs))
     finally:
         devices.close()
         reader.close()
@@ -112,11 +113,12 @@ class _Run:
         reader: Reader,
         devices: Devices[Piece],
         batch_s: float,
-        pad_s: float,
+        cut: SegmentConfig,
         ordered: bool,
         aligner: Aligner | None = None,
     ) -> None:
-        self.reader, self.devices, self.pad_s = reader, devices, pad_s
+        self.reader, self.devices = reader, devices
+        self.pad_s, self.apart = cut.pad_s, cut.apart
         self.batch_s, self.ordered, self.aligner = batch_s, ordered, aligner
         self.ramp = deque(RAMP if ordered else RAMP[-1:])
         self.pool: list[Piece] = []
@@ -159,6 +161,8 @@ class _Run:
             if result.error is not None:
                 continue
             speech, known = item
+            if self.apart:  # then nothing is missing of it, however long it is
+                speech = replace(speech, spoken=())
             segment = _Segment(recording, place_of(speech))
             recording.segments.append(segment)
             if known is not None:

@@ -61,7 +61,11 @@ class Recognizer:
             )
         length = reading.max_segment or longest
         self.cut = SegmentConfig(
-            max_s=length, target_s=length, vad=reading.vad, threshold=reading.vad_threshold
+            max_s=length,
+            target_s=length,
+            vad=reading.vad,
+            threshold=reading.vad_threshold,
+            apart=bool(self.decoders[0].settings.get("phrases")),
         )
         self.aligner = choose_aligner(
             reading.align, header, has_ctc, self.decoders[0].settings, self.placements[0].device

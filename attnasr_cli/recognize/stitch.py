@@ -32,7 +32,7 @@ class Stitcher:
         segments: list[Segment] = []
         for start_s, decoded in parts:
             for piece in decoded.pieces:
-                if piece.text.strip():
+                if piece.text.strip() or decoded.extra.get("rejected"):
                     segments.append(self._segment(start_s + self.offset_s, piece, decoded))
         return segments
 

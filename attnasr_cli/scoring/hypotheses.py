@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from attnasr_cli.data import AUDIO_ENDINGS
 from attnasr_cli.errors import DataError
@@ -51,8 +52,8 @@ class Recordings:
         return self.known[folder]
 
 
-def transcribe(ref: Texts, model: str) -> Texts:
-    """Transcribe the recording of every reference, in their order."""
+def transcribe(ref: Texts, model: str, **options: Any) -> Texts:
+    """Transcribe the recording of every reference, in their order; options: of the recogniser."""
     if ref.kind in ("stm", "ctm"):
         raise DataError(
             f"{ref.path}: {ref.kind} references are scored by time",
@@ -69,7 +70,7 @@ def transcribe(ref: Texts, model: str) -> Texts:
     from attnasr_cli.recognize.recognizer import load
 
     paths = [str(path) for path in found]
-    texts = [transcript.text for transcript in load(model).transcribe(paths)]
+    texts = [transcript.text for transcript in load(model, **options).transcribe(paths)]
     if len(texts) != len(paths):
         raise DataError(
             f"{model} gave {len(texts)} transcripts for {len(paths)} recordings",

@@ -101,6 +101,11 @@ def get(name: str) -> Normalizer:
     )
 
 
+def english(text: str) -> str:
+    """As OpenAI's English normaliser has it: numbers in digits, contractions written out."""
+    return get("whisper")(text)
+
+
 def _function(name: str, module: str, attribute: str) -> Callable[[str], str]:
     """The user's own function, from a module that can be imported or from a .py file."""
     folder = str(Path(module).parent) if module.endswith(".py") else str(Path.cwd())

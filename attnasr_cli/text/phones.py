@@ -12,7 +12,7 @@ words first and the usual pronunciation of a word first; its first line names th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -86,6 +86,13 @@ class PhoneTokenizer:
                 f"no lexicon {path}: {problem}",
                 f"a line {HEADER} with all phones, then a word and its phones on each line",
             ) from None
+
+    def of_words(self, spoken: Mapping[str, Sequence[str]]) -> PhoneTokenizer:
+        """A lexicon of these words with the same phones, and so the same ids: word → its
+        pronunciations, a character a phone."""
+        names = {symbol: name for name, symbol in self._symbol.items()}
+        entries = [(word, [names[c] for c in way]) for word, ways in spoken.items() for way in ways]
+        return PhoneTokenizer(self.phones, entries)
 
     def to_bytes(self) -> bytes:
         phone = {symbol: name for name, symbol in self._symbol.items()}

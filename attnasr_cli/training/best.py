@@ -28,7 +28,11 @@ from attnasr_cli.training.evaluate import evaluate, key_of, part_of
 from attnasr_cli.training.formats.utterance import Utterance
 from attnasr_cli.training.optim import weights_of
 from attnasr_cli.training.parallel.distributed import World
+from attnasr_cli.training.reporting.worst import write_worst
 from attnasr_cli.training.resume import TrainState
+from attnasr_cli.training.top import Top
+
+WORST = "worst.tsv"
 
 
 class Best:
@@ -44,13 +48,16 @@ class Best:
         device: torch.device,
         dtype: torch.dtype,
         world: World,
+        average_best: int = 0,
     ) -> None:
         """model: what is trained, with the header that it is to have; limit: utterances that are
-        looked at while training; origin: goes into ``[origin]`` of every model that is kept."""
+        looked at while training; origin: goes into ``[origin]`` of every model that is kept;
+        average_best: evaluations whose mean is tried at the end."""
         self.out, self.model, self.dev, self.origin = out, model, dev, dict(origin)
         self.device, self.dtype, self.world = device, dtype, world
         self.part = part_of(dev, limit)
         self.looked: tuple[int, Score] | None = None  # the last evaluation and its update
+        self.top = Top(out, average_best, world)
 
     def look(self, weights: Mapping[str, Tensor], state: TrainState) -> Score:
         """Evaluate weights on the part of the dev set; they are kept where they are the best."""
@@ -59,17 +66,22 @@ class Best:
         if state.dev != key and state.best_update:  # other utterances than the best was chosen by
             found = self._score(self._kept(), self.part)
             state.best_wer, state.best_cer = found.wer, found.cer
+        if state.dev != key:
+            self.top.forget(state)
         state.dev = key
         with weights_of(self.model.net, weights):
             score = self._score(self.model, self.part)
             if score.wer <= state.best_wer:
                 self._keep(score, state, self.part)
                 self._is_best(score, state)
+        self.top.add(score.wer, weights, state)
+        self._note_worst(score, state, self.part)
         state.evaluated, self.looked = state.update, (state.update, score)
         return score
 
     def decide(self, weights: Mapping[str, Tensor], state: TrainState) -> None:
-        """Keep the better on the whole dev set of the best model so far and of these weights."""
+        """Keep the best on the whole dev set: the best model so far, these weights, or the mean of
+        the best evaluations."""
         self._forget_lost(state)
         whole = len(self.part) == len(self.dev)
         with weights_of(self.model.net, weights):
@@ -88,7 +100,32 @@ class Best:
                     f"{state.best_update} was better"
                 )
                 self._describe(*best, state.best_update)
+        best = self._try_mean(best, state)
         state.final, (state.final_wer, state.final_cer) = state.update, best
+
+    def _try_mean(self, best: tuple[float, float], state: TrainState) -> tuple[float, float]:
+        """The better of the best model so far and of the mean of the best evaluations."""
+        mean = self.top.mean(state)
+        if mean is None:
+            return best
+        values, updates = mean
+        with weights_of(self.model.net, values):
+            score = self._score(self.model, self.dev)
+            better = score.wer < best[0]
+            console.note(
+                f"mean of updates {', '.join(map(str, updates))}: WER {score.wer:.2%}"
+                + ("" if better else ", no better")
+            )
+            if not better:
+                return best
+            whole = len(self.part) == len(self.dev)
+            self._is_best(score if whole else self._score(self.model, self.part), state)
+            self._keep(score, state, self.dev, updates)
+        return score.wer, score.cer
+
+    def _note_worst(self, score: Score, state: TrainState, part: Sequence[Utterance]) -> None:
+        if self.world.is_main:
+            write_worst(self.out / "train" / WORST, score, state.update, part)
 
     def _best_of_all(self, state: TrainState) -> tuple[float, float]:
         """WER and CER of the best model so far on the whole dev set."""
@@ -116,7 +153,13 @@ class Best:
         self.world.gather(None)
         return model
 
-    def _keep(self, score: Score, state: TrainState, measured: Sequence[Utterance]) -> None:
+    def _keep(
+        self,
+        score: Score,
+        state: TrainState,
+        measured: Sequence[Utterance],
+        mean_of: Sequence[int] = (),
+    ) -> None:
         if not self.world.is_main:
             return
         header = self.model.header
@@ -127,6 +170,7 @@ class Best:
             "hours_seen": round(state.hours, 2),
             "minutes": round(state.minutes, 1),
             **_measured(score.wer, score.cer, measured),
+            **({"mean_of_updates": list(mean_of)} if mean_of else {}),
         }
         header = save_model(
             self.out,

@@ -13,7 +13,8 @@ import numpy as np
 
 from attnasr_cli.audio.frames import FRAMES_PER_S, SAMPLE_RATE_HZ
 from attnasr_cli.errors import AttnasrError
-from attnasr_cli.training.data.corpus import read_corpora
+from attnasr_cli.text.tokenizer import UNKNOWN, Tokenizer
+from attnasr_cli.training.data.corpus import read_sets
 from attnasr_cli.training.data.overlap import overlaps
 from attnasr_cli.training.formats.utterance import Utterance
 from attnasr_cli.training.recipes.recipe import Recipe
@@ -45,15 +46,19 @@ class Findings:
 
 
 def check(
-    recipe: Recipe, train_paths: Sequence[Path], dev_paths: Sequence[Path], parameters: int
+    recipe: Recipe,
+    train_paths: Sequence[Path],
+    dev_paths: Sequence[Path],
+    costs: Sequence[str],
+    tokenizer: Tokenizer | None,
 ) -> Findings:
     """Look at all texts and at the headers of all recordings.
 
-    parameters: of the net, 0 where they are not known. Raises DataError and UsageError where the
-    data cannot be read at all.
+    costs: sentences about time and memory; tokenizer: that of the model of ``[init]`` where it is
+    kept. Raises DataError and UsageError where the data cannot be read at all.
     """
-    train = read_corpora(train_paths, recipe.text.normalizer)
-    dev = read_corpora(dev_paths, recipe.text.normalizer)
+    normalizer = recipe.text.normalizer
+    train, dev, held_out = read_sets(recipe.data, normalizer, train_paths, dev_paths)
     lengths, dev_lengths = lengths_of(train), lengths_of(dev)
     data, problems = recipe.data, []
     fits = [not one.problem and data.min_s <= one.seconds <= data.max_s for one in lengths]
@@ -61,8 +66,10 @@ def check(
     lines = [
         f"training: {len(train)} utterances, {sum(fits)} can be used, {hours:.2f} h",
         f"dev: {len(dev)} utterances, {sum(one.seconds for one in dev_lengths) / 3600:.2f} h",
+        *([held_out] if held_out else []),
         *_histogram([one.seconds for one in lengths if not one.problem]),
-        *_costs(recipe, hours, parameters),
+        *_costs(recipe, hours),
+        *costs,
     ]
     for name, utterances, found in (("training", train, lengths), ("dev", dev, dev_lengths)):
         unread = [f"{u.id}: {one.problem}" for u, one in zip(utterances, found, strict=True)
@@ -75,6 +82,8 @@ def check(
     problems += _counted(long, f"are longer than data.max_s = {data.max_s:g} s")
     fast = [f"{u.id} ({len(u.text) / s:.0f} a second)" for u, s in pairs if len(u.text) > FAST * s]
     problems += _counted(fast, f"have more than {FAST:g} characters a second: is the text theirs?")
+    if tokenizer is not None:
+        problems += _unknown(tokenizer, train)
     problems += [*_characters(train, dev), *overlaps(train, dev)]
     usable = any(fits) and any(not one.problem for one in dev_lengths)
     return Findings(lines, problems, usable)
@@ -115,8 +124,8 @@ def _histogram(seconds: Sequence[float]) -> list[str]:
     return lines
 
 
-def _costs(recipe: Recipe, hours: float, parameters: int) -> list[str]:
-    """Disk and memory, and how often everything is heard."""
+def _costs(recipe: Recipe, hours: float) -> list[str]:
+    """Disk, and how often everything is heard."""
     seconds = hours * 3600
     if recipe.data.cache == "none":
         disk = 0.0
@@ -125,16 +134,17 @@ def _costs(recipe: Recipe, hours: float, parameters: int) -> list[str]:
     else:
         disk = seconds * FRAMES_PER_S * recipe.features.bins * 2 * len(recipe.data.speeds)
     lines = [f"disk for features: {disk / 1e9:.2f} GB"]
-    if parameters:
-        each = parameters * 4 * COPIES / 1e9
-        lines.append(
-            f"memory of each process: {each:.2f} GB for {parameters / 1e6:.1f} M parameters, and "
-            f"what {recipe.batch.at_once or recipe.batch.seconds:g} s of audio need"
-        )
     if seconds:
         epochs = recipe.optim.updates * recipe.batch.seconds / seconds
         lines.append(f"{recipe.optim.updates} updates are at most {epochs:.1f} times all of it")
     return lines
+
+
+def _unknown(tokenizer: Tokenizer, train: Sequence[Utterance]) -> list[str]:
+    """Words that the tokenizer of a model that is trained on cannot write."""
+    counts = Counter(word for u in train for word in u.text.split())
+    unknown = [w for w, _ in counts.most_common() if UNKNOWN in tokenizer.encode(w)]
+    return _counted(unknown, "words that the tokenizer of [init] model cannot write")
 
 
 def _characters(train: Sequence[Utterance], dev: Sequence[Utterance]) -> list[str]:

@@ -19,10 +19,11 @@ import torch
 from torch import Tensor
 
 from attnasr_cli import console
+from attnasr_cli.device import is_out_of_memory
 from attnasr_cli.errors import AttnasrError
 from attnasr_cli.training.adapters import plain_weights
 from attnasr_cli.training.best import Best
-from attnasr_cli.training.data.sampler import stream
+from attnasr_cli.training.data.sampler import Batch, stream
 from attnasr_cli.training.optim import WeightAverage, make_optimizer, rate_at
 from attnasr_cli.training.parallel.distributed import World
 from attnasr_cli.training.parallel.gradients import Gradients
@@ -78,8 +79,8 @@ class Loop:
         where it cannot go on.
         """
         recipe, state = self.recipe, self.state
-        if state.final == state.update >= recipe.optim.updates:
-            return Outcome(state.final_wer, state.final_cer)  # done before
+        if self._is_done():
+            return Outcome(state.final_wer, state.final_cer)
         with self.log:
             last_save = time.monotonic()
             while True:
@@ -87,7 +88,7 @@ class Loop:
                     self._evaluate()
                     self.log.start()
                     last_save = time.monotonic()
-                if state.update >= recipe.optim.updates:
+                if state.update >= recipe.optim.updates or state.stopped:
                     break
                 self._update()
                 if time.monotonic() - last_save >= recipe.run.save_minutes * 60:
@@ -95,6 +96,21 @@ class Loop:
                     last_save = time.monotonic()
             self._finish()
         return Outcome(state.final_wer, state.final_cer)
+
+    def _is_done(self) -> bool:
+        """Whether a run that is started again has been to its end; one that was stopped early goes
+        on with another patience."""
+        state = self.state
+        if state.stopped != self.recipe.run.patience:
+            state.stopped = 0
+        ended = state.stopped or state.update >= self.recipe.optim.updates
+        return bool(ended) and state.final == state.update
+
+    def _may_go_on(self) -> bool:
+        """Whether a better model may still come, by ``run.patience``."""
+        run, state = self.recipe.run, self.state
+        waited = (state.evaluated - state.best_update) // run.evaluate
+        return not run.patience or waited < run.patience
 
     def _is_due(self) -> bool:
         at = self.state.update
@@ -106,7 +122,7 @@ class Loop:
         self.interrupt.deferred = True
         batch = next(self.batches)
         self.optimizer.zero_grad(set_to_none=True)
-        found = self.gradients.backward(batch, state.update)
+        found = self._backward(batch)
         stopping = torch.tensor([float(self.interrupt.requested)], device=found.device)
         summed = self.world.sum_gradients(self._trained, torch.cat([found, stopping]))
         norm = self._step()
@@ -123,6 +139,23 @@ class Loop:
         self.interrupt.deferred = self.world.size > 1
         rate = rate_at(state.update - 1, self.recipe.optim)
         self.log.update(state, summed[:3], seconds, norm, rate)
+
+    def _backward(self, batch: Batch) -> Tensor:
+        """As ``Gradients.backward``. Raises AttnasrError where memory is full, with all saved."""
+        try:
+            return self.gradients.backward(batch, self.state.update)
+        except Exception as problem:
+            if not is_out_of_memory(problem):
+                raise
+        share = self.recipe.batch.seconds / self.world.size
+        at_once = min(self.recipe.batch.at_once or share, share)
+        self.optimizer.zero_grad(set_to_none=True)
+        self._save()
+        raise AttnasrError(
+            f"out of memory at update {self.state.update + 1}, computing {at_once:g} s of audio at "
+            "once; what was learnt is saved",
+            f"go on with --set batch.at_once={at_once / 2:g}, or with fewer --workers",
+        )
 
     def _step(self) -> float:
         """Move the weights, unless a gradient is not finite; the norm of all gradients."""
@@ -157,6 +190,10 @@ class Loop:
         self._save()
         console.note(f"update {state.update}: dev WER {score.wer:.2%}, CER {score.cer:.2%}")
         self.log.event(state, "dev", wer=score.wer, cer=score.cer, utterances=score.utterances)
+        if not self._may_go_on():
+            state.stopped = patience = self.recipe.run.patience
+            console.note(f"no better WER in {patience} evaluations: the run ends here")
+            self._save()
 
     def _finish(self) -> None:
         """The best model and the last, on the whole dev set: the better one stays."""

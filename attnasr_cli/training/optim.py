@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -37,6 +37,25 @@ def make_optimizer(net: nn.Module, config: OptimConfig) -> torch.optim.AdamW:
     return torch.optim.AdamW(
         groups, lr=config.rate, betas=(0.9, 0.98), weight_decay=config.weight_decay, fused=True
     )
+
+
+def recompute_layers(net: nn.Module) -> None:
+    """Keep only what goes into each layer of a stack for the way back, and compute the rest again
+    (Chen et al. 2016, arXiv:1604.06174). Dropout draws the same again."""
+    for stack in [m for m in net.modules() if isinstance(m, nn.ModuleList)]:
+        for layer in stack:
+            layer.forward = _recomputed(layer.forward, layer)
+
+
+def _recomputed(forward: Callable[..., Any], layer: nn.Module) -> Callable[..., Any]:
+    from torch.utils.checkpoint import checkpoint
+
+    def run(*args: Any, **named: Any) -> Any:
+        if not (layer.training and torch.is_grad_enabled()):
+            return forward(*args, **named)
+        return checkpoint(forward, *args, use_reentrant=False, **named)
+
+    return run
 
 
 class WeightAverage:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,10 @@ class TrainState:
     """update of the last evaluation on the whole dev set, and what it gave"""
     final_wer: float = 0.0
     final_cer: float = 0.0
+    top: list[list[Any]] = field(default_factory=list)
+    """WER and update of the best evaluations, the best first"""
+    stopped: int = 0
+    """the patience with which it ended early, as nothing got better any more"""
     skipped: int = 0
     """updates without a step, as their gradients were not finite"""
     skipped_in_a_row: int = 0

@@ -11,9 +11,11 @@ import torch
 
 from attnasr_cli import console
 from attnasr_cli.checkpoint.folder import LM_FILE, Model, build_net
-from attnasr_cli.errors import UsageError
+from attnasr_cli.errors import DataError, UsageError
 from attnasr_cli.families import models
 from attnasr_cli.families.registry import family_of_net
+from attnasr_cli.families.spelling import Speller
+from attnasr_cli.families.targets import Targets
 from attnasr_cli.files import write_bytes
 from attnasr_cli.nets import find_net
 from attnasr_cli.nets.protocol import Net
@@ -21,7 +23,7 @@ from attnasr_cli.text.chars import CharTokenizer
 from attnasr_cli.text.load import load_tokenizer
 from attnasr_cli.text.phones import PhoneTokenizer
 from attnasr_cli.text.subwords import BpeTokenizer
-from attnasr_cli.text.tokenizer import Tokenizer
+from attnasr_cli.text.tokenizer import BOS, EOS, Tokenizer
 from attnasr_cli.training.formats.utterance import Utterance
 from attnasr_cli.training.recipes.recipe import Recipe
 
@@ -44,15 +46,25 @@ def keep_language_model(start: Model, out: Path) -> None:
         write_bytes(out / LM_FILE, start.lm_path.read_bytes())
 
 
-def make_tokenizer(recipe: Recipe, utterances: list[Utterance], out: Path) -> Tokenizer:
-    """Trained on the texts; a run that is continued keeps the one that it began with."""
+def only_training_words(recipe: Recipe) -> bool:
+    """Whether a lexicon is kept, but of its words only those of the training texts."""
+    return recipe.init is not None and recipe.init.words == "training"
+
+
+def make_tokenizer(
+    recipe: Recipe, utterances: list[Utterance], out: Path, start: Model | None = None
+) -> Tokenizer:
+    """Trained on the texts, or chosen from the lexicon of ``start``; a run that is continued keeps
+    the one that it began with."""
     for name in (CharTokenizer.file_name, BpeTokenizer.file_name, PhoneTokenizer.file_name):
         kept = out / "train" / name
         if kept.is_file():
             return load_tokenizer(kept)
     texts = [u.text for u in utterances]
     tokenizer: Tokenizer
-    if recipe.text.kind == "char":
+    if start is not None and only_training_words(recipe):
+        tokenizer = words_of_texts(start, texts)
+    elif recipe.text.kind == "char":
         tokenizer = CharTokenizer.train(texts)
     elif recipe.text.kind == "phones":
         tokenizer = PhoneTokenizer.read(Path(recipe.text.lexicon))
@@ -60,6 +72,29 @@ def make_tokenizer(recipe: Recipe, utterances: list[Utterance], out: Path) -> To
         tokenizer = BpeTokenizer.train(texts, recipe.text.vocab, recipe.text.kind)
     write_bytes(out / "train" / tokenizer.file_name, tokenizer.to_bytes())
     return tokenizer
+
+
+def words_of_texts(start: Model, texts: list[str]) -> PhoneTokenizer:
+    """The words of some texts in the sounds of a model's lexicon, the frequent ones first."""
+    lexicon = start.tokenizer
+    if not isinstance(lexicon, PhoneTokenizer):
+        raise UsageError(
+            f"[init] words = 'training', and model {start.header.name} has no lexicon",
+            "leave it out, or start from english-small",
+        )
+    speller = Speller(lexicon, start.header.text.normalizer)
+    spoken: dict[str, list[str]] = {}
+    for word, _ in Counter(word for text in texts for word in text.split()).most_common():
+        ways = lexicon.spoken.get(word) or [
+            way for tokens in speller.ways(word) for way in lexicon.spoken_words(tokens)
+        ]
+        if not ways:
+            raise DataError(
+                f"nobody knows how the word {word!r} of the training texts is said",
+                "write numbers and signs as words, or take a recipe that spells, like tiny",
+            )
+        spoken[word] = list(ways)
+    return lexicon.of_words(spoken)
 
 
 def warn_of_unknown(tokenizer: PhoneTokenizer, texts: list[str]) -> None:
@@ -90,7 +125,8 @@ def _transferred(start: Model, tokenizer: Tokenizer, seed: int) -> Net:
     fitting = {k: v for k, v in old.items() if k in own and v.shape == own[k].shape}
     net.load_state_dict(fitting, strict=False)
     fresh = sorted({name.rsplit(".", 1)[0] for name in set(own) - set(fitting)})
-    console.note(f"from nothing, as the tokenizer is another: {', '.join(fresh)}")
+    if fresh:
+        console.note(f"from nothing, as the tokenizer is another: {', '.join(fresh)}")
     return net
 
 
@@ -104,6 +140,18 @@ def _config(recipe: Recipe, vocab: int) -> dict[str, Any]:
     fields = dataclasses.fields(find_net(recipe.net).Config)
     sizes = {f.name: f.default for f in fields if f.default is not dataclasses.MISSING}
     return {**sizes, **recipe.config, "vocab": vocab, "bins": recipe.features.bins}
+
+
+def trial(recipe: Recipe, start: Model | None) -> tuple[Net, Targets, Tokenizer | None]:
+    """A net of the recipe's sizes with weights, its targets, and the tokenizer that is kept, to see
+    what a run costs."""
+    if start is not None:
+        targets = family_of_net(recipe.net).targets(recipe, start.net, start.tokenizer)
+        kept = recipe.init is not None and recipe.init.keep_tokenizer
+        kept = kept and not only_training_words(recipe)
+        return start.net, targets, start.tokenizer if kept else None
+    net = build_net(recipe.net, _config(recipe, recipe.text.vocab), "the recipe")
+    return net, Targets((BOS,), EOS, lambda text: []), None
 
 
 def check_config(recipe: Recipe) -> Net:

@@ -30,13 +30,14 @@ from attnasr_cli.text.tokenizer import Tokenizer
 from attnasr_cli.training.adapters import freeze, share_of, with_adapters
 from attnasr_cli.training.augment.distort import Distortion, read_noises
 from attnasr_cli.training.best import Best
-from attnasr_cli.training.data.corpus import Corpus, open_corpus, read_corpora
+from attnasr_cli.training.data.corpus import Corpus, open_corpus, read_sets
 from attnasr_cli.training.data.overlap import overlaps
 from attnasr_cli.training.data.selection import report, select, write_list
 from attnasr_cli.training.data.waveforms import open_drawn_corpus
 from attnasr_cli.training.evaluate import readable, warn_of_unreadable
 from attnasr_cli.training.formats.utterance import Utterance
 from attnasr_cli.training.loop import Loop, Outcome
+from attnasr_cli.training.optim import recompute_layers
 from attnasr_cli.training.parallel.distributed import World
 from attnasr_cli.training.parallel.gradients import Gradients
 from attnasr_cli.training.parallel.interrupt import Interrupt
@@ -54,6 +55,7 @@ from attnasr_cli.training.start import (
     keep_language_model,
     make_net,
     make_tokenizer,
+    only_training_words,
     start_from,
     warn_of_unknown,
 )
@@ -71,10 +73,8 @@ def train(
     world: World | None = None,
 ) -> Outcome:
     """Train a model into the folder ``out``, or go on there; what it gives on the dev set."""
-    if not train_paths or not dev_paths:
-        raise UsageError(
-            "training needs both training and dev data", "give --train and --dev, or [data]"
-        )
+    if not train_paths:
+        raise UsageError("training needs training data", "give --train, or [data] train")
     find_net(recipe.net)  # a wrong name must not cost the reading of the data
     world = world or World()
     recipe, start = start_from(recipe)
@@ -91,6 +91,8 @@ def train(
             raise OutputError(f"{out} is not there", "all machines of a run must see its folder")
         net = make_net(recipe, start, made.tokenizer)
         targets = family_of_net(recipe.net).targets(recipe, net, made.tokenizer)
+        if recipe.batch.recompute:
+            recompute_layers(net)
         net = net.to(device).train()
         if world.is_main:
             _describe(recipe, net, made, device, dtype)
@@ -103,8 +105,8 @@ def train(
             write_list(out / "data.tsv", made.corpus, selection, made.dev)
         model = Model(_header(recipe, net, made.tokenizer, out), net, made.tokenizer, out)
         origin = _origin(recipe, made, world, dtype)
-        limit = recipe.run.dev_utterances
-        best = Best(out, model, made.dev, limit, origin, device, dtype, world)
+        limit, mean_of = recipe.run.dev_utterances, recipe.run.average_best
+        best = Best(out, model, made.dev, limit, origin, device, dtype, world, mean_of)
         return Loop(recipe, out, gradients, best, selection.fits, world, interrupt).run()
 
 
@@ -148,19 +150,25 @@ def _prepare(
     world: World,
 ) -> _Made:
     """Read the data, and compute what other processes have not computed yet."""
-    utterances = read_corpora(train_paths, recipe.text.normalizer)
-    dev, unreadable = readable(read_corpora(dev_paths, recipe.text.normalizer))
+    normalizer = recipe.text.normalizer
+    utterances, dev, held_out = read_sets(recipe.data, normalizer, train_paths, dev_paths)
+    dev, unreadable = readable(dev)
     records = {"train": data_record(utterances), "dev": data_record(dev)}
     if world.is_main:
         data = replace(recipe.data, train=_absolute(train_paths), dev=_absolute(dev_paths))
         whole = replace(recipe, data=data)
         check_unchanged(out, whole, records, accept_changes)
+        if held_out:
+            console.note(held_out)
         warn_of_unreadable(unreadable)
         for sentence in overlaps(utterances, dev):
             console.warn(sentence)
     with FileLock(out / "train" / "tokenizer.lock"):
         kept = start is not None and recipe.init is not None and recipe.init.keep_tokenizer
-        tokenizer = start.tokenizer if start and kept else make_tokenizer(recipe, utterances, out)
+        if start is not None and kept and not only_training_words(recipe):
+            tokenizer = start.tokenizer
+        else:
+            tokenizer = make_tokenizer(recipe, utterances, out, start)
     if world.is_main:
         if start is not None and tokenizer is start.tokenizer:
             keep_language_model(start, out)

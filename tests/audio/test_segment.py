@@ -144,6 +144,14 @@ def test_a_short_recording_with_a_sound_is_never_lost(seconds: float) -> None:
     assert cut(4.0, samples=0.1 * torch.sin(torch.arange(64_000) / 10)) == []
 
 
+def test_a_word_that_is_cut_out_tightly_is_never_lost() -> None:
+    """Its quietest moment is little quieter than its loudest: 4 dB in some spoken digits."""
+    time = torch.arange(3_200) / 16_000
+    samples = 0.1 * torch.sin(2 * torch.pi * 300 * time)
+    samples[:1_600] *= 0.6
+    assert len(cut(0.2, samples=samples)) == 1
+
+
 def test_ten_hours_leave_nothing_behind() -> None:
     class Pattern(Script):
         def push(self, samples: torch.Tensor) -> torch.Tensor:

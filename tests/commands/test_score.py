@@ -251,7 +251,14 @@ def test_model_transcribes_first(
             return [FakeTranscript(path, "the cat sat") for path in paths]
 
     module = types.ModuleType("attnasr_cli.recognize.recognizer")
-    module.load = lambda name: asked.append(name) or Fake()  # type: ignore[attr-defined]
+    options: list[dict[str, object]] = []
+
+    def load(name: str, **given: object) -> Fake:
+        asked.append(name)
+        options.append(given)
+        return Fake()
+
+    module.load = load  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "attnasr_cli.recognize.recognizer", module)
     monkeypatch.setattr("attnasr_cli.recognize.recognizer", module, raising=False)
     Path("clips").mkdir()
@@ -263,6 +270,15 @@ def test_model_transcribes_first(
     assert asked == ["tiny", "clips/a.wav", "clips/b.wav"]
     assert found["hypotheses"] == {"path": "model tiny", "kind": "transcribed"}
     assert found["scores"][0]["units"]["errors"] == 3
+    more = ["--option", "no-such=1"]
+    assert run("set.tsv", "--model", "tiny", *more) == 2
+    assert "no option 'no_such'" in capsys.readouterr().err
+    more = ["--option", "vad=false", "--option", "beam=4", "--option", "phrases=list.txt"]
+    assert run("set.tsv", "--model", "tiny", *more) == 0
+    assert options[-1] == {"vad": False, "beam": 4, "phrases": "list.txt"}
+    assert run("set.tsv", "--model", "tiny", "--option", "vad=maybe") == 2
+    assert run("set.tsv", "set.tsv", "--option", "vad=false") == 2
+    assert "--option without --model" in capsys.readouterr().err
     Path("clips/b.wav").unlink()
     assert run("set.tsv", "--model", "tiny") == 1
     assert "no recording for 1 of 2 references: clips/b.wav" in capsys.readouterr().err

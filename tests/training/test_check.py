@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+import torch
 
+from attnasr_cli.training.estimate import measure
 from attnasr_cli.training.recipes import shipped
 from attnasr_cli.training.recipes.recipe import read_recipe
+from attnasr_cli.training.start import trial
 
 Run = Callable[..., Any]
 
@@ -34,6 +38,8 @@ def test_a_check_says_what_is_in_the_data_and_what_is_wrong_with_it(
     assert "dev: 6 utterances" in ran.out
     assert "disk for features" in ran.out
     assert "M parameters" in ran.out
+    assert re.search(r"time: .* at most for 12 updates by .*, at \d+ audio-s/s", ran.out)
+    assert re.search(r"memory of each process: \d+\.\d\d GB", ran.out)
     assert "! 1 of 43 training recordings cannot be read: gone: no file" in ran.out
     assert "! 1 are longer than data.max_s = 20 s: long (30.0 s)" in ran.out
     assert "! 1 have more than 25 characters a second: is the text theirs?: fast" in ran.out
@@ -49,7 +55,7 @@ def test_a_check_fails_where_nothing_can_be_trained(
     assert ran.code == 1
     assert "nothing to train" in ran.err
     assert attnasr("train", recipe, "--check", *data, "--set", "config.widht=3").code != 0
-    assert attnasr("train", recipe, "--check", "--train", tones / "train.tsv").code == 2
+    assert attnasr("train", recipe, "--check", "--dev", tones / "train.tsv").code == 2
 
 
 def test_a_dry_run_prints_the_recipe_with_all_defaults(
@@ -80,9 +86,34 @@ def test_recipes_that_ship_are_listed_and_taken_by_name(attnasr: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "message"), [([], "no recipe"), (["whisper-finetune"], "no folder for the model")]
+    ("args", "message"),
+    [([], "no recipe and no data"), (["whisper-finetune"], "no folder for the model")],
 )
 def test_what_is_missing_is_named(args: list[str], message: str, attnasr: Run) -> None:
     ran = attnasr("train", *args)
     assert ran.code == 2
     assert message in ran.err
+
+
+def test_words_that_a_kept_tokenizer_cannot_write_are_named(
+    tones: Path, tiny_model: Path, tmp_path: Path, attnasr: Run
+) -> None:
+    (tmp_path / "recipe.toml").write_text(
+        f'name = "more"\nnet = "conformer"\n[init]\nmodel = "{tiny_model}"\n'
+    )
+    rows = (tones / "train.tsv").read_text().replace("\ttrain", f"\t{tones}/train")
+    (tmp_path / "train.tsv").write_text(f"{rows}odd\t{tones}/dev0.wav\tab größer\n")
+    data = ["--train", tmp_path / "train.tsv", "--dev", tones / "dev.tsv"]
+    ran = attnasr("train", tmp_path / "recipe.toml", "--check", *data)
+    assert ran.code == 0, ran.err
+    assert "! 1 words that the tokenizer of [init] model cannot write: größer" in ran.out
+
+
+def test_the_memory_of_audio_is_that_of_what_is_kept_for_the_way_back(recipe: Path) -> None:
+    plan = read_recipe(recipe)
+    net, targets, _ = trial(plan, None)
+    costs = [measure(plan, net, targets, torch.device("cpu"), torch.float32) for _ in range(2)]
+    assert costs[0].bytes == costs[1].bytes
+    wide = read_recipe(recipe, ["config.layers=4"])
+    more = measure(wide, *trial(wide, None)[:2], torch.device("cpu"), torch.float32)
+    assert more.bytes > 1.3 * costs[0].bytes

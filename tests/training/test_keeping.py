@@ -16,9 +16,11 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from safetensors.torch import load_file
 
 from attnasr_cli.app import main
 from attnasr_cli.checkpoint.folder import read_header
+from attnasr_cli.checkpoint.tables import dumps
 from attnasr_cli.errors import OutputError
 from attnasr_cli.files import Lock
 from attnasr_cli.scoring.api import score
@@ -100,6 +102,53 @@ def test_what_was_evaluated_is_not_evaluated_again(
     assert sizes == [6, 6]
 
 
+def test_a_run_ends_early_where_nothing_gets_better(
+    train: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    long = ("optim.updates=60", "run.patience=2")
+    sizes = scripted(monkeypatch, 5, 3, 4, 4)
+    assert train(*long) == 0
+    assert "no better WER in 2 evaluations: the run ends here" in capsys.readouterr().err
+    assert read_header(tmp_path / "out").origin["updates"] == 12
+    assert train(*long) == 0  # done
+    assert len(sizes) == 4
+    scripted(monkeypatch, 2, 2, 2, 2)
+    assert train("optim.updates=36", "run.patience=0") == 0  # all the same
+    assert read_header(tmp_path / "out").origin["updates"] == 36
+
+
+def test_the_mean_of_the_best_evaluations_is_kept_where_it_is_better(
+    train: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mean = ("optim.updates=24", "run.average_best=2", "optim.fall=0.0")
+    scripted(monkeypatch, 6, 4, 5, 7, 3)  # updates 6, 12, 18, 24, then the mean
+    assert train(*mean) == 0
+    origin = read_header(tmp_path / "out").origin
+    assert (origin["mean_of_updates"], origin["dev_wer"]) == ([12, 18], 0.3)
+    top = tmp_path / "out" / "train" / "top"
+    assert sorted(p.name for p in top.iterdir()) == ["12.pt", "18.pt"]
+    kept = load_file(tmp_path / "out" / "weights.safetensors")
+    parts = [load_state(top / f"{update}.pt") for update in (12, 18)]
+    for name, value in kept.items():
+        torch.testing.assert_close(value, (parts[0][name] + parts[1][name]) / 2)
+    scripted(monkeypatch, 6, 4, 5, 7, 4)  # no better: the best one stays
+    assert train(*mean, out="other") == 0
+    assert read_header(tmp_path / "other").origin["updates"] == 12
+
+
+def test_the_worst_utterances_of_every_evaluation_are_kept(
+    train: Callable[..., int], tones: Path, tmp_path: Path
+) -> None:
+    assert train() == 0
+    rows = [line.split("\t") for line in
+            (tmp_path / "out" / "train" / "worst.tsv").read_text().splitlines()]  # fmt: skip
+    assert rows[0] == ["update", "wer", "errors", "id", "reference", "hypothesis", "path"]
+    assert {row[0] for row in rows[1:]} == {"6", "12"}
+    assert all(len(row) == 7 and int(row[2]) > 0 for row in rows[1:])
+    texts = dict(line.split("\t")[::2] for line in (tones / "dev.tsv").read_text().splitlines())
+    assert all(texts[row[3]] == row[4] and row[6].endswith(".wav") for row in rows[1:])
+
+
 def test_a_dev_set_that_has_changed_is_measured_anew(
     train: Callable[..., int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,6 +221,22 @@ def test_going_on_with_another_recipe_is_refused(
     assert train(change, options=("--accept-changes",)) == (2 if fixed else 0)
 
 
+def test_a_run_of_an_older_version_lacks_keys_that_came_later(
+    train: Callable[..., int], tiny_model: Path, tmp_path: Path
+) -> None:
+    own = ["config", "text", "features"]
+    changes = [f"init.model={tiny_model}", "optim.updates=2"]
+    recipe = tmp_path / "recipe.toml"
+    table = tomllib.loads(recipe.read_text())
+    recipe.write_text(dumps({k: v for k, v in table.items() if k not in own}))
+    assert train(*changes) == 0
+    stored = tmp_path / "out" / "recipe.toml"
+    old = tomllib.loads(stored.read_text())
+    del old["init"]["words"], old["run"]["patience"], old["data"]["dev_share"]
+    stored.write_text(dumps(old))
+    assert train(*changes, "optim.updates=3") == 0
+
+
 def test_going_on_with_other_data_is_refused(
     train: Callable[..., int], tones: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -215,6 +280,32 @@ def test_gradients_that_are_not_finite_are_said_and_end_a_run(
     err = capsys.readouterr().err
     assert "20 updates in a row" in err
     assert "no step is made" in err
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [torch.OutOfMemoryError("CUDA out of memory"), MemoryError(),
+     RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")],
+)  # fmt: skip
+def test_full_memory_is_one_line_and_nothing_is_lost(
+    problem: Exception, train: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: Any,
+) -> None:  # fmt: skip
+    def full(self: Any, batch: Any, update: int) -> Any:
+        if update == 3:
+            raise problem
+        return backward(self, batch, update)
+
+    backward = gradients.Gradients.backward
+    monkeypatch.setattr(gradients.Gradients, "backward", full)
+    assert train() == 1
+    said = capsys.readouterr().err
+    assert "out of memory at update 4, computing 12 s of audio at once" in said
+    assert "--set batch.at_once=6" in said
+    assert "Traceback" not in said
+    assert load_state(tmp_path / "out" / "train" / "state.pt")["progress"]["update"] == 3
+    monkeypatch.setattr(gradients.Gradients, "backward", backward)
+    assert train("batch.at_once=6") == 0
 
 
 def test_a_resume_point_on_a_full_disk_leaves_the_one_before(

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attnasr_cli.nets import find_net
 from attnasr_cli.nets.blocks import Dropout
 from attnasr_cli.nets.conformer import Conformer, ConformerConfig
+from attnasr_cli.nets.protocol import Net
 from attnasr_cli.training.augment.spec import spec_augment
 from attnasr_cli.training.data.sampler import epoch_batches
 from attnasr_cli.training.loss import losses
-from attnasr_cli.training.optim import rate_at
+from attnasr_cli.training.optim import rate_at, recompute_layers
 from attnasr_cli.training.recipes.sections import AugmentConfig, LossConfig, OptimConfig
+from tests.conftest import SIZES
 
 
 @given(
@@ -110,3 +116,39 @@ def test_a_prompt_is_fed_and_not_scored() -> None:
         logits = net.forward(features, lengths, torch.tensor([[1, 5, 3, 3, 4]]))[0]
     scored = -logits.log_softmax(-1)[[2, 3, 4], [3, 4, 2]]
     assert float(found.total.detach()) == pytest.approx(float(scored.mean()), rel=1e-4)
+
+
+def small(net: str) -> Net:
+    cls = find_net(net)
+    torch.manual_seed(0)
+    sizes = {"vocab": 9, "bins": 8, "width": 16, "layers": 2, "channels": 4, "dropout": 0.2}
+    built: Net = cls(cls.Config(**{**sizes, **SIZES[net]}))
+    return built.train()
+
+
+def gradients_of(net: Net) -> dict[str, torch.Tensor | None]:
+    torch.manual_seed(5)
+    features, lengths = torch.randn(2, 40, 8), torch.tensor([40, 33])
+    found = losses(net, features, lengths, [[4, 5, 6], [7]], 1, 2, LossConfig())
+    found.total.backward()
+    return {name: p.grad for name, p in net.named_parameters()}
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_layers_that_are_computed_again_give_the_same_gradients(name: str) -> None:
+    plain, again = small(name), small(name)
+    recompute_layers(again)
+    found = gradients_of(again)
+    for part, gradient in gradients_of(plain).items():
+        assert gradient is not None
+        torch.testing.assert_close(found[part], gradient)
+
+
+def test_a_run_that_computes_layers_again(
+    recipe: Path, tones: Path, tmp_path: Path, attnasr: Any
+) -> None:
+    data = ["--train", tones / "train.tsv", "--dev", tones / "dev.tsv", "--device", "cpu",
+            "--workers", 1, "--set", "optim.updates=2"]  # fmt: skip
+    more = ["--set", "batch.recompute=true"]
+    ran = attnasr("train", recipe, "-o", tmp_path / "out", *data, *more)
+    assert ran.code == 0, ran.err

@@ -23,11 +23,14 @@ from attnasr_cli.families.base import Decoded, Piece, RecordingDecoder, SegmentA
 from attnasr_cli.families.batching import pack
 from attnasr_cli.families.common.net import CachedNet
 from attnasr_cli.families.common.pieces import PieceTokenizer
+from attnasr_cli.families.phrases.choose import PhraseList, chosen
+from attnasr_cli.families.phrases.read import read_phrases, written_forms
 from attnasr_cli.families.suspect import suspect
 from attnasr_cli.families.threads import spread
 from attnasr_cli.families.words import spaced
 from attnasr_cli.nets.protocol import Memory, map_tree, select
 from attnasr_cli.search.beam import Hypothesis, SearchConfig, search
+from attnasr_cli.search.phrases import search_phrases
 from attnasr_cli.text.repetition import compression_ratio
 from attnasr_cli.text.tokenizer import SPACE
 
@@ -69,13 +72,36 @@ class SearchedSegments(ABC):
         """The most tokens (B,) that the text of each may have, the end included."""
 
     def _choose(self, options: Any) -> None:
-        self.settings: Mapping[str, Any] = self.resolve(options)
+        settings = self.resolve(options)
+        self.settings: Mapping[str, Any] = settings
+        self.phrases = self._phrase_list(options)
+        if self.phrases is not None:
+            self.settings = settings | self.phrases.settings
         self.config = SearchConfig(
             beams=self.settings["beam"],
             length_penalty=self.settings["length_penalty"],
             nbest=self.settings["nbest"],
             exhaustive=True,
         )
+
+    def _phrase_list(self, options: Any) -> PhraseList | None:
+        """The phrases in tokens, in the forms that the model writes; None where there are none."""
+        phrases = read_phrases(options.phrases, options.reject)
+        if not phrases:
+            return None
+        if options.nbest > 1 or options.length_penalty is not None:
+            flag = "--nbest" if options.nbest > 1 else "--length-penalty"
+            raise UsageError(f"{flag} with --phrases", "it is for free text; leave it out")
+
+        def encode(spelling: str) -> list[list[int]]:
+            forms = written_forms(spelling, self.settings["language"])
+            return [self.tokenizer.encode(form) for form in forms]
+
+        held = self.model.net.max_tokens
+        longest = None if held is None else held - len(self.prompt) + 1
+        tokenizer = self.tokenizer
+        vocab = tokenizer.vocab_size
+        return PhraseList(phrases, options.reject, encode, tokenizer.eos, vocab, longest)
 
     def changed(self, options: Any) -> Self:
         """A decoder with other options that shares the weights."""
@@ -113,7 +139,19 @@ class SearchedSegments(ABC):
         with contextlib.nullcontext() if slow else self.placement.autocast:
             prompt = torch.tensor([self.prompt] * len(segments), device=device)
             limits = self.limits(segments, memory)
-            found = search(self.net, memory, prompt, self.tokenizer.eos, limits, self.config)
+            eos = self.tokenizer.eos
+            found = search(self.net, memory, prompt, eos, limits, self.config)
+            if self.phrases is not None:
+                among = search_phrases(self.net, memory, prompt, eos, self.phrases.scorer)
+                choices = [self.phrases.choose(*both) for both in zip(among, found, strict=True)]
+                return [
+                    chosen(
+                        self._decoded(i, [choice.hypothesis], segments[i], memory),
+                        choice,
+                        segments[i].shape[0] / SAMPLE_RATE_HZ,
+                    )
+                    for i, choice in enumerate(choices)
+                ]
             return [
                 self._decoded(i, hypotheses, segments[i], memory)
                 for i, hypotheses in enumerate(found)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from attnasr_cli.families.options import option
+from attnasr_cli.families.phrases.read import PHRASES_HELP, REJECT_HELP
 
 
 @dataclass(frozen=True)
@@ -21,3 +22,5 @@ class MoonshineOptions:
     )
     nbest: int = option(1, "Alternatives listed in json.")
     word_timestamps: bool = option(False, "Times and probabilities of words.")
+    phrases: str | tuple[str, ...] | None = option(None, PHRASES_HELP, kind=str)
+    reject: float | None = option(None, REJECT_HELP)

@@ -28,6 +28,8 @@ from attnasr_cli.families.native.attention import attention
 from attnasr_cli.families.native.detokenize import written_text, written_words
 from attnasr_cli.families.native.joint_search import JointSearch
 from attnasr_cli.families.native.options import NativeOptions
+from attnasr_cli.families.native.phrases import choose_phrases, phrase_list
+from attnasr_cli.families.phrases.choose import Choice, chosen
 from attnasr_cli.families.suspect import suspect
 from attnasr_cli.families.threads import few_threads, spread
 from attnasr_cli.families.words import spaced, words_of
@@ -70,6 +72,9 @@ class NativeDecoder:
         """Take these options. Raises UsageError for what the model cannot do."""
         self.settings = settings = _resolve(self.model, options)
         self.word_timestamps = options.word_timestamps
+        self.phrases = phrase_list(self.model, options)
+        if self.phrases is not None:
+            settings |= {"lm_weight": 0.0} | self.phrases.settings
         self.lm = _language_model(self.model, settings["lm_weight"], self.lm)
         self.search = JointSearch(
             self.net,
@@ -125,6 +130,12 @@ class NativeDecoder:
             memory = in_float32(memory)
         low = contextlib.nullcontext() if slow else self.placement.autocast
         with low, few_threads(self.step_bytes):
+            if self.phrases is not None:
+                choices = choose_phrases(self.search, self.phrases, memory, logits)
+                return [
+                    self._phrase(i, choice, segments[i], memory, logits)
+                    for i, choice in enumerate(choices)
+                ]
             found = self.search(memory, logits)
             return [
                 self._decoded(i, hypotheses, segments[i], memory, logits)
@@ -166,6 +177,21 @@ class NativeDecoder:
             language=language,
             extra=extra,
         )
+
+    def _phrase(
+        self, i: int, choice: Choice, samples: Tensor, memory: Memory, logits: Tensor | None
+    ) -> Decoded:
+        """The user's phrase that utterance i of a batch was found to be."""
+        duration_s = samples.shape[0] / SAMPLE_RATE_HZ
+        best = choice.hypothesis
+        words = self._words(i, best, duration_s, memory, logits)
+        start, end = (words[0].start, words[-1].end) if words else (0.0, duration_s)
+        average = best.log_prob / (len(best.tokens) + 1)
+        kept = words if self.word_timestamps else []
+        piece = Piece(start, end, spaced(choice.phrase), best.tokens, average, kept)
+        language = next(iter(self.model.header.languages), None)
+        heard = Decoded([piece], average, compression_ratio=1.0, language=language)
+        return chosen(heard, choice, duration_s)
 
     def _text(self, tokens: Sequence[int]) -> str:
         return written_text(self.model.tokenizer, self.lm, tokens)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from attnasr_cli.nets.protocol import Memory, Net
 from attnasr_cli.search.beam import Hypothesis, SearchConfig, search
+from attnasr_cli.search.phrases import PhraseScorer, search_phrases
 from attnasr_cli.search.scorers import CtcPrefixScorer, Scorer
 
 
@@ -36,21 +37,36 @@ class JointSearch:
 
         logits (B, S, V) of the CTC head, None for a net without one.
         """
-        scorers: list[Scorer] = []
-        use_ctc = logits is not None and self.ctc_weight > 0
-        if logits is not None and use_ctc:
-            scorers.append(CtcPrefixScorer(logits, memory.lengths, self.eos, self.ctc_weight))
-        scorers += self.scorers
+        scorers, net_weight = self._scorers(memory, logits)
         config = SearchConfig(
             beams=self.beams,
             length_penalty=self.length_penalty,
             patience=self.patience,
             nbest=self.nbest,
-            net_weight=1.0 - self.ctc_weight if use_ctc else 1.0,
+            net_weight=net_weight,
         )
-        device = memory.frames.device
-        prompt = torch.full((memory.frames.shape[0], 1), self.bos, device=device)
         limits = memory.lengths + 1  # no more tokens than positions, and the end
         if self.net.max_tokens is not None:
             limits = limits.clamp_max(self.net.max_tokens - 1)
+        prompt = self._prompt(memory)
         return search(self.net, memory, prompt, self.eos, limits, config, (), scorers)
+
+    def among(
+        self, phrases: PhraseScorer, memory: Memory, logits: Tensor | None
+    ) -> list[list[Hypothesis]]:
+        """The same for phrases of a list only: each with its score, best first."""
+        scorers, net_weight = self._scorers(memory, logits)
+        prompt = self._prompt(memory)
+        return search_phrases(self.net, memory, prompt, self.eos, phrases, scorers, net_weight)
+
+    def _scorers(self, memory: Memory, logits: Tensor | None) -> tuple[list[Scorer], float]:
+        """What counts beside the decoder, and the weight of this."""
+        if logits is None or self.ctc_weight <= 0:
+            return list(self.scorers), 1.0
+        ctc = CtcPrefixScorer(logits, memory.lengths, self.eos, self.ctc_weight)
+        return [ctc, *self.scorers], 1.0 - self.ctc_weight
+
+    def _prompt(self, memory: Memory) -> Tensor:
+        """(B, 1)"""
+        B, device = memory.frames.shape[0], memory.frames.device
+        return torch.full((B, 1), self.bos, device=device)

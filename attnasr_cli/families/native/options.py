@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from attnasr_cli.families.options import option
+from attnasr_cli.families.phrases.read import PHRASES_HELP, REJECT_HELP
 
 
 @dataclass(frozen=True)
@@ -23,3 +24,5 @@ class NativeOptions:
     word_timestamps: bool = option(
         False, "Times of words; on by default for the formats that show them."
     )
+    phrases: str | tuple[str, ...] | None = option(None, PHRASES_HELP, kind=str)
+    reject: float | None = option(None, REJECT_HELP)

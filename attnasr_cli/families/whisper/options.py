@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from attnasr_cli.families.options import option
+from attnasr_cli.families.phrases.read import PHRASES_HELP, REJECT_HELP
 
 
 @dataclass(frozen=True)
@@ -44,3 +45,5 @@ class WhisperOptions:
     no_condition_on_previous_text: bool = option(
         False, "Sequential mode without the text before as prompt."
     )
+    phrases: str | tuple[str, ...] | None = option(None, PHRASES_HELP, kind=str)
+    reject: float | None = option(None, REJECT_HELP)

@@ -15,11 +15,13 @@ from attnasr_cli import console
 from attnasr_cli.audio.features import FeatureConfig
 from attnasr_cli.audio.frames import FRAMES_PER_S, SAMPLE_RATE_HZ
 from attnasr_cli.checkpoint.tables import to_table
-from attnasr_cli.errors import DataError
+from attnasr_cli.errors import DataError, UsageError
 from attnasr_cli.families.registry import family_of_style
 from attnasr_cli.training.data.cache import Loader, Rows, load_utterance, open_rows
+from attnasr_cli.training.data.holdout import hold_out
 from attnasr_cli.training.formats.read import read_data
 from attnasr_cli.training.formats.utterance import Utterance
+from attnasr_cli.training.recipes.sections import DataConfig
 
 
 class Features(Protocol):
@@ -64,11 +66,20 @@ class Corpus:
         return self.features[0].lengths() * self.speeds[0] / FRAMES_PER_S
 
 
-def read_corpora(paths: Sequence[Path], normalizer: str) -> list[Utterance]:
-    """Utterances of several corpora; the text normalised; those without text are left out."""
+def read_corpora(
+    paths: Sequence[Path], normalizer: str, weights: Sequence[float] = ()
+) -> list[Utterance]:
+    """Utterances of several corpora; the text normalised; those without text are left out.
+
+    weights: of each corpus. Raises UsageError where there are more or fewer of them.
+    """
+    if weights and len(weights) != len(paths):
+        raise UsageError(
+            f"data.weights has {len(weights)} numbers for {len(paths)} corpora", "one for each"
+        )
     found: list[Utterance] = []
-    for path in paths:
-        found += read_data(path)
+    for path, weight in zip(paths, weights or [1.0] * len(paths), strict=True):
+        found += [u if weight == 1.0 else replace(u, weight=weight) for u in read_data(path)]
     if len(paths) > 1:  # ids need only differ within a corpus
         found = [replace(u, id=f"{i}/{u.id}") for i, u in enumerate(found)]
     if normalizer == "lower":
@@ -77,6 +88,16 @@ def read_corpora(paths: Sequence[Path], normalizer: str) -> list[Utterance]:
     if len(kept) < len(found):
         console.note(f"left out {len(found) - len(kept)} utterances without text")
     return kept
+
+
+def read_sets(
+    data: DataConfig, normalizer: str, train_paths: Sequence[Path], dev_paths: Sequence[Path]
+) -> tuple[list[Utterance], list[Utterance], str]:
+    """(training set, dev set, what was held out in words or empty)."""
+    train = read_corpora(train_paths, normalizer, data.weights)
+    if dev_paths:
+        return train, read_corpora(dev_paths, normalizer), ""
+    return hold_out(train, data.dev_share, data.dev_speakers)
 
 
 def open_corpus(

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from attnasr_cli.audio.frames import FRAMES_PER_S
+from attnasr_cli.errors import UsageError
 from attnasr_cli.training.data.corpus import Corpus
 from attnasr_cli.training.data.packing import Group, Packing
 from attnasr_cli.training.recipes.recipe import Recipe
@@ -43,16 +44,21 @@ def epoch_batches(
     seed: int,
     epoch: int,
     packing: Packing | None = None,
+    weights: np.ndarray | None = None,
 ) -> list[Batch]:
     """All batches of one epoch, in the order of training.
 
     lengths: for each speed the frames (utterances,) of every utterance; allowed (utterances,) bool;
     frames: the most that a batch may hold, padding included. Each utterance appears once, at a
-    speed drawn for this epoch. ``packing``: of a net with a window, which counts as full. The same
-    arguments always give the same batches.
+    speed drawn for this epoch. ``packing``: of a net with a window, which counts as full.
+    ``weights`` (utterances,): how often each appears on average, once where there are none. The
+    same arguments always give the same batches.
     """
     draw = np.random.default_rng([seed, epoch])
     chosen = np.flatnonzero(allowed)
+    if weights is not None:
+        times = np.floor(weights[chosen] + draw.random(len(chosen))).astype(np.int64)
+        chosen = np.repeat(chosen, times)
     speeds = draw.integers(len(lengths), size=len(chosen))
     table = np.stack(lengths)  # (speeds, utterances)
     sizes = table[speeds, chosen]
@@ -96,6 +102,10 @@ def stream(
     fits (utterances,) bool: which are drawn; packing: as in ``epoch_batches``.
     """
     config, seconds = recipe.batch, corpus.seconds()
+    given = np.array([u.weight for u in corpus.utterances])
+    if not (fits & (given > 0)).any():
+        raise UsageError("data.weights leaves nothing to train on", "give a corpus more than 0")
+    weights = None if (given == 1).all() else given
     while True:
         if at.stage == 0 and at.update >= config.short_first:
             at.stage, at.epoch, at.index = 1, 0, 0
@@ -109,6 +119,7 @@ def stream(
             recipe.run.seed * 2 + at.stage,
             at.epoch,
             packing,
+            weights,
         )
         while at.index < len(batches):
             at.index += 1

@@ -9,6 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from attnasr_cli.errors import DataError
+from attnasr_cli.training.formats.commands import (
+    foldered,
+    is_foldered,
+    is_named,
+    named,
+    recordings,
+)
 from attnasr_cli.training.formats.folders import (
     VCTK_AUDIO,
     audio_with_text,
@@ -28,16 +35,18 @@ METADATA = ("metadata.csv", "metadata.jsonl")
 def read_data(path: Path) -> list[Utterance]:
     """The utterances at a path, sorted by id.
 
-    A folder: Kaldi's, LibriSpeech's, LJSpeech's, VCTK's, an audiofolder of Hugging Face, or audio
-    with ``.txt`` beside. A file: a manifest (TSV, CSV, JSONL, JSON), Common Voice's and NeMo's
-    among them, or lhotse's cuts. Raises DataError naming the kind, the file and the line.
+    A folder: Kaldi's, LibriSpeech's, LJSpeech's, VCTK's, an audiofolder of Hugging Face, audio with
+    ``.txt`` beside, or commands by the names of their files or folders. A file: a manifest (TSV,
+    CSV, JSONL, JSON), Common Voice's and NeMo's among them, or lhotse's cuts. Raises DataError
+    naming the kind, the file and the line.
     """
     kind, reader = _reader(path)
     found = _with_ids(list(reader(path)))
     if not found:
         raise DataError(
             f"no utterances in {path}, taken for {kind}",
-            "wanted: a manifest, *.trans.txt, metadata.csv, wav.scp, or audio with .txt",
+            "wanted: a manifest, *.trans.txt, metadata.csv, wav.scp, audio with .txt, or a folder "
+            "for each word",
         )
     for name, count in Counter(u.id for u in found).most_common(1):
         if count > 1:
@@ -70,6 +79,12 @@ def _reader(path: Path) -> tuple[str, Reader]:
         return "an audiofolder", _audiofolder
     if any(path.rglob("*.trans.txt")):
         return "a LibriSpeech folder", librispeech
+    audio = recordings(path)
+    if not any(file.with_suffix(".txt").is_file() for file in audio):
+        if is_named(audio):
+            return "audio called WORD_SPEAKER_NUMBER", named
+        if is_foldered(path, audio):
+            return "a folder of audio for each word", foldered
     return "audio with .txt beside", audio_with_text
 
 

@@ -21,6 +21,8 @@ class Utterance:
     """where it ends; None: at its end"""
     speaker: str = ""
     """whoever speaks, or empty where nothing is said about it"""
+    weight: float = 1.0
+    """how often it is drawn in an epoch, on average"""
 
     @property
     def place(self) -> str:

@@ -95,12 +95,17 @@ def as_recipe(table: dict[str, Any], path: Path) -> Recipe:
         recipe = replace(recipe, distort=replace(recipe.distort, noise_folder=folder))
     if recipe.init:
         init = recipe.init
-        if (path.parent / init.model).exists():  # else a name, or a path from here
+        if _is_model(path.parent / init.model):  # else a name, or a path from here
             init = replace(init, model=str(path.parent / init.model))
         if init.tokenizer:
             init = replace(init, tokenizer=str(path.parent / init.tokenizer))
         recipe = replace(recipe, init=init)
     return recipe
+
+
+def _is_model(path: Path) -> bool:
+    """Whether there is one: recipes of the same name stand in a folder too."""
+    return path.is_file() or any((path / f).is_file() for f in ("model.toml", "config.json"))
 
 
 def _fill(table: dict[str, Any]) -> None:

@@ -16,18 +16,20 @@ from attnasr_cli.errors import UsageError
 from attnasr_cli.files import write_text
 from attnasr_cli.training.formats.utterance import Utterance
 from attnasr_cli.training.recipes.recipe import Recipe
+from attnasr_cli.training.recipes.sections import InitConfig
 from attnasr_cli.training.resume import STATE
 
 RECIPE, DATA = "recipe.toml", "data.json"
 FREE = (
     "name", "origin", "decoding", "optim.updates", "optim.fall", "run.evaluate",
-    "run.dev_utterances", "run.save_minutes", "run.tensorboard", "batch.at_once", "batch.ahead",
-    "data.cache", "data.train", "data.dev",
+    "run.dev_utterances", "run.save_minutes", "run.tensorboard", "run.average_best",
+    "run.patience", "batch.at_once", "batch.ahead", "batch.recompute", "data.cache", "data.train",
+    "data.dev",
 )  # fmt: skip
 """keys that may change between two parts of a run"""
 FIXED = (
     "net", "config", "features", "text.kind", "text.vocab", "text.normalizer",
-    "init.keep_tokenizer", "init.freeze", "lora",
+    "init.keep_tokenizer", "init.words", "init.freeze", "lora",
 )  # fmt: skip
 """keys of which the weights in the resume point are made"""
 
@@ -72,7 +74,8 @@ def check_unchanged(
         return
     before = tomllib.loads((out / RECIPE).read_text(encoding="utf-8"))
     # an older version has not written the keys that it did not know
-    before = _filled(before, tables(Recipe(name=recipe.name, net=recipe.net)))
+    init = InitConfig(before["init"]["model"]) if "init" in before else None
+    before = _filled(before, tables(Recipe(name=recipe.name, net=recipe.net, init=init)))
     for key, old, new in differences(before, tables(recipe)):
         if _among(key, FREE):
             continue

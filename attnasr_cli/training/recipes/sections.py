@@ -48,7 +48,13 @@ class DataConfig:
     train: tuple[str, ...] = ()
     """corpus folders or manifests"""
     dev: tuple[str, ...] = ()
-    """held out; its WER chooses the best checkpoint"""
+    """held out; its WER chooses the best checkpoint; without one a part of the training data is"""
+    weights: tuple[float, ...] = ()
+    """for each of ``train`` how often its utterances are drawn in an epoch; all 1 by default"""
+    dev_share: float = 0.1
+    """where there is no dev set: share of the utterances that is held out, by whole speakers"""
+    dev_speakers: tuple[str, ...] = ()
+    """where there is no dev set: who is held out"""
     min_s: float = 0.3
     """shorter utterances are left out"""
     max_s: float = 20.0
@@ -66,6 +72,9 @@ class DataConfig:
             raise ValueError(f"max_s is {self.max_s:g}, not more than min_s, {self.min_s:g}")
         if self.cache not in CACHES:
             raise ValueError(f"cache is {self.cache!r}; use one of {', '.join(CACHES)}")
+        _within(TINY, 0.5, dev_share=self.dev_share)
+        for weight in self.weights:
+            _within(0, 1000, weights=weight)
         if not self.speeds:
             raise ValueError("speeds is empty; use [1.0] for none but the own")
         for speed in self.speeds:
@@ -195,6 +204,9 @@ class BatchConfig:
     batch is added up in turns; 0: all of it"""
     ahead: int = 0
     """batches whose features another process makes beforehand, where a core is free for it"""
+    recompute: bool = False
+    """layers are computed again on the way back in place of keeping what is inside them (gradient
+    checkpointing): a third slower, with a fraction of the memory"""
     short_first: int = 500
     """updates during which only utterances under short_s are drawn: alignments are learnt first"""
     short_s: float = 6.0
@@ -219,6 +231,12 @@ class RunConfig:
     dev_utterances: int = 100
     """utterances of the dev set that are looked at while training; at the end the best model and
     the last are compared on all"""
+    average_best: int = 0
+    """at the end the mean of the weights of so many best evaluations is measured too, and kept
+    where it is better; 0: none"""
+    patience: int = 0
+    """evaluations without a better WER after which a run ends early; 0: never. With a falling rate
+    most of what is gained comes at the end: leave the fall out, or be patient"""
     save_minutes: float = 3.0
     """minutes between two resume points: no more than this is lost when killed"""
     tensorboard: bool = False
@@ -227,7 +245,8 @@ class RunConfig:
     def __post_init__(self) -> None:
         _within(0, 2**40, seed=self.seed)
         _within(1, INFINITE, evaluate=self.evaluate, dev_utterances=self.dev_utterances)
-        _within(0, INFINITE, save_minutes=self.save_minutes)
+        _within(0, INFINITE, save_minutes=self.save_minutes, patience=self.patience)
+        _within(0, 100, average_best=self.average_best)
 
 
 @dataclass(frozen=True)
@@ -238,11 +257,20 @@ class InitConfig:
     """name of a model with the same net and sizes, or its folder, relative to the recipe"""
     keep_tokenizer: bool = True
     """false: the tokenizer is made anew by [text], and what depends on it starts from nothing"""
+    words: str = "all"
+    """of a pronouncing lexicon that is kept: all, or training, those of the training texts, which
+    are then all that the model can write; one that the lexicon lacks is said by rules"""
     freeze: tuple[str, ...] = ()
     """parts of the net that are not trained, by the beginning of their names: encoder, or
     encoder.blocks.0"""
     tokenizer: str = ""
     """vocabulary file for a checkpoint that has none, relative to the recipe"""
+
+    def __post_init__(self) -> None:
+        if self.words not in ("all", "training"):
+            raise ValueError(f"words is {self.words!r}; use all or training")
+        if self.words == "training" and not self.keep_tokenizer:
+            raise ValueError("words = 'training' chooses from a lexicon that is not kept")
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def described() -> list[tuple[str, str]]:
 
 def find_recipe(recipe: Path) -> Path:
     """A file, or a shipped recipe of that name. Raises UsageError with the nearest names."""
-    if recipe.exists():
+    if recipe.is_file():
         return recipe
     known = recipes()
     if str(recipe) in known:

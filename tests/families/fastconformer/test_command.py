@@ -47,6 +47,19 @@ def test_transcribe_and_attend(
     assert "language en: random does not detect it; give --language" in low.err
 
 
+def test_one_of_listed_phrases_or_nothing(
+    pair: Any, recording: Path, tmp_path: Path, attnasr: Attnasr
+) -> None:
+    args = ["transcribe", recording, "-m", pair("cohere")[2], "--no-vad", "-f", "json"]
+    (tmp_path / "list.txt").write_text("the gospel\nÖl\n")
+    args += ["--phrases", tmp_path / "list.txt", "--dtype", "float32", "--language", "de"]
+    table = json.loads(attnasr(*args).out)
+    assert table["text"] in ("the gospel", "Öl")
+    assert set(table["segments"][0]["phrases"]) == {"the gospel", "Öl"}
+    assert json.loads(attnasr(*args, "--reject", 1).out)["text"] == ""
+    assert "--nbest with --phrases" in attnasr(*args, "--beam", 2, "--nbest", 2).err
+
+
 def test_what_cannot_work_is_one_line(
     pair: Any, recording: Path, tmp_path: Path, attnasr: Attnasr
 ) -> None:

@@ -21,10 +21,21 @@ from attnasr_cli.families.base import (
     Word,
 )
 from attnasr_cli.families.batching import pack
+from attnasr_cli.families.phrases.choose import PhraseList, chosen
 from attnasr_cli.families.threads import spread
 from attnasr_cli.families.whisper.checkpoint import parts_of
-from attnasr_cli.families.whisper.decode.decoding import DecodingTask, WindowResult, pick
+from attnasr_cli.families.whisper.decode.decoding import (
+    DecodingTask,
+    WindowResult,
+    WindowStart,
+    pick,
+)
 from attnasr_cli.families.whisper.decode.fallback import FallbackResult, decode_with_fallback
+from attnasr_cli.families.whisper.decode.phrases import (
+    as_attempt,
+    choose_phrases,
+    phrase_list,
+)
 from attnasr_cli.families.whisper.decode.plan import Plan, plan
 from attnasr_cli.families.whisper.decode.segments import cut
 from attnasr_cli.families.whisper.decode.timing import POSITION_S, Span, TimedWord, align
@@ -57,6 +68,7 @@ class BatchedDecoder:
             placement = replace(placement, reason=reason)
         self.placement, self.batch_s = placement, batch_s
         self.task = DecodingTask(self.net, self.tokenizer, self.plan.task)
+        self.phrases = phrase_list(self.plan, self.tokenizer, self.net)
         self.features = WhisperMel(model.features.bins)
         self.max_segment_s: float = self.net.config.window / FRAMES_PER_S
 
@@ -76,6 +88,9 @@ class BatchedDecoder:
         memory = self.net.encode(features.to(device), lengths.to(device))
         previous = [*self.plan.hotwords, *self.plan.prompt]
         starts = self.task.detect(memory, previous)
+        frames = lengths.tolist()
+        if self.phrases is not None:
+            return self._phrases(self.phrases, memory, starts, previous, frames)
 
         def again(indices: Sequence[int], temperature: float) -> list[WindowResult]:
             generators = [torch.Generator(device).manual_seed(SEED) for _ in indices]
@@ -84,11 +99,34 @@ class BatchedDecoder:
             return self.task.decode(some, chosen, temperature, generators, previous)
 
         attempts = decode_with_fallback(self.plan.guards, len(segments), again)
-        frames = lengths.tolist()
         spans = self._spans(memory, attempts, frames)
         return [
             decoded(attempt, found, count / FRAMES_PER_S, self.tokenizer)
             for attempt, found, count in zip(attempts, spans, frames, strict=True)
+        ]
+
+    def _phrases(
+        self,
+        phrases: PhraseList,
+        memory: Memory,
+        starts: Sequence[WindowStart],
+        previous: Sequence[int],
+        frames: Sequence[int],
+    ) -> list[Decoded]:
+        """One of the user's phrases for each window."""
+        choices = choose_phrases(self.task, phrases, memory, starts, previous)
+        attempts = [
+            as_attempt(choice, start, self.plan.task.language or start.language)
+            for choice, start in zip(choices, starts, strict=True)
+        ]
+        spans = self._spans(memory, attempts, frames)
+        return [
+            chosen(
+                decoded(attempt, found, count / FRAMES_PER_S, self.tokenizer),
+                choice,
+                count / FRAMES_PER_S,
+            )
+            for choice, attempt, found, count in zip(choices, attempts, spans, frames, strict=True)
         ]
 
     def _spans(

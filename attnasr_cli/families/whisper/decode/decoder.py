@@ -12,6 +12,7 @@ from attnasr_cli.families.base import Decoded, RecordingDecoder, SegmentAttentio
 from attnasr_cli.families.whisper.decode.attention import attention
 from attnasr_cli.families.whisper.decode.batched import BatchedDecoder
 from attnasr_cli.families.whisper.decode.decoding import DecodingTask
+from attnasr_cli.families.whisper.decode.phrases import phrase_list
 from attnasr_cli.families.whisper.decode.plan import plan
 from attnasr_cli.families.whisper.decode.sequential import WhisperRecording
 from attnasr_cli.families.whisper.options import WhisperOptions
@@ -23,13 +24,14 @@ class WhisperDecoder(BatchedDecoder):
     @property
     def settings(self) -> Mapping[str, Any]:
         """What was chosen in the end, for JSON."""
-        return self.plan.settings
+        return self.plan.settings | (self.phrases.settings if self.phrases else {})
 
     def changed(self, options: WhisperOptions) -> WhisperDecoder:
         """A decoder with other options that shares the net."""
         other = copy.copy(self)
         other.plan = plan(options, self.tokenizer, self.name, self.languages)
         other.task = DecodingTask(self.net, self.tokenizer, other.plan.task)
+        other.phrases = phrase_list(other.plan, self.tokenizer, self.net)
         return other
 
     @property

@@ -7,11 +7,17 @@ from typing import Any
 
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families.languages import language_code
+from attnasr_cli.families.phrases.read import Phrase, read_phrases
 from attnasr_cli.families.whisper.decode.decoding import TaskOptions
 from attnasr_cli.families.whisper.decode.fallback import Guards
 from attnasr_cli.families.whisper.options import WhisperOptions
 from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
 
+FREE_TEXT = (
+    "temperature", "best_of", "patience", "length_penalty", "timestamps",
+    "compression_ratio_threshold", "logprob_threshold", "no_speech_threshold",
+)  # fmt: skip
+"""options about text that is not chosen from a list"""
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
@@ -29,6 +35,8 @@ class Plan:
     words: bool
     prompt_text: str = ""
     hotwords_text: str = ""
+    phrases: tuple[Phrase, ...] = ()
+    reject: float | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -90,11 +98,14 @@ def plan(
             "--no-timestamps in sequential mode, which goes on where the last timestamp stands",
             "add --mode batched",
         )
+    phrases = read_phrases(options.phrases, options.reject)
+    if phrases:
+        _refuse_with_phrases(options, sequential)
     guards = Guards(
         temperatures=temperatures,
         compression_ratio=_or(options.compression_ratio_threshold, 2.4),
         logprob=_or(options.logprob_threshold, -1.0),
-        no_speech=_or(options.no_speech_threshold, 0.6),
+        no_speech=None if phrases else _or(options.no_speech_threshold, 0.6),
     )
     task = TaskOptions(
         task=options.task or "transcribe",
@@ -116,7 +127,19 @@ def plan(
         options.word_timestamps,
         prompt,
         hotwords,
+        phrases,
+        options.reject,
     )
+
+
+def _refuse_with_phrases(options: WhisperOptions, sequential: bool) -> None:
+    """What has no meaning where one of some phrases is chosen."""
+    if sequential:
+        raise UsageError("--phrases in sequential mode", "add --mode batched")
+    for name in FREE_TEXT:
+        if getattr(options, name) is not None:
+            flag = "--" + name.replace("_", "-")
+            raise UsageError(f"{flag} with --phrases", "it is for free text; leave it out")
 
 
 def _language(options: WhisperOptions, tokenizer: WhisperTokenizer, name: str) -> str | None:
