@@ -116,11 +116,14 @@ def train(
     if plan.data.dev and not dev:
         dev = [recipe.parent / p for p in plan.data.dev]
     from attnasr_cli.training.parallel.distributed import from_torchrun
+    from attnasr_cli.training.parallel.interrupt import exit_with_parent
     from attnasr_cli.training.parallel.launch import launch
 
     world = from_torchrun()
-    if world is not None and not world.is_main:
-        console.set_quiet(True)
+    if world is not None:
+        exit_with_parent(os.getppid())  # whatever happens to torchrun, nothing is left behind
+        if not world.is_main:
+            console.set_quiet(True)
     chosen = _placements(device, dtype, world)
     console.note(chosen[0].reason)
     size, each = _processes(chosen, workers, threads, world)

@@ -7,16 +7,19 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -32,6 +35,7 @@ from attnasr_cli.training.parallel import distributed
 from attnasr_cli.training.parallel.distributed import World, from_torchrun
 from attnasr_cli.training.parallel.gradients import Gradients
 from attnasr_cli.training.parallel.launch import launch
+from attnasr_cli.training.parallel.meeting import agree
 from attnasr_cli.training.recipes.recipe import Recipe
 from attnasr_cli.training.recipes.sections import AugmentConfig, BatchConfig
 
@@ -120,6 +124,55 @@ def test_two_workers_and_torchrun_make_the_model_that_one_process_makes(
     assert [entry["update"] for entry in log if entry["kind"] == "final"] == [4]
 
 
+def test_two_nodes_go_on_after_a_worker_was_killed(
+    recipe: Path, tones: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "nodes"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    changes = ["optim.updates=60", "run.evaluate=1000", "run.save_minutes=0"]
+    sets = [word for change in changes for word in ("--set", change)]
+    node = [
+        sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1",
+        "--rdzv-backend", "c10d", "--rdzv-endpoint", f"127.0.0.1:{port}", "--rdzv-id", "x",
+        "--local-addr", "127.0.0.1", "--max-restarts", "2", "-m", "attnasr_cli",
+        *command(recipe, out, tones, *sets),
+    ]  # fmt: skip
+    environment = {**os.environ, "GLOO_SOCKET_IFNAME": "lo"}
+    logs = [tmp_path / "one.log", tmp_path / "two.log"]
+    with contextlib.ExitStack() as held:
+        nodes = []
+        for log in logs:
+            file = held.enter_context(log.open("wb"))
+            process = subprocess.Popen(node, stdout=file, stderr=file, env=environment)
+            held.callback(process.kill)
+            nodes.append(process)
+        wait_for(out / "train" / "state.pt")
+        (worker,) = psutil.Process(nodes[1].pid).children()
+        worker.kill()
+        assert [process.wait(300) for process in nodes] == [0, 0], logs[0].read_text()[-3000:]
+    said = "".join(log.read_text() for log in logs)
+    assert said.count("going on from update") >= 1
+    assert said.count(f"{out}: dev WER") == 1
+    log = [json.loads(line) for line in (out / "train" / "log.jsonl").read_text().splitlines()]
+    assert [entry["update"] for entry in log if entry["kind"] == "final"] == [60]
+
+
+def test_each_start_meets_under_a_name_of_its_own(tmp_path: Path) -> None:
+    store = torch.distributed.HashStore()
+
+    def start(size: int) -> list[str]:
+        with ThreadPoolExecutor(size) as pool:
+            return list(pool.map(lambda rank: agree(store, rank, size), range(size)))
+
+    first = start(3)
+    store.set("there/1", "of a process that was killed before all had met")
+    second = start(3)
+    assert len(set(first)) == len(set(second)) == 1
+    assert first[0] != second[0]
+
+
 def number(folder: Path, world: World) -> int:
     """Work that is killed the first time; threads of the second process."""
     world.join(torch.device("cpu"))
@@ -153,7 +206,9 @@ def failing(folder: Path, world: World) -> int:
 
 
 def wait_for(path: Path) -> None:
+    end = time.monotonic() + 120
     while not path.exists():
+        assert time.monotonic() < end, f"{path} is not there"
         time.sleep(0.01)
 
 
@@ -182,7 +237,7 @@ def test_gpus_exchange_gradients_among_themselves(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(torch.distributed, "init_process_group", note)
     monkeypatch.setattr(torch.cuda, "set_device", lambda device: None)
-    World(1, 2, 1, "env://").join(torch.device("cuda", 1))
+    World(1, 2, 1, "file:///x").join(torch.device("cuda", 1))
     assert "cuda:nccl" in asked["backend"]
     assert (asked["rank"], asked["world_size"]) == (1, 2)
     assert distributed.World().join(torch.device("cuda")) is None  # alone: nobody to meet

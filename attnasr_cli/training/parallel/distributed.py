@@ -19,9 +19,11 @@ import torch
 from torch import Tensor
 
 from attnasr_cli.errors import UsageError
+from attnasr_cli.training.parallel.meeting import agree
 
 T = TypeVar("T")
 
+TORCHRUN = "env://"  # its variables say where
 TIMEOUT = timedelta(days=2)  # the default of 30 minutes passes while one process makes features
 
 
@@ -51,11 +53,22 @@ class World:
             torch.cuda.set_device(device)
         distributed.init_process_group(
             "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo",
-            init_method=self.address,
             rank=self.rank,
             world_size=self.size,
             timeout=TIMEOUT,
+            **self._place(),
         )
+
+    def _place(self) -> dict[str, Any]:
+        """Where ``init_process_group`` meets the others."""
+        if self.address != TORCHRUN:
+            return {"init_method": self.address}
+        from torch.distributed.distributed_c10d import PrefixStore
+        from torch.distributed.rendezvous import rendezvous
+
+        store, _, _ = next(rendezvous(TORCHRUN, self.rank, self.size, timeout=TIMEOUT))
+        name = agree(PrefixStore("attnasr", store), self.rank, self.size)
+        return {"store": PrefixStore(f"attnasr/{name}", store)}
 
     def leave(self) -> None:
         """The end of what ``join`` began."""
@@ -104,7 +117,7 @@ def from_torchrun() -> World | None:
         return None
     try:
         rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-        return World(rank, size, int(os.environ.get("LOCAL_RANK", rank)), "env://")
+        return World(rank, size, int(os.environ.get("LOCAL_RANK", rank)), TORCHRUN)
     except ValueError as problem:
         raise UsageError(
             f"RANK, WORLD_SIZE or LOCAL_RANK: {problem}", "unset them, or start with torchrun"
