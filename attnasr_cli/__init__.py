@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attnasr_cli.version import __version__
+
 if TYPE_CHECKING:
     from attnasr_cli.errors import (
         AttnasrError,
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
     from attnasr_cli.recognize.transcript import Segment, Transcript
     from attnasr_cli.scoring.api import score
     from attnasr_cli.scoring.wer import Score
-
-__version__ = "0.1.0"
 
 _LAZY = {
     "load": "recognize.recognizer",

@@ -12,10 +12,11 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from attnasr_cli import __version__, console
+from attnasr_cli import console
 from attnasr_cli.commands import COMPLETION, help_text
 from attnasr_cli.device import wait_briefly
 from attnasr_cli.errors import AttnasrError
+from attnasr_cli.version import __version__
 
 
 def main(argv: Sequence[str] | None = None) -> int:

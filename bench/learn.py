@@ -18,12 +18,12 @@ from attnasr_cli.audio.features import FeatureConfig, log_mel
 from attnasr_cli.audio.frames import pad
 from attnasr_cli.audio.load import load
 from attnasr_cli.families.native.joint_search import JointSearch
+from attnasr_cli.families.recipe.sections import LossConfig
 from attnasr_cli.nets import find_net
 from attnasr_cli.scoring.api import score
 from attnasr_cli.text.chars import CharTokenizer
 from attnasr_cli.training.formats.read import read_data
 from attnasr_cli.training.loss import losses
-from attnasr_cli.training.recipes.sections import LossConfig
 
 SIZES = {
     "las": {"width": 256, "layers": 3, "decoder_width": 256, "dropout": 0.0},

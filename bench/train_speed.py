@@ -14,9 +14,9 @@ from dataclasses import fields
 
 import torch
 
+from attnasr_cli.families.recipe.sections import LossConfig
 from attnasr_cli.nets import find_net
 from attnasr_cli.training.loss import losses
-from attnasr_cli.training.recipes.sections import LossConfig
 
 
 def main() -> None:

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attnasr_cli import __version__
 from attnasr_cli.audio.frames import FRAME_S
 from attnasr_cli.errors import AttnasrError, UsageError
 from attnasr_cli.families.base import SegmentAttention
+from attnasr_cli.version import __version__
 
 MOST_PANELS = 12
 """segments in one picture: more cannot be read"""

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import CompletionItem, TyperGroup  # type: ignore[attr-defined]
 
-from attnasr_cli import __version__, console
+from attnasr_cli import console
 from attnasr_cli.commands import COMMANDS, COMPLETION, help_text
 from attnasr_cli.errors import UsageError
+from attnasr_cli.version import __version__
 
 if TYPE_CHECKING:
     from typer.core import TyperCommand

@@ -11,9 +11,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from attnasr_cli import __version__, device
+from attnasr_cli import device
 from attnasr_cli.checkpoint import hub, registry
 from attnasr_cli.errors import AttnasrError
+from attnasr_cli.version import __version__
 
 PACKAGES: tuple[str, ...] = (
     "torch",

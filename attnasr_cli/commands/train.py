@@ -14,9 +14,9 @@ from attnasr_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from attnasr_cli.device import Placement
+    from attnasr_cli.families.recipe.recipe import Recipe
     from attnasr_cli.training.loop import Outcome
     from attnasr_cli.training.parallel.distributed import World
-    from attnasr_cli.training.recipes.recipe import Recipe
 
 app = typer.Typer(add_completion=False)
 
@@ -69,7 +69,7 @@ def train(
     The folder OUT is a model that `attnasr transcribe -m OUT` takes from the first evaluation on.
     """
     console.set_quiet(quiet)
-    from attnasr_cli.training.recipes.recipe import as_recipe, read_table
+    from attnasr_cli.training.recipes.read import as_recipe, read_table
     from attnasr_cli.training.recipes.shipped import described, find_recipe
 
     if list_:

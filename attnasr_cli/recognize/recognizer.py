@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from attnasr_cli import __version__, device
+from attnasr_cli import device
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.audio.segment import SegmentConfig
 from attnasr_cli.checkpoint.folder import Header, Model
@@ -26,7 +26,7 @@ from attnasr_cli.recognize.inputs import Inputs, Recording, each
 from attnasr_cli.recognize.jobs import Job, Part, Result
 from attnasr_cli.recognize.meter import Meter
 from attnasr_cli.recognize.reading import Reading, batch_seconds, refuse_cutting, split
-from attnasr_cli.recognize.stitch import Stitcher, language_of, mark, shifted, stitch
+from attnasr_cli.recognize.stitch import About, Stitcher, mark, shifted
 from attnasr_cli.recognize.transcript import Segment, Transcript
 
 PathLike = str | os.PathLike[str]
@@ -213,24 +213,16 @@ class Recognizer:
 
     def transcript(self, result: Result) -> Transcript:
         """The transcript of a result without an error."""
-        languages = self.header.languages
-        only = languages[0] if len(languages) == 1 else None
-        offset_s = result.job.start_s or 0.0
-        uncovered = shifted(result.uncovered, offset_s)
-        return Transcript(
-            file=result.job.shown,
-            duration=result.duration_s,
-            segments=mark(stitch(result.parts, offset_s), uncovered),
-            language=language_of(result.parts) or only,
+        return self.about().transcript(result)
+
+    def about(self) -> About:
+        """What its transcripts say of it."""
+        return About(
             model=self.header.name,
+            languages=tuple(self.header.languages),
             device=",".join(str(p.device) for p in self.placements),
             dtype=self.placements[0].dtype,
             options=self.options(),
-            version=__version__,
-            channel=result.job.channel,
-            audio_track=result.job.audio_track,
-            warnings=result.warnings,
-            uncovered=uncovered,
         )
 
     @property
@@ -269,18 +261,23 @@ class Recognizer:
 
 
 def load(
-    name: PathLike = DEFAULT, device: str = "auto", dtype: str = "auto", **options: Any
+    name: PathLike = DEFAULT,
+    device: str = "auto",
+    dtype: str = "auto",
+    shown: str | None = None,
+    **options: Any,
 ) -> Recognizer:
     """Load a model by name or path.
 
     ``device``: auto, cpu, cuda, cuda:0 or a list such as ``cuda:0,cuda:1``; ``dtype``: auto,
-    float32, bfloat16, float16 or int8. ``options`` are those of ``Reading`` and of the model's
+    float32, bfloat16, float16 or int8. ``shown``: how results call a foreign checkpoint, by default
+    as it is called here. ``options`` are those of ``Reading`` and of the model's
     family (``families/native/options.py`` for the nets that are trained here); one that the model
     cannot honour raises UsageError.
     """
     split(options)
     extra = {key: options.pop(key) for key in ("tokenizer",) if options.get(key) is not None}
-    model = models.load(name, **{key: Path(value) for key, value in extra.items()})
+    model = models.load_as(name, shown, **{key: Path(value) for key, value in extra.items()})
     return Recognizer.from_model(model, device, dtype, **options)
 
 

@@ -12,7 +12,7 @@ from attnasr_cli.recognize.align import Aligner
 from attnasr_cli.recognize.coverage import said, uncovered
 from attnasr_cli.recognize.jobs import Heard, Job, Part, Result, Skip, Span
 from attnasr_cli.recognize.meter import Meter
-from attnasr_cli.recognize.reader import BLOCK_S
+from attnasr_cli.recognize.places import BLOCK_S
 from attnasr_cli.recognize.tape import Tape
 
 MARGIN_S = 0.5
@@ -58,8 +58,7 @@ def _transcribe(
     aligner: Aligner | None = None,
 ) -> Iterator[Part]:
     job = result.job
-    if job.before is not None:
-        job.before()
+    job.check.before()
     whole = decoder.recording()
     segmenter = Segmenter(cut)
     spoken: list[Span] = []
@@ -75,8 +74,7 @@ def _transcribe(
             meter.read(seconds)
             meter.found(seconds)
         result.warnings = list(recording.probe.warnings)
-    if job.after is not None:
-        job.after()
+    job.check.after()
     spoken += _spoken(segmenter.finish())
     done_s = 0.0
     for start_s, decoded in whole.segments():

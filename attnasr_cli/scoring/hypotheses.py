@@ -52,8 +52,15 @@ class Recordings:
         return self.known[folder]
 
 
-def transcribe(ref: Texts, model: str, **options: Any) -> Texts:
-    """Transcribe the recording of every reference, in their order; options: of the recogniser."""
+def transcribe(
+    ref: Texts,
+    model: str,
+    cluster: str | None = None,
+    workers: int | None = None,
+    **options: Any,
+) -> Texts:
+    """Transcribe the recording of every reference, in their order, perhaps on a cluster; options:
+    of the recogniser."""
     if ref.kind in ("stm", "ctm"):
         raise DataError(
             f"{ref.path}: {ref.kind} references are scored by time",
@@ -67,10 +74,19 @@ def transcribe(ref: Texts, model: str, **options: Any) -> Texts:
             f"{ref.path}: no recording for {len(lost)} of {len(found)} references: {listed(lost)}",
             "give a column path, or put the recordings beside the references",
         )
-    from attnasr_cli.recognize.recognizer import load
-
     paths = [str(path) for path in found]
-    texts = [transcript.text for transcript in load(model, **options).transcribe(paths)]
+    if cluster is None:
+        from attnasr_cli.recognize.recognizer import load
+
+        texts = [transcript.text for transcript in load(model, **options).transcribe(paths)]
+    else:
+        from attnasr_cli.cluster.recognizer import ClusterRecognizer
+
+        where = {name: options.pop(name) for name in ("device", "dtype") if name in options}
+        with ClusterRecognizer(
+            cluster, model, workers=workers, options=options, **where
+        ) as recognizer:
+            texts = [transcript.text for transcript in recognizer.transcribe(paths)]
     if len(texts) != len(paths):
         raise DataError(
             f"{model} gave {len(texts)} transcripts for {len(paths)} recordings",

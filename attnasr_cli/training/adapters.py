@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from attnasr_cli.errors import AttnasrError, UsageError
+from attnasr_cli.families.recipe.sections import LoraConfig
 from attnasr_cli.nets.protocol import Net
-from attnasr_cli.training.recipes.sections import LoraConfig
 
 BASE, DOWN, UP = ".base_layer.", ".lora_A.default.", ".lora_B.default."
 

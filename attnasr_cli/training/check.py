@@ -13,11 +13,11 @@ import numpy as np
 
 from attnasr_cli.audio.frames import FRAMES_PER_S, SAMPLE_RATE_HZ
 from attnasr_cli.errors import AttnasrError
+from attnasr_cli.families.recipe.recipe import Recipe
 from attnasr_cli.text.tokenizer import UNKNOWN, Tokenizer
 from attnasr_cli.training.data.corpus import read_sets
 from attnasr_cli.training.data.overlap import overlaps
 from attnasr_cli.training.formats.utterance import Utterance
-from attnasr_cli.training.recipes.recipe import Recipe
 
 SHOWN = 3
 FAST = 25.0  # characters a second: nobody speaks so fast, so text and recording do not belong

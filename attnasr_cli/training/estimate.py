@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from attnasr_cli.audio.frames import FRAMES_PER_S
+from attnasr_cli.families.recipe.recipe import Recipe
 from attnasr_cli.families.targets import Targets
 from attnasr_cli.nets.protocol import Net
 from attnasr_cli.training.loss import losses
-from attnasr_cli.training.recipes.recipe import Recipe
 
 AUDIO_S = 8.0  # of each utterance, as speech is read
 UTTERANCES = 2

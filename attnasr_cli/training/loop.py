@@ -21,6 +21,7 @@ from torch import Tensor
 from attnasr_cli import console
 from attnasr_cli.device import is_out_of_memory
 from attnasr_cli.errors import AttnasrError
+from attnasr_cli.families.recipe.recipe import Recipe
 from attnasr_cli.training.adapters import plain_weights
 from attnasr_cli.training.best import Best
 from attnasr_cli.training.data.sampler import Batch, stream
@@ -28,7 +29,6 @@ from attnasr_cli.training.optim import WeightAverage, make_optimizer, rate_at
 from attnasr_cli.training.parallel.distributed import World
 from attnasr_cli.training.parallel.gradients import Gradients
 from attnasr_cli.training.parallel.interrupt import Interrupt
-from attnasr_cli.training.recipes.recipe import Recipe
 from attnasr_cli.training.reporting.log import RunLog
 from attnasr_cli.training.resume import STATE, TrainState, load_state, save_state
 

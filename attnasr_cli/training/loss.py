@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from attnasr_cli.families.recipe.sections import LossConfig
 from attnasr_cli.nets.protocol import Net
-from attnasr_cli.training.recipes.sections import LossConfig
 
 IGNORE = -100
 STEP = 16

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from attnasr_cli.training.recipes.sections import OptimConfig
+from attnasr_cli.families.recipe.sections import OptimConfig
 
 
 def rate_at(update: int, config: OptimConfig) -> float:

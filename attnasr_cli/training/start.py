@@ -13,6 +13,7 @@ from attnasr_cli import console
 from attnasr_cli.checkpoint.folder import LM_FILE, Model, build_net
 from attnasr_cli.errors import DataError, UsageError
 from attnasr_cli.families import models
+from attnasr_cli.families.recipe.recipe import Recipe
 from attnasr_cli.families.registry import family_of_net
 from attnasr_cli.families.spelling import Speller
 from attnasr_cli.families.targets import Targets
@@ -25,7 +26,6 @@ from attnasr_cli.text.phones import PhoneTokenizer
 from attnasr_cli.text.subwords import BpeTokenizer
 from attnasr_cli.text.tokenizer import BOS, EOS, Tokenizer
 from attnasr_cli.training.formats.utterance import Utterance
-from attnasr_cli.training.recipes.recipe import Recipe
 
 
 def start_from(recipe: Recipe) -> tuple[Recipe, Model | None]:

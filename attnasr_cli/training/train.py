@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from filelock import FileLock
 
-from attnasr_cli import __version__, console
+from attnasr_cli import console
 from attnasr_cli.checkpoint.folder import (
     SCHEMA,
     Header,
@@ -21,6 +21,7 @@ from attnasr_cli.checkpoint.folder import (
 )
 from attnasr_cli.checkpoint.tables import to_table
 from attnasr_cli.errors import OutputError, UsageError
+from attnasr_cli.families.recipe.recipe import Recipe
 from attnasr_cli.families.registry import family_of_net
 from attnasr_cli.files import Lock
 from attnasr_cli.nets import find_net
@@ -41,7 +42,6 @@ from attnasr_cli.training.optim import recompute_layers
 from attnasr_cli.training.parallel.distributed import World
 from attnasr_cli.training.parallel.gradients import Gradients
 from attnasr_cli.training.parallel.interrupt import Interrupt
-from attnasr_cli.training.recipes.recipe import Recipe
 from attnasr_cli.training.recipes.record import (
     RECIPE,
     DataRecord,
@@ -59,6 +59,7 @@ from attnasr_cli.training.start import (
     start_from,
     warn_of_unknown,
 )
+from attnasr_cli.version import __version__
 
 
 def train(

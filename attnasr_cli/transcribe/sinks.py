@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from attnasr_cli import console
 from attnasr_cli.errors import UsageError
@@ -13,8 +13,11 @@ from attnasr_cli.recognize.jobs import Part
 from attnasr_cli.recognize.stitch import Stitcher, mark, shifted
 from attnasr_cli.recognize.transcript import Transcript
 from attnasr_cli.transcribe.inputs import printable
-from attnasr_cli.transcribe.journal import Journal
 from attnasr_cli.transcribe.plan import Task
+
+if TYPE_CHECKING:
+    from attnasr_cli.transcribe.journal import Journal
+    from attnasr_cli.transcribe.remote_journal import RemoteJournal
 
 
 class Sink(Protocol):
@@ -90,7 +93,9 @@ class ToFolder:
 
     ordered = False
 
-    def __init__(self, journal: Journal, formats: Sequence[Format], cues: CueConfig) -> None:
+    def __init__(
+        self, journal: Journal | RemoteJournal, formats: Sequence[Format], cues: CueConfig
+    ) -> None:
         self.journal, self.formats, self.cues = journal, formats, cues
 
     def part(self, task: Task, part: Part) -> None:

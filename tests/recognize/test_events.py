@@ -4,7 +4,6 @@ is not decoded again."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from attnasr_cli.families.base import Decoded, Piece
 from attnasr_cli.recognize import pipeline
 from attnasr_cli.recognize.jobs import Heard, Job, Part, Result
 from attnasr_cli.recognize.recognizer import load
+from tests.recognize.checks import Before
 
 CUT = SegmentConfig(max_s=2, vad=False)
 
@@ -107,7 +107,7 @@ def test_what_is_known_is_not_decoded_again(long: Path) -> None:
     known = {part.place: part.heard for part in parts[::2]}
     marked = {k: Heard([(0.0, Decoded([], -9.0))]) for k in known}
     decoder = Decoder()
-    *again, result = events([replace(Job(long), before=lambda: marked)], decoder)
+    *again, result = events([Job(long, check=Before(lambda: marked))], decoder)
     assert isinstance(result, Result)
     assert sum(decoder.batches) == len(parts) - len(known)
     assert [p.place for p in again if isinstance(p, Part)] == [p.place for p in parts]

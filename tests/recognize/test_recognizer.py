@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +25,7 @@ from attnasr_cli.recognize.reader import Budget
 from attnasr_cli.recognize.recognizer import Recognizer, load
 from attnasr_cli.recognize.stitch import stitch
 from tests.conftest import make_model
+from tests.recognize.checks import Before
 
 CPU = {"device": "cpu", "dtype": "float32"}
 
@@ -345,7 +345,7 @@ def test_an_error_of_a_job_hook_fails_that_job(recordings: list[Path]) -> None:
     def refuse() -> None:
         raise AttnasrError("no", "never")
 
-    jobs = [Job(recordings[0]), replace(Job(recordings[1]), before=refuse)]
+    jobs = [Job(recordings[0]), Job(recordings[1], check=Before(refuse))]
     results = list(pipeline.run(jobs, [Echo()], SegmentConfig(vad=False), 60.0, 2))
     assert results[0].error is None
     assert str(results[1].error) == "no"

@@ -12,10 +12,10 @@ from safetensors.numpy import load_file
 
 from attnasr_cli.app import main
 from attnasr_cli.families import models
+from attnasr_cli.families.recipe.sections import LoraConfig, OptimConfig
 from attnasr_cli.nets.conformer import Conformer, ConformerConfig
 from attnasr_cli.training.adapters import plain_weights, with_adapters
 from attnasr_cli.training.optim import rate_at
-from attnasr_cli.training.recipes.sections import LoraConfig, OptimConfig
 
 
 def train(recipe: Path, out: Path, tones: Path, *changes: str) -> int:

@@ -15,7 +15,7 @@ import torch
 
 from attnasr_cli.training.estimate import measure
 from attnasr_cli.training.recipes import shipped
-from attnasr_cli.training.recipes.recipe import read_recipe
+from attnasr_cli.training.recipes.read import read_recipe
 from attnasr_cli.training.start import trial
 
 Run = Callable[..., Any]

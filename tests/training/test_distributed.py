@@ -27,6 +27,8 @@ from safetensors.torch import load_file
 from attnasr_cli.app import main
 from attnasr_cli.device import choose_for_training
 from attnasr_cli.errors import UsageError
+from attnasr_cli.families.recipe.recipe import Recipe
+from attnasr_cli.families.recipe.sections import AugmentConfig, BatchConfig
 from attnasr_cli.families.targets import Targets
 from attnasr_cli.nets.conformer import Conformer, ConformerConfig
 from attnasr_cli.training.data.corpus import Corpus
@@ -36,8 +38,6 @@ from attnasr_cli.training.parallel.distributed import World, from_torchrun
 from attnasr_cli.training.parallel.gradients import Gradients
 from attnasr_cli.training.parallel.launch import launch
 from attnasr_cli.training.parallel.meeting import agree
-from attnasr_cli.training.recipes.recipe import Recipe
-from attnasr_cli.training.recipes.sections import AugmentConfig, BatchConfig
 
 
 class Noise:

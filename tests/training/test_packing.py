@@ -10,6 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attnasr_cli.families.recipe.recipe import Recipe
+from attnasr_cli.families.recipe.sections import BatchConfig
 from attnasr_cli.families.targets import Targets
 from attnasr_cli.families.whisper.features import join, log_mel
 from attnasr_cli.nets.conformer import Conformer, ConformerConfig
@@ -19,8 +21,6 @@ from attnasr_cli.training.data.sampler import epoch_batches
 from attnasr_cli.training.formats.utterance import Utterance
 from attnasr_cli.training.parallel.distributed import World
 from attnasr_cli.training.parallel.gradients import Gradients
-from attnasr_cli.training.recipes.recipe import Recipe
-from attnasr_cli.training.recipes.sections import BatchConfig
 
 WINDOW, ROOM = 1000, 60
 

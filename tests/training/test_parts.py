@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attnasr_cli.families.recipe.sections import AugmentConfig, LossConfig, OptimConfig
 from attnasr_cli.nets import find_net
 from attnasr_cli.nets.blocks import Dropout
 from attnasr_cli.nets.conformer import Conformer, ConformerConfig
@@ -19,7 +20,6 @@ from attnasr_cli.training.augment.spec import spec_augment
 from attnasr_cli.training.data.sampler import epoch_batches
 from attnasr_cli.training.loss import losses
 from attnasr_cli.training.optim import rate_at, recompute_layers
-from attnasr_cli.training.recipes.sections import AugmentConfig, LossConfig, OptimConfig
 from tests.conftest import SIZES
 
 

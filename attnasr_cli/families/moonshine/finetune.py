@@ -26,7 +26,7 @@ from attnasr_cli.nets.protocol import Net
 from attnasr_cli.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
-    from attnasr_cli.training.recipes.recipe import Recipe
+    from attnasr_cli.families.recipe.recipe import Recipe
 
 
 def check_recipe(recipe: Recipe) -> None:

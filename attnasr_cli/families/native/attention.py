@@ -15,24 +15,34 @@ from attnasr_cli.text.phones import PhoneTokenizer
 from attnasr_cli.text.tokenizer import SPACE, SPECIAL, Tokenizer
 
 if TYPE_CHECKING:
-    from attnasr_cli.families.native.decoder import NativeDecoder
+    from attnasr_cli.audio.features import LogMel
+    from attnasr_cli.device import Placement
+    from attnasr_cli.lm.scorer import NgramScorer
+    from attnasr_cli.nets.protocol import Net
 
 
-def attention(decoder: NativeDecoder, samples: Tensor, decoded: Decoded) -> SegmentAttention:
-    """Teacher-force the tokens of a segment (N,) again."""
-    tokenizer = decoder.model.tokenizer
+def attention(
+    net: Net,
+    tokenizer: Tokenizer,
+    lm: NgramScorer | None,
+    extract: LogMel,
+    placement: Placement,
+    samples: Tensor,
+    decoded: Decoded,
+) -> SegmentAttention:
+    """Teacher-force the tokens of a segment again. samples: (N,), float32 at 16 kHz."""
     tokens = [token for piece in decoded.pieces for token in piece.tokens]
-    features, lengths = decoder.features([samples])  # (1, T, F), (1,)
-    with decoder.placement.autocast:
+    features, lengths = extract([samples])  # (1, T, F), (1,)
+    with placement.autocast:
         return attend(
-            decoder.net,
-            features.to(decoder.placement.device),
+            net,
+            features.to(placement.device),
             int(lengths[0]),
             samples,
             [tokenizer.bos],
             tokens,
             _pieces(tokenizer, tokens),
-            _words(decoder, tokens),
+            _words(tokenizer, lm, tokens),
         )
 
 
@@ -45,10 +55,12 @@ def _pieces(tokenizer: Tokenizer, tokens: Sequence[int]) -> list[str]:
     return [names[token] for token in tokens]
 
 
-def _words(decoder: NativeDecoder, tokens: Sequence[int]) -> list[tuple[str, int, int]]:
-    tokenizer = decoder.model.tokenizer
+def _words(
+    tokenizer: Tokenizer, lm: NgramScorer | None, tokens: Sequence[int]
+) -> list[tuple[str, int, int]]:
+    """(word, its first token, the token behind its last one)."""
     groups = group(tokens, tokenizer.pieces)
-    texts = written_words(tokenizer, decoder.lm, tokens)
+    texts = written_words(tokenizer, lm, tokens)
     if texts is None:
         texts = [tokenizer.decode([tokens[i] for i in indices]) for indices in groups]
     return [(text, rows[0], rows[-1] + 1) for text, rows in zip(texts, groups, strict=True)]

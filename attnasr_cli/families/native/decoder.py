@@ -103,7 +103,8 @@ class NativeDecoder:
 
     def attention(self, samples: Tensor, decoded: Decoded) -> SegmentAttention:
         """Teacher-force the tokens of a decoded segment (N,) and return the attention."""
-        return attention(self, samples, decoded)
+        tokenizer, extract = self.model.tokenizer, self.features
+        return attention(self.net, tokenizer, self.lm, extract, self.placement, samples, decoded)
 
     def decode(self, segments: Sequence[Tensor]) -> list[Decoded]:
         """segments: mono float32 samples (N,) at 16 kHz."""

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from attnasr_cli.checkpoint.hub import Source
     from attnasr_cli.device import Placement
     from attnasr_cli.families.base import FeatureExtractor, SegmentDecoder
+    from attnasr_cli.families.recipe.recipe import Recipe
     from attnasr_cli.families.targets import Targets
     from attnasr_cli.nets.protocol import Net
     from attnasr_cli.text.tokenizer import Tokenizer
-    from attnasr_cli.training.recipes.recipe import Recipe
 
 
 class WhisperFamily:

@@ -7,7 +7,6 @@ import io
 import json
 from typing import Any
 
-from attnasr_cli import __version__
 from attnasr_cli.scoring.summary import (
     Evaluation,
     Origin,
@@ -20,6 +19,7 @@ from attnasr_cli.scoring.summary import (
 )
 from attnasr_cli.scoring.types import Row
 from attnasr_cli.scoring.wer import Score
+from attnasr_cli.version import __version__
 
 
 def to_json(evaluation: Evaluation) -> str:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from attnasr_cli import __version__
 from attnasr_cli.scoring.hypotheses import Recordings
 from attnasr_cli.scoring.summary import (
     Evaluation,
@@ -22,6 +21,7 @@ from attnasr_cli.scoring.summary import (
     worst_first,
 )
 from attnasr_cli.scoring.wer import ALIGNMENTS, Score
+from attnasr_cli.version import __version__
 
 
 def to_html(evaluation: Evaluation, output: Path | None) -> str:

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.errors import UsageError
+from attnasr_cli.families.recipe.sections import DistortConfig
 from attnasr_cli.training.augment import rooms
 from attnasr_cli.training.augment.codecs import CODECS, through_codec, through_telephone
-from attnasr_cli.training.recipes.sections import DistortConfig
 
 Samples = npt.NDArray[np.float32]
 """(N,) at 16 kHz, full scale ±1"""

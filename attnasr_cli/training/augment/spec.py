@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from attnasr_cli.audio.frames import FRAMES_PER_S
-from attnasr_cli.training.recipes.sections import AugmentConfig
+from attnasr_cli.families.recipe.sections import AugmentConfig
 
 
 def spec_augment(

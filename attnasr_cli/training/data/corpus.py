@@ -16,12 +16,12 @@ from attnasr_cli.audio.features import FeatureConfig
 from attnasr_cli.audio.frames import FRAMES_PER_S, SAMPLE_RATE_HZ
 from attnasr_cli.checkpoint.tables import to_table
 from attnasr_cli.errors import DataError, UsageError
+from attnasr_cli.families.recipe.sections import DataConfig
 from attnasr_cli.families.registry import family_of_style
 from attnasr_cli.training.data.cache import Loader, Rows, load_utterance, open_rows
 from attnasr_cli.training.data.holdout import hold_out
 from attnasr_cli.training.formats.read import read_data
 from attnasr_cli.training.formats.utterance import Utterance
-from attnasr_cli.training.recipes.sections import DataConfig
 
 
 class Features(Protocol):
@@ -56,6 +56,9 @@ class Corpus:
     speeds: tuple[float, ...]
     problems: Mapping[int, str]
     """utterance → why it has no features"""
+    spoken_s: np.ndarray | None = None
+    """(utterances,) seconds of each without the silence that features may put around it; None where
+    the frames say it"""
 
     def frames(self) -> list[np.ndarray]:
         """For each speed the frames (utterances,) of every utterance."""
@@ -63,6 +66,8 @@ class Corpus:
 
     def seconds(self) -> np.ndarray:
         """(utterances,) as they were spoken."""
+        if self.spoken_s is not None:
+            return self.spoken_s
         return self.features[0].lengths() * self.speeds[0] / FRAMES_PER_S
 
 

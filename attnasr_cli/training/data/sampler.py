@@ -13,9 +13,9 @@ import numpy as np
 
 from attnasr_cli.audio.frames import FRAMES_PER_S
 from attnasr_cli.errors import UsageError
+from attnasr_cli.families.recipe.recipe import Recipe
 from attnasr_cli.training.data.corpus import Corpus
 from attnasr_cli.training.data.packing import Group, Packing
-from attnasr_cli.training.recipes.recipe import Recipe
 from attnasr_cli.training.resume import TrainState
 
 Batch = list[Group]

@@ -10,10 +10,10 @@ import numpy as np
 
 from attnasr_cli import console
 from attnasr_cli.errors import DataError
+from attnasr_cli.families.recipe.sections import DataConfig
 from attnasr_cli.files import write_text
 from attnasr_cli.training.data.corpus import Corpus
 from attnasr_cli.training.formats.utterance import Utterance
-from attnasr_cli.training.recipes.sections import DataConfig
 
 SHOWN = 3  # of each kind
 

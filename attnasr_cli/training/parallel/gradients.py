@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from attnasr_cli.audio.frames import FRAMES_PER_S, pad
+from attnasr_cli.families.recipe.recipe import Recipe
 from attnasr_cli.families.targets import Targets
 from attnasr_cli.nets.protocol import Net
 from attnasr_cli.training.augment.spec import spec_augment
@@ -19,7 +20,6 @@ from attnasr_cli.training.data.packing import LONGEST_PAUSE, SHORTEST_PAUSE, Gro
 from attnasr_cli.training.data.sampler import Batch, padded_length
 from attnasr_cli.training.loss import losses
 from attnasr_cli.training.parallel.distributed import World
-from attnasr_cli.training.recipes.recipe import Recipe
 from attnasr_cli.training.resume import TrainState
 
 Row = tuple[Group, int]

@@ -13,10 +13,10 @@ from typing import Any
 
 from attnasr_cli.checkpoint.tables import dumps, to_table
 from attnasr_cli.errors import UsageError
+from attnasr_cli.families.recipe.recipe import Recipe
+from attnasr_cli.families.recipe.sections import InitConfig
 from attnasr_cli.files import write_text
 from attnasr_cli.training.formats.utterance import Utterance
-from attnasr_cli.training.recipes.recipe import Recipe
-from attnasr_cli.training.recipes.sections import InitConfig
 from attnasr_cli.training.resume import STATE
 
 RECIPE, DATA = "recipe.toml", "data.json"

@@ -87,7 +87,7 @@ def test_prompts_are_the_references(pair: Any, transformers: ModuleType) -> None
 @pytest.mark.parametrize("kind", ["canary", "cohere"])
 def test_the_decoder_gives_those_texts_with_times_in_order(pair: Any, kind: str) -> None:
     reference, model, _ = pair(kind)
-    segments = [noise(n, 1.0 + 0.4 * n) for n in range(5)]
+    segments = [noise(n, 1.0 + 0.2 * n) for n in range(10)]
     ours = decoder(model, word_timestamps=True)
     counts = []
     for segment, found in zip(segments, ours.decode(segments), strict=True):

@@ -17,7 +17,7 @@ from attnasr_cli.families import models
 from attnasr_cli.families.fastconformer.features import NemoMel
 from attnasr_cli.families.fastconformer.finetune import check_recipe, fit_recipe
 from attnasr_cli.families.fastconformer.published import CANARY
-from attnasr_cli.training.recipes.recipe import read_recipe
+from attnasr_cli.training.recipes.read import read_recipe
 from tests.conftest import Ran
 from tests.families.fastconformer.conftest import configuration, save_folder
 

@@ -18,9 +18,9 @@ from attnasr_cli.families import models
 from attnasr_cli.families.moonshine.checkpoint import load_moonshine
 from attnasr_cli.families.moonshine.features import SampleFrames
 from attnasr_cli.families.moonshine.finetune import check_recipe, fit_recipe, moonshine_targets
+from attnasr_cli.families.recipe.sections import LossConfig
 from attnasr_cli.training.loss import losses
-from attnasr_cli.training.recipes.recipe import read_recipe
-from attnasr_cli.training.recipes.sections import LossConfig
+from attnasr_cli.training.recipes.read import read_recipe
 from tests.conftest import Ran
 from tests.families.moonshine.conftest import SMALL, save_folder
 

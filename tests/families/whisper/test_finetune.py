@@ -16,6 +16,7 @@ import torch
 from attnasr_cli.audio.frames import pad
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families import models
+from attnasr_cli.families.recipe.sections import AugmentConfig, LossConfig
 from attnasr_cli.families.whisper.checkpoint import load_whisper
 from attnasr_cli.families.whisper.features import log_mel
 from attnasr_cli.families.whisper.finetune import fit_recipe, whisper_targets
@@ -25,8 +26,7 @@ from attnasr_cli.families.whisper.vocabulary import find_ranks
 from attnasr_cli.scoring.api import score
 from attnasr_cli.training.augment.spec import spec_augment
 from attnasr_cli.training.loss import losses
-from attnasr_cli.training.recipes.recipe import read_recipe
-from attnasr_cli.training.recipes.sections import AugmentConfig, LossConfig
+from attnasr_cli.training.recipes.read import read_recipe
 from tests.families.whisper.conftest import SMALL as TINY
 from tests.families.whisper.conftest import save_pt
 

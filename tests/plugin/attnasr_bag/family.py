@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from attnasr_cli.audio.features import FeatureConfig
     from attnasr_cli.checkpoint.folder import Model
     from attnasr_cli.device import Placement
+    from attnasr_cli.families.recipe.recipe import Recipe
     from attnasr_cli.families.targets import Targets
     from attnasr_cli.nets.protocol import Net
     from attnasr_cli.text.tokenizer import Tokenizer
-    from attnasr_cli.training.recipes.recipe import Recipe
 
 
 @dataclass(frozen=True)
