@@ -167,11 +167,12 @@ def _load(
         )
         recognizer.introduce()
     else:
-        from attnasr_cli.device import keep_freed_memory
+        from attnasr_cli.device import give_back_freed_memory, keep_freed_memory
         from attnasr_cli.recognize.recognizer import load
 
         keep_freed_memory()
         recognizer = load(*where, **options)
+        give_back_freed_memory()
         reasons = "; ".join(p.reason for p in recognizer.placements)
         beam = recognizer.options().get("beam")
         searched = f"; beam {beam}" if beam else ""
