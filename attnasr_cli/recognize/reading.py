@@ -45,6 +45,14 @@ def split(options: dict[str, Any]) -> tuple[Reading, dict[str, Any]]:
     return Reading(**reading), {k: v for k, v in given.items() if k not in reading}
 
 
+def for_decoder(reading: Reading, given: dict[str, Any], options: type[Any]) -> dict[str, Any]:
+    """The options given for a decoder, and that it is to write plain words, where its family's
+    ``options`` know of that: what it leaves of punctuation is taken away from its text."""
+    if reading.punctuation is None or "no_punctuation" not in options.__dataclass_fields__:
+        return given
+    return given | {"no_punctuation": not reading.punctuation}
+
+
 def refuse_cutting(reading: Reading) -> None:
     """Options about segments and batches have no meaning where recordings are read whole."""
     plain = Reading()

@@ -25,7 +25,7 @@ from attnasr_cli.recognize.align import choose_aligner
 from attnasr_cli.recognize.inputs import Inputs, Recording, each
 from attnasr_cli.recognize.jobs import Job, Part, Result
 from attnasr_cli.recognize.meter import Meter
-from attnasr_cli.recognize.reading import Reading, batch_seconds, refuse_cutting, split
+from attnasr_cli.recognize.reading import Reading, batch_seconds, for_decoder, refuse_cutting, split
 from attnasr_cli.recognize.stitch import About, Stitcher, mark, shifted
 from attnasr_cli.recognize.transcript import Segment, Transcript
 from attnasr_cli.recognize.writing.writer import Writer
@@ -82,7 +82,8 @@ class Recognizer:
 
         reading, rest = split(options)
         family = family_of_style(model.features.style)
-        chosen = options_of(family, rest, model.header.name)
+        asked = for_decoder(reading, rest, family.Options)
+        chosen = options_of(family, asked, model.header.name)
         placements = choose_all(device, dtype)
         batch_s = reading.batch
         if batch_s is None:
@@ -113,13 +114,14 @@ class Recognizer:
         for name in ("batch", "jobs"):
             if name in options:
                 raise UsageError(f"{name} is chosen when a model is loaded", "load it with another")
-        reading = {name: value for name, value in options.items() if name in names}
+        own = {name: value for name, value in options.items() if name in names}
+        reading = replace(self.reading, **own)
         given = self.given | {n: value for n, value in options.items() if n not in names}
         given = {name: value for name, value in given.items() if value is not None}
         family = family_of_style(self.header.features.style)
-        chosen = options_of(family, given, self.header.name)
-        decoders = [decoder.changed(chosen) for decoder in self.decoders]
-        return self._with(decoders, replace(self.reading, **reading), given)
+        asked = for_decoder(reading, given, family.Options)
+        chosen = options_of(family, asked, self.header.name)
+        return self._with([decoder.changed(chosen) for decoder in self.decoders], reading, given)
 
     def _with(
         self, decoders: Sequence[SegmentDecoder], reading: Reading, given: Mapping[str, Any]

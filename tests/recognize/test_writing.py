@@ -10,7 +10,7 @@ import pytest
 from attnasr_cli.checkpoint.folder import Header, PartFile, read_header
 from attnasr_cli.errors import ModelError, UsageError
 from attnasr_cli.families.base import Decoded, Piece, Word
-from attnasr_cli.recognize.reading import Reading
+from attnasr_cli.recognize.reading import Reading, for_decoder
 from attnasr_cli.recognize.stitch import Stitcher
 from attnasr_cli.recognize.writing.writer import Writer
 from attnasr_cli.text.sentences.written import Case, Mark
@@ -112,6 +112,19 @@ def test_plain_words(tiny_model: Path, tmp_path: Path) -> None:
     assert [w.word for w in after.pieces[0].words] == [" and", " so", " my", " o'brien"]
     # what a model with a net writes by itself is plain
     assert writer(tiny_model, tmp_path, punctuation=False).recording() is None
+
+
+def test_a_model_that_can_is_asked_for_plain_words() -> None:
+    from attnasr_cli.families.fastconformer.options import CohereOptions
+    from attnasr_cli.families.native.options import NativeOptions
+
+    off, on = Reading(punctuation=False), Reading(punctuation=True)
+    assert for_decoder(off, {"beam": 1}, CohereOptions) == {
+        "beam": 1, "no_punctuation": True,
+    }  # fmt: skip
+    assert for_decoder(on, {}, CohereOptions) == {"no_punctuation": False}
+    assert for_decoder(Reading(), {}, CohereOptions) == {}
+    assert for_decoder(off, {}, NativeOptions) == {}
 
 
 def test_what_cannot_be_is_refused(tiny_model: Path, tmp_path: Path) -> None:

@@ -96,7 +96,8 @@ def test_a_model_gets_it_and_writes_with_it(
     text = attnasr(*options).out
     assert text.split()[0][0].isupper()
     assert [w.strip(".,?").lower() for w in text.split()] == plain.split()
-    assert attnasr(*options, "--no-punctuation").out == plain
+    ran = attnasr(*options, "--no-punctuation")
+    assert (ran.code, ran.out) == (0, plain), ran.err
     assert attnasr(*options, "--punctuation").out == text
     table = json.loads(attnasr(*options, "-f", "json").out)
     assert table["text"] == text.strip()
