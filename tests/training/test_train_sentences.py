@@ -12,7 +12,7 @@ import pytest
 from attnasr_cli.app import main
 from attnasr_cli.checkpoint.folder import read_header
 from attnasr_cli.text.sentences.file import load_net
-from attnasr_cli.text.sentences.written import read
+from attnasr_cli.text.sentences.written import Case, read
 from attnasr_cli.training.sentences.corpus import load
 from attnasr_cli.training.sentences.fit import measure
 from attnasr_cli.training.sentences.measure import compare
@@ -185,6 +185,15 @@ def test_text_without_words_and_options_without_use_are_refused(
     assert "no sentences in" in capsys.readouterr().err
     assert main(["train", str(recipe), *out, "--device", "cpu"]) == 2
     assert "makes a sentence net, which does not use --device" in capsys.readouterr().err
+
+
+def test_a_word_in_capitals_for_once_is_none_of_its_spellings(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("He is VERY old and very tall at NASA, and very kind.\n")
+    corpus = load([(tmp_path / "text.txt", 1)])
+    cases = dict(zip([corpus.types[n] for n in corpus.words], corpus.cases, strict=True))
+    assert cases["nasa"] == Case.UPPER
+    places = [corpus.types[n] for n in corpus.words]
+    assert [int(c) for w, c in zip(places, corpus.cases, strict=True) if w == "very"] == [-1, 0, 0]
 
 
 def test_windows_are_what_the_net_will_see(recipe: Path) -> None:

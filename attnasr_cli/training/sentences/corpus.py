@@ -15,6 +15,7 @@ from attnasr_cli.errors import DataError
 from attnasr_cli.text.sentences.words import SPECIAL
 from attnasr_cli.text.sentences.written import (
     ENDS,
+    IGNORED,
     Case,
     Labelled,
     read,
@@ -84,6 +85,9 @@ def load(texts: Sequence[tuple[Path, int]]) -> Corpus:
         names = ", ".join(str(path) for path, _ in texts)
         raise DataError(f"no sentences in {names}", "give text with case and punctuation")
     counts = np.bincount(words, minlength=len(types))
+    upper = np.bincount(words[cases == Case.UPPER], minlength=len(types))
+    loud = (cases == Case.UPPER) & (2 * upper < counts)[words]  # said with stress, or a heading's
+    cases[loud] = IGNORED
     frequent = [s for s, n in mixed.items() if 2 * n > counts[places[s.lower()]]]
     spellings = {without_possessive(s)[0] for s in frequent}
     return Corpus(types, counts, words, cases, marks, sorted(spellings))
