@@ -37,7 +37,8 @@ types: $(VENV)/.installed-dev   ## mypy, strict
 check: lint types test   ## the gate: the same here and in CI
 
 # The embedded model again from its data: REPOS holds the clones that prepare.py and
-# prepare_text.py name, DATA gets what they make. Hours on two cores; resumable.
+# prepare_text.py name, DATA gets what they make; DATA/labels/*.tsv, if there are any, are what
+# teacher_labels.py wrote (its heard.tsv), for the net that writes sentences. Hours on two cores; resumable.
 REPOS  ?= repos
 DATA   ?= data
 DEV    ?= $(DATA)/english/dev.tsv
@@ -70,7 +71,11 @@ model: $(VENV)/.installed   ## the embedded model again from its data; hours
 	$(BIN)/attnasr train $(RECIPE)/robust.toml -o $(DATA)/third --dev $(DEV) --workers 1 \
 		--set init.model=$(abspath $(DATA))/taught --set distort.noise_folder=$(abspath $(DATA))/noise \
 		--train $(DATA)/english/native.tsv
-	$(SHIP) $(DATA)/third --mix $(DATA)/taught --share 0.6 --out models/english-small
+	$(BIN)/python $(RECIPE)/prepare_sentences.py --repos $(REPOS) --out $(DATA)/text --exclude $(DEV) \
+		--labels $$(ls $(DATA)/labels/*.tsv 2>/dev/null)
+	cp $(RECIPE)/sentences.toml $(DATA)/sentences.toml && $(BIN)/attnasr train $(DATA)/sentences.toml -o $(DATA)/sentences
+	$(SHIP) $(DATA)/third --mix $(DATA)/taught --share 0.6 --sentences $(DATA)/sentences/sentences.safetensors \
+		--out models/english-small
 
 eval: $(VENV)/.installed   ## WER of the embedded model on the development speakers
 	$(BIN)/attnasr score $(DEV) --model english-small --normalizer lower

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from attnasr_cli.cluster.run import Driver
 from attnasr_cli.families import models
 from attnasr_cli.recognize.jobs import Job, Part, Result
 from attnasr_cli.recognize.meter import Meter
-from attnasr_cli.recognize.stitch import About
+from attnasr_cli.recognize.stitch import About, Stitcher
 from attnasr_cli.recognize.transcript import Transcript
 from attnasr_cli.version import __version__
 
@@ -64,8 +65,16 @@ class ClusterRecognizer:
 
     @property
     def about(self) -> About:
-        """What its transcripts say of it."""
-        return self.loaded.about
+        """What its transcripts say of it; how they are written is read from the folder here."""
+        about = self.loaded.about
+        net = about.writer.net
+        if net is None:
+            return about
+        return replace(about, writer=replace(about.writer, net=self.path / net.name))
+
+    def stitcher(self, offset_s: float = 0.0) -> Stitcher:
+        """As ``Recognizer.stitcher``."""
+        return self.about.stitcher(offset_s)
 
     def events(
         self, jobs: Iterable[Job | None], meter: Meter | None = None, ordered: bool = True

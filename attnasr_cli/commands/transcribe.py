@@ -104,6 +104,8 @@ def _run(request: Request, stdin: Path | None, stack: contextlib.ExitStack) -> i
     else:
         sink = ToStdout(request.formats[0], request.cues, several)
     recognizer = _load(settings, request.formats, journal, stack)
+    if isinstance(sink, ToStdout):
+        sink.stitcher = recognizer.stitcher
     model = ""
     if journal is not None and recognizer.path is not None:
         vocabulary = [Path(settings["tokenizer"])] if settings["tokenizer"] else []
@@ -141,7 +143,7 @@ def _load(
     options = {o.name: settings[o.name] for o in OPTIONS if o.decoder}
     if options["word_timestamps"] is None:
         options["word_timestamps"] = any(kind.word_times for kind in formats) or None
-    reading = ["batch", "jobs", "vad", "vad_threshold", "max_segment"]
+    reading = ["batch", "jobs", "vad", "vad_threshold", "max_segment", "punctuation", "digits"]
     if options["word_timestamps"]:
         reading.append("align")
     options |= {name: settings[name] for name in reading if settings.given(name)}
@@ -165,11 +167,12 @@ def _load(
         )
         recognizer.introduce()
     else:
-        from attnasr_cli.device import keep_freed_memory
+        from attnasr_cli.device import give_back_freed_memory, keep_freed_memory
         from attnasr_cli.recognize.recognizer import load
 
         keep_freed_memory()
         recognizer = load(*where, **options)
+        give_back_freed_memory()
         reasons = "; ".join(p.reason for p in recognizer.placements)
         beam = recognizer.options().get("beam")
         searched = f"; beam {beam}" if beam else ""

@@ -25,9 +25,10 @@ from attnasr_cli.recognize.align import choose_aligner
 from attnasr_cli.recognize.inputs import Inputs, Recording, each
 from attnasr_cli.recognize.jobs import Job, Part, Result
 from attnasr_cli.recognize.meter import Meter
-from attnasr_cli.recognize.reading import Reading, batch_seconds, refuse_cutting, split
+from attnasr_cli.recognize.reading import Reading, batch_seconds, for_decoder, refuse_cutting, split
 from attnasr_cli.recognize.stitch import About, Stitcher, mark, shifted
 from attnasr_cli.recognize.transcript import Segment, Transcript
+from attnasr_cli.recognize.writing.writer import Writer
 
 PathLike = str | os.PathLike[str]
 
@@ -70,6 +71,7 @@ class Recognizer:
         self.aligner = choose_aligner(
             reading.align, header, has_ctc, self.decoders[0].settings, self.placements[0].device
         )
+        self.writer = Writer.of(header, path, reading, self.decoders[0].settings)
 
     @staticmethod
     def from_model(
@@ -80,7 +82,8 @@ class Recognizer:
 
         reading, rest = split(options)
         family = family_of_style(model.features.style)
-        chosen = options_of(family, rest, model.header.name)
+        asked = for_decoder(reading, rest, family.Options)
+        chosen = options_of(family, asked, model.header.name)
         placements = choose_all(device, dtype)
         batch_s = reading.batch
         if batch_s is None:
@@ -111,13 +114,14 @@ class Recognizer:
         for name in ("batch", "jobs"):
             if name in options:
                 raise UsageError(f"{name} is chosen when a model is loaded", "load it with another")
-        reading = {name: value for name, value in options.items() if name in names}
+        own = {name: value for name, value in options.items() if name in names}
+        reading = replace(self.reading, **own)
         given = self.given | {n: value for n, value in options.items() if n not in names}
         given = {name: value for name, value in given.items() if value is not None}
         family = family_of_style(self.header.features.style)
-        chosen = options_of(family, given, self.header.name)
-        decoders = [decoder.changed(chosen) for decoder in self.decoders]
-        return self._with(decoders, replace(self.reading, **reading), given)
+        asked = for_decoder(reading, given, family.Options)
+        chosen = options_of(family, asked, self.header.name)
+        return self._with([decoder.changed(chosen) for decoder in self.decoders], reading, given)
 
     def _with(
         self, decoders: Sequence[SegmentDecoder], reading: Reading, given: Mapping[str, Any]
@@ -180,7 +184,7 @@ class Recognizer:
         Raises AttnasrError where the recording cannot be read or goes on no more.
         """
         recognizer = self.changed(**options)
-        stitcher = Stitcher(start or 0.0)
+        stitcher = recognizer.stitcher(start or 0.0)
         with Inputs(sample_rate) as inputs:
             path, name = inputs.path(recording)
             job = Job(path, channel, start, end, salvage, name, audio_track=audio_track)
@@ -223,7 +227,12 @@ class Recognizer:
             device=",".join(str(p.device) for p in self.placements),
             dtype=self.placements[0].dtype,
             options=self.options(),
+            writer=self.writer,
         )
+
+    def stitcher(self, offset_s: float = 0.0) -> Stitcher:
+        """What makes the segments of one recording, whose times begin at ``offset_s``."""
+        return self.about().stitcher(offset_s)
 
     @property
     def sequential(self) -> bool:
@@ -236,6 +245,7 @@ class Recognizer:
         return (
             dict(self.decoders[0].settings)
             | times
+            | dict(self.writer.facts)
             | {
                 "vad": self.reading.vad and not self.sequential,
                 "vad_threshold": self.reading.vad_threshold,
@@ -244,7 +254,8 @@ class Recognizer:
         )
 
     def texts(self, samples: Sequence[Tensor]) -> list[str]:
-        """The text of each segment (N,) of 16 kHz samples, without cutting any.
+        """The text of each segment (N,) of 16 kHz samples, without cutting any, as the decoder
+        writes it.
 
         Raises UsageError for one that is longer than the net sees at once.
         """

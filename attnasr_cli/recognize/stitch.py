@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from attnasr_cli.families.base import Decoded, Piece, Word
 from attnasr_cli.families.words import spaced
 from attnasr_cli.recognize.jobs import Result, Span
 from attnasr_cli.recognize.transcript import NO_TEXT, Segment, Transcript
+from attnasr_cli.recognize.writing.writer import Writer
 from attnasr_cli.version import __version__
 
 
@@ -26,13 +27,17 @@ class Stitcher:
     """The same bit by bit. Times never run backwards, also where a decoder overshoots the end of
     its segment."""
 
-    def __init__(self, offset_s: float = 0.0) -> None:
-        self.offset_s, self.count, self.previous = offset_s, 0, 0.0
+    def __init__(
+        self, offset_s: float = 0.0, write: Callable[[Decoded], Decoded] | None = None
+    ) -> None:
+        """write: what makes of what was heard what is written; it is given one after the other."""
+        self.offset_s, self.write, self.count, self.previous = offset_s, write, 0, 0.0
 
     def push(self, parts: Sequence[tuple[float, Decoded]]) -> list[Segment]:
         """The next (start in seconds, what was heard), in order → what comes next of the text."""
         segments: list[Segment] = []
         for start_s, decoded in parts:
+            decoded = decoded if self.write is None else self.write(decoded)
             for piece in decoded.pieces:
                 if piece.text.strip() or decoded.extra.get("rejected"):
                     segments.append(self._segment(start_s + self.offset_s, piece, decoded))
@@ -104,6 +109,11 @@ class About:
     dtype: str
     options: Mapping[str, Any]
     """everything that decides about the text, as it was chosen in the end"""
+    writer: Writer
+
+    def stitcher(self, offset_s: float = 0.0) -> Stitcher:
+        """What makes the segments of one recording, whose times begin at ``offset_s``."""
+        return Stitcher(offset_s, self.writer.recording())
 
     def transcript(self, result: Result) -> Transcript:
         """The transcript of a result without an error."""
@@ -113,7 +123,7 @@ class About:
         return Transcript(
             file=result.job.shown,
             duration=result.duration_s,
-            segments=mark(stitch(result.parts, offset_s), uncovered),
+            segments=mark(self.stitcher(offset_s).push(result.parts), uncovered),
             language=language_of(result.parts) or only,
             model=self.model,
             device=self.device,

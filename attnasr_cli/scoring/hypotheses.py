@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from attnasr_cli.data import AUDIO_ENDINGS
-from attnasr_cli.errors import DataError
+from attnasr_cli.errors import DataError, ModelError
 from attnasr_cli.scoring.pairing import listed
 from attnasr_cli.scoring.types import Texts, Utterance
 from attnasr_cli.text.normalize import composed
+
+MARKS = frozenset(".,?!")
 
 
 class Recordings:
@@ -75,6 +77,8 @@ def transcribe(
             "give a column path, or put the recordings beside the references",
         )
     paths = [str(path) for path in found]
+    if not _has_marks(ref) and _adds_marks(model):
+        options["punctuation"] = False
     if cluster is None:
         from attnasr_cli.recognize.recognizer import load
 
@@ -97,3 +101,20 @@ def transcribe(
         for one, text in zip(ref.utterances, texts, strict=True)
     ]
     return Texts(f"model {model}", "transcribed", heard)
+
+
+def _adds_marks(model: str) -> bool:
+    """Whether a model has a net for them, and writes none by itself."""
+    from attnasr_cli.checkpoint.folder import read_header
+    from attnasr_cli.families.models import find
+
+    try:
+        path = find(model)
+        return (path / "model.toml").is_file() and read_header(path).sentences is not None
+    except ModelError:  # who loads it will say what is wrong
+        return False
+
+
+def _has_marks(ref: Texts) -> bool:
+    """Whether the references are written with punctuation: without, nor is what is compared."""
+    return any(word[-1:] in MARKS for one in ref.utterances for word in one.text.split())

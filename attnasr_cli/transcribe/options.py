@@ -166,8 +166,9 @@ def _fields(cls: type, panel: str, decoder: bool = False) -> list[Option]:
 
 
 def _decoders() -> Iterator[Option]:
-    """The options of all families' decoders, each once."""
-    seen: set[str] = set()
+    """The options of all families' decoders, each once; that of plain words is not theirs alone
+    (``Reading.punctuation``)."""
+    seen = {"no_punctuation"}
     for family in families():
         panel = "Decoding" if family.name == "native" else family.name.title()
         for found in _fields(family.Options, panel, decoder=True):

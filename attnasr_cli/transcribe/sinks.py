@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from attnasr_cli import console
@@ -53,12 +53,13 @@ class ToStdout:
         self.count = 0
         self.line = kind.line if not (several and kind.name == "txt") else None
         self.begun: tuple[Task, Stitcher] | None = None  # what segments were shown of
+        self.stitcher: Callable[[float], Stitcher] = Stitcher
 
     def part(self, task: Task, part: Part) -> None:
         if self.line is None:
             return
         if self.begun is None or self.begun[0] is not task:
-            self.begun = task, Stitcher(task.job.start_s or 0.0)
+            self.begun = task, self.stitcher(task.job.start_s or 0.0)
             _show(self.kind.head)
         lacking = shifted(part.outcome.uncovered, task.job.start_s or 0.0)
         for segment in mark(self.begun[1].push(part.outcome.parts), lacking):
