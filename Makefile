@@ -37,7 +37,8 @@ types: $(VENV)/.installed-dev   ## mypy, strict
 check: lint types test   ## the gate: the same here and in CI
 
 # The embedded model again from its data: REPOS holds the clones that prepare.py and
-# prepare_text.py name, DATA gets what they make. Hours on two cores; resumable.
+# prepare_text.py name, DATA gets what they make; DATA/labels/*.tsv, if there are any, are what
+# teacher_labels.py wrote (its heard.tsv), for the net that writes sentences. Hours on two cores; resumable.
 REPOS  ?= repos
 DATA   ?= data
 DEV    ?= $(DATA)/english/dev.tsv
@@ -73,7 +74,11 @@ model: $(VENV)/.installed   ## the embedded model again from its data; hours
 	$(BIN)/attnasr train $(RECIPE)/teacher.toml -o $(DATA)/second --dev $(DEV) --workers 1 \
 		--set init.model=$(abspath $(DATA))/names --set distort.noise_folder=$(abspath $(DATA))/noise \
 		--train $(DATA)/english/native.tsv --train $(DATA)/taught-1.tsv --train $(DATA)/taught-2.tsv
-	$(SHIP) $(DATA)/second --out models/english-small
+	$(BIN)/python $(RECIPE)/prepare_sentences.py --repos $(REPOS) --out $(DATA)/text --exclude $(DEV) \
+		--labels $(DATA)/heard-1.tsv $(DATA)/heard-2.tsv
+	cp $(RECIPE)/sentences.toml $(DATA)/sentences.toml && $(BIN)/attnasr train $(DATA)/sentences.toml -o $(DATA)/sentences
+	$(SHIP) $(DATA)/second --mix $(DATA)/first --share 0.3 --sentences $(DATA)/sentences/sentences.safetensors \
+		--out models/english-small
 
 eval: $(VENV)/.installed   ## WER of the embedded model on the development speakers
 	$(BIN)/attnasr score $(DEV) --model english-small --normalizer lower

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import sys
@@ -215,6 +216,15 @@ def keep_freed_memory() -> None:
         return
     mallopt(MMAP, LARGE)
     mallopt(TRIM, KEPT)
+
+
+def give_back_freed_memory() -> None:
+    """Ask the C library for what it keeps of freed memory: after loading, more than is in use."""
+    if sys.platform.startswith("linux"):
+        import ctypes
+
+        with contextlib.suppress(AttributeError, OSError):  # not glibc
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def is_out_of_memory(problem: BaseException) -> bool:

@@ -5,7 +5,8 @@ AttnasrError            one line and a hint; exit code 1
 ├── AudioError          a recording cannot be read
 ├── ModelError          a model is unknown, damaged or does not fit
 ├── DataError           a manifest, reference or hypothesis file is wrong
-└── OutputError         a result cannot be written
+├── OutputError         a result cannot be written
+└── ClusterError        a cluster cannot be reached, or its workers do not fit
 
 They are raised anywhere and printed in one place, ``app.main``.
 """
@@ -44,3 +45,7 @@ class DataError(AttnasrError):
 
 class OutputError(AttnasrError):
     """A result cannot be written."""
+
+
+class ClusterError(AttnasrError):
+    """A cluster cannot be reached, or its workers cannot do what is asked."""

@@ -104,7 +104,7 @@ def main() -> None:
     parser.add_argument("-m", "--model", default="english-small")
     parser.add_argument("--speed", type=int, default=140, help="words a minute")
     args = parser.parse_args()
-    recognizer = load(args.model, word_timestamps=True)
+    recognizer = load(args.model, word_timestamps=True, punctuation=False)
     errors: list[float] = []
     total = 0
     with tempfile.TemporaryDirectory() as name:

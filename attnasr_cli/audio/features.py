@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from attnasr_cli.audio.frames import HOP, WINDOW, pad
+from attnasr_cli.audio.frames import HOP, SAMPLE_RATE_HZ, WINDOW, pad
 from attnasr_cli.audio.mel import mel_filters
 from attnasr_cli.errors import ModelError
 
@@ -27,7 +27,13 @@ class FeatureConfig:
     normalize: str = "utterance"
     """utterance: mean 0 and deviation 1 of each bin over the segment; none"""
 
+    shortest_s: float = 0.0
+    """a shorter segment has silence behind it up to this: each bin is normalised by its mean, and
+    the mean of a single vowel says nothing of which vowel it was"""
+
     def __post_init__(self) -> None:
+        if self.shortest_s < 0:
+            raise ModelError(f"features.shortest_s is {self.shortest_s}", "use 0 or more")
         if self.normalize not in ("utterance", "none"):
             raise ModelError(
                 f"unknown feature normalisation {self.normalize!r}", "use 'utterance' or 'none'"
@@ -40,14 +46,20 @@ def log_mel(samples: Tensor, config: FeatureConfig) -> Tensor:
     """samples (N,) at 16 kHz → features (T, F), T = N // HOP + 1, float32."""
     from attnasr_cli.audio._torchaudio import torchaudio
 
-    if samples.shape[0] < FFT:  # reflection needs more samples than it adds
-        samples = torch.nn.functional.pad(samples, (0, FFT - samples.shape[0]))
+    least = max(FFT, shortest(config))  # reflection needs more samples than it adds
+    if samples.shape[0] < least:
+        samples = torch.nn.functional.pad(samples, (0, least - samples.shape[0]))
     spectrum = torchaudio.functional.spectrogram(
         samples, 0, torch.hann_window(WINDOW), FFT, HOP, WINDOW, 2.0, False
     )  # (FFT/2 + 1, T)
     mel = spectrum.T @ mel_filters(FFT, config.bins, torch.float32)  # (T, F)
     features = (mel + LOG_FLOOR).log()
     return normalize(features) if config.normalize == "utterance" else features
+
+
+def shortest(config: FeatureConfig) -> int:
+    """Samples up to which silence is put behind a segment."""
+    return round(config.shortest_s * SAMPLE_RATE_HZ)
 
 
 def normalize(features: Tensor) -> Tensor:
@@ -64,7 +76,7 @@ class LogMel:
         self.config = config
 
     def extract(self, samples: Tensor) -> Tensor:
-        """samples (N,) → (N // HOP + 1, F)"""
+        """samples (N,) → (N // HOP + 1, F), where N is not below ``shortest_s``"""
         return log_mel(samples, self.config)
 
     def __call__(self, segments: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

@@ -8,12 +8,13 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from attnasr_cli import remote
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.audio.sources.open import open_source
 from attnasr_cli.audio.sources.types import Probe, Source
@@ -46,14 +47,25 @@ def load(
 
 def probe(path: str | Path, track: Track | None = None) -> Probe:
     """Rate, channels, tracks and perhaps the length of a recording, without decoding it."""
-    source = open_recording(Path(path), track=track, headers_only=True)
-    source.close()
-    return source.probe
+    copy = on_disk(path) if remote.is_url(path) else nullcontext(Path(path))
+    with copy as local:
+        source = open_recording(local, name=display_name(path), track=track, headers_only=True)
+        source.close()
+        return source.probe
 
 
 @contextmanager
 def on_disk(path: str | Path) -> Iterator[Path]:
-    """The path itself, or for ``-`` a temporary copy of stdin: formats may have to seek in it."""
+    """The path itself, or a temporary copy of stdin (``-``) or of what is at an address: formats
+    may have to seek in it."""
+    if remote.is_url(path):
+        url = str(path)
+        suffix = Path(remote.name_of(url)).suffix[:16]
+        with tempfile.NamedTemporaryFile(prefix="attnasr-", suffix=suffix) as copy:
+            remote.fetch(url, copy)
+            copy.flush()
+            yield Path(copy.name)
+        return
     if str(path) != STDIN:
         yield Path(path)
         return

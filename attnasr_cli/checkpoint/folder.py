@@ -1,5 +1,6 @@
 """A model is a folder that explains itself: ``model.toml``, ``weights.safetensors``, a tokenizer
-file, a card, and where there is one a language model. Nothing in it is code."""
+file, a card, and where there are some a language model and a net that writes sentences. Nothing in
+it is code."""
 
 from __future__ import annotations
 
@@ -32,6 +33,7 @@ from attnasr_cli.text.tokenizer import Tokenizer
 
 SCHEMA = 1
 LM_FILE = "lm.safetensors"
+SENTENCES_FILE = "sentences.safetensors"
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,8 @@ class DecodingConfig:
 
 
 @dataclass(frozen=True)
-class LmFile:
-    """The ``[lm]`` table."""
+class PartFile:
+    """The ``[lm]`` table, and the ``[sentences]`` table."""
 
     file: str
     """name of the file in the folder"""
@@ -93,7 +95,9 @@ class Header:
     text: Text
     weights: Weights
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
-    lm: LmFile | None = None
+    lm: PartFile | None = None
+    sentences: PartFile | None = None
+    """the net that gives words their case and marks"""
     languages: tuple[str, ...] = ()
     """codes of the languages that the model writes"""
     origin: dict[str, Any] = field(default_factory=dict)
@@ -125,22 +129,35 @@ class Model:
         return self.path / self.header.lm.file
 
 
-def find_lm(path: Path) -> LmFile | None:
+def find_lm(path: Path) -> PartFile | None:
     """The language model that lies in a model folder, for its header."""
-    file = path / LM_FILE
-    return LmFile(LM_FILE, sha256_of(file)) if file.is_file() else None
+    return _part(path / LM_FILE)
+
+
+def find_sentences(path: Path) -> PartFile | None:
+    """The sentence net that lies in a model folder, for its header."""
+    return _part(path / SENTENCES_FILE)
+
+
+def _part(file: Path) -> PartFile | None:
+    return PartFile(file.name, sha256_of(file)) if file.is_file() else None
 
 
 def checked_lm(model: Model) -> Path | None:
     """The file of a model's language model, or None. Raises ModelError where it is missing or not
     the one that ``model.toml`` names."""
-    file, header = model.lm_path, model.header.lm
-    if file is None or header is None:
+    return checked(model.path, model.header.lm, "language model")
+
+
+def checked(path: Path | None, part: PartFile | None, what: str) -> Path | None:
+    """The file of a part of a model folder, or None. Raises ModelError as ``checked_lm``."""
+    if path is None or part is None:
         return None
+    file = path / part.file
     if not file.is_file():
-        raise ModelError(f"no language model {file}", "the model folder is incomplete")
-    if sha256_of(file) != header.sha256:
-        raise ModelError(f"damaged language model {file}: the checksum differs", "copy it again")
+        raise ModelError(f"no {what} {file}", "the model folder is incomplete")
+    if sha256_of(file) != part.sha256:
+        raise ModelError(f"damaged {what} {file}: the checksum differs", "copy it again")
     return file
 
 
@@ -208,7 +225,8 @@ def save_model(
     normalizer: str = "none",
     languages: tuple[str, ...] = (),
     origin: dict[str, Any] | None = None,
-    lm: LmFile | None = None,
+    lm: PartFile | None = None,
+    sentences: PartFile | None = None,
 ) -> Header:
     """Write a model folder: every file beside and then renamed, ``model.toml`` last.
 
@@ -234,6 +252,7 @@ def save_model(
         weights=Weights(WEIGHTS, hashlib.sha256(content).hexdigest()),
         decoding=decoding or DecodingConfig(),
         lm=lm,
+        sentences=sentences,
         languages=languages,
         origin=origin or {},
     )

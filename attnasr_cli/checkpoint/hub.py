@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from attnasr_cli import console
@@ -17,12 +17,25 @@ from attnasr_cli.errors import ModelError
 
 MAIN = "main"
 NEEDED = ("config.json", "tokenizer.json")
-OPTIONAL = ("generation_config.json", "preprocessor_config.json")
+OPTIONAL = ("generation_config.json", "preprocessor_config.json", "README.md")
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 CTRANSLATE2_WEIGHTS = "model.bin"
 """of a model that somebody converted for CTranslate2, where there are no safetensors"""
 TIMEOUT_S = 10.0
 _ID = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
+
+
+@dataclass(frozen=True)
+class About:
+    """What is known of a published model without loading it."""
+
+    parameters: int
+    """millions"""
+    languages: tuple[str, ...]
+    """codes of those that it writes"""
+    licence: str
+    wer: str = ""
+    """published word error rates on LibriSpeech in percent, test-clean/test-other; else empty"""
 
 
 @dataclass(frozen=True)
@@ -33,6 +46,8 @@ class Source:
     """owner/name"""
     revision: str = MAIN
     """a commit, tag or branch; a commit never changes"""
+    about: About | None = field(default=None, compare=False)
+    """where somebody knows more of it"""
 
     def __str__(self) -> str:
         return self.repo if self.revision == MAIN else f"{self.repo}@{self.revision[:12]}"

@@ -9,33 +9,89 @@ from typing import Annotated, Any
 import typer
 
 from attnasr_cli import console
+from attnasr_cli.checkpoint.hub import Source
 from attnasr_cli.checkpoint.registry import Entry, user_folder
 from attnasr_cli.errors import ModelError, UsageError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="The models at hand.")
 
+SHOWN = 6
+"""languages of a model that are listed one by one"""
 Format = Annotated[str, typer.Option("--format", help="table or json")]
 
 
 @app.command("list")
-def list_models(format: Format = "table") -> None:
+def list_models(
+    format: Format = "table",
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help="published models too, downloaded when asked for"),
+    ] = False,
+) -> None:
     """List the models that can be used by name."""
     _check(format)
     from attnasr_cli.families.registry import at_hand
 
     rows = [_row(entry) for entry in at_hand()]
+    if everything:
+        rows += _on_the_hub({row["name"] for row in rows})
     if format == "json":
         console.result(json.dumps(rows, indent=2, ensure_ascii=False))
         return
     if not rows:
         console.note(f"no models; put one into {user_folder()}")
-    width = max((len(row["name"]) for row in rows), default=0)
-    for row in rows:
-        wer = f"dev WER {row['dev_wer']:.1%}" if row["dev_wer"] is not None else ""
-        languages = ",".join(row["languages"])
-        console.result(
-            f"{row['name']:<{width}}  {row['net']:<11}  {languages:<3}  {wer:<13}  {row['origin']}"
-        )
+    if everything:
+        console.note("WER of published models: LibriSpeech test-clean/test-other, as published")
+    cells = [_cells(row, everything) for row in rows]
+    widths = [max((len(cell) for cell in column), default=0) for column in zip(*cells, strict=True)]
+    for line in cells:
+        console.result("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip())
+
+
+def _cells(row: dict[str, Any], everything: bool) -> list[str]:
+    """A row of the table; what is not known is a dash."""
+    wer = f"dev WER {row['dev_wer']:.1%}" if row["dev_wer"] is not None else ""
+    languages = row["languages"]
+    some = ",".join(languages) if len(languages) <= SHOWN else f"{len(languages)} languages"
+    if not everything:
+        return [row["name"], row["net"], some, wer, row["origin"]]
+    size = f"{row['parameters']} M" if row["parameters"] else "-"
+    wer = wer or (f"WER {row['published_wer']}" if row["published_wer"] else "-")
+    licence = row["licence"] or "-"
+    return [row["name"], row["net"], size, some or "-", licence, wer, row["origin"]]
+
+
+def _on_the_hub(here: set[str]) -> list[dict[str, Any]]:
+    """Rows of the published models that are not at hand."""
+    from attnasr_cli.families.registry import families
+
+    return [
+        {
+            "name": name,
+            "net": family.name,
+            "languages": [],
+            "dev_wer": None,
+            "origin": "hub",
+            "path": None,
+            **_known(source),
+        }
+        for family in families()
+        for name, source in family.published.items()
+        if name not in here
+    ]
+
+
+def _known(source: Source | None) -> dict[str, Any]:
+    """What is known of a published model, in the words of a row."""
+    about = source.about if source is not None else None
+    if about is None:
+        return {"parameters": None, "licence": None, "published_wer": None}
+    return {
+        "languages": list(about.languages),
+        "parameters": about.parameters,
+        "licence": about.licence,
+        "published_wer": about.wer or None,
+    }
 
 
 @app.command()
@@ -167,11 +223,17 @@ def _row(entry: Entry) -> dict[str, Any]:
     except ModelError as problem:  # one damaged model must not hide the others
         console.warn(problem.message)
         header = {}
-    return {
+    from attnasr_cli.families.registry import published
+
+    origin = header.get("origin", {})
+    own = {
         "name": entry.name,
         "net": str(header.get("net", "damaged")),
         "languages": list(header.get("languages", [])),
-        "dev_wer": header.get("origin", {}).get("dev_wer"),
+        "dev_wer": origin.get("dev_wer"),
         "origin": entry.origin,
         "path": str(entry.path),
     }
+    source = published().get(entry.name) if entry.origin == "downloaded" else None
+    known = _known(source)
+    return {**own, **known, "licence": known["licence"] or origin.get("licence")}

@@ -82,6 +82,8 @@ def score(
     model: Annotated[
         str | None, typer.Option(help="Transcribe the recordings of REF instead of HYP.")
     ] = None,
+    cluster: Annotated[str | None, typer.Option(help="With --model: a Ray cluster.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Workers of the cluster [all].")] = None,
     option: Annotated[
         list[str] | None,
         typer.Option(help="With --model: an option of transcribe, like vad=false; repeatable."),
@@ -133,6 +135,8 @@ def score(
         "--against": against,
     }
     _check(form, given, names, fail_above, ref, hyp, model, against, hyp_column, against_column)
+    if (cluster or workers is not None) and not (cluster and model and (workers or 1) > 0):
+        _refuse("--cluster needs --model, and --workers both", "--model NAME --cluster local")
     if option and model is None:
         _refuse("--option without --model", "it is for the model that transcribes")
     if compounds and unit == "char":
@@ -148,7 +152,7 @@ def score(
     wer.check(alignment, unit)
     refs = load(ref, Want(REF, ref_format, ref_column))
     if hyp is None:
-        hyps = transcribe(refs, model or "", **model_options.parse(option or ()))
+        hyps = transcribe(refs, model or "", cluster, workers, **model_options.parse(option or ()))
     else:
         hyps = load(hyp, Want(HYP, hyp_format, hyp_column))
         _check_apart((ref, refs), (hyp, hyps), "--hyp-column")

@@ -95,19 +95,22 @@ def train(
         console.note(chosen_for)
     recipe = find_recipe(recipe)
     table = read_table(recipe, change or [])
-    if dry_run and "lm" not in table:
+    of_text = next((kind for kind in ("lm", "sentences") if kind in table), None)
+    if dry_run and of_text is None:
         return _print_recipe(as_recipe(table, recipe))
     if out is None and not check:
         raise UsageError("no folder for the model", "give one with -o")
-    if "lm" in table:
+    if of_text is not None:
         unused = {
-            "--dev": dev, "--device": device != "auto", "--dtype": dtype != "auto",
+            "--dev": dev and of_text == "lm",
+            "--device": device != "auto", "--dtype": dtype != "auto",
             "--threads": threads, "--workers": workers, "--cache": cache,
             "--accept-changes": accept_changes, "--check": check, "--dry-run": dry_run,
         }  # fmt: skip
-        return _train_lm(
-            table, recipe, out or Path(), train or [], [n for n, used in unused.items() if used]
-        )
+        return _train_on_text(
+            table, recipe, out or Path(), train or [], dev or [],
+            [n for n, used in unused.items() if used],
+        )  # fmt: skip
     # oneDNN keeps the code that it made for so many shapes; 1024 are too few for a run's.
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16384")
     plan = as_recipe(table, recipe)
@@ -222,13 +225,25 @@ def _processes(
     return size, max(total // size, 1)
 
 
-def _train_lm(
-    table: dict[str, Any], recipe: Path, out: Path, texts: list[Path], unused: list[str]
+def _train_on_text(
+    table: dict[str, Any],
+    recipe: Path,
+    out: Path,
+    texts: list[Path],
+    dev: list[Path],
+    unused: list[str],
 ) -> int:
+    """What is made of text alone: a language model, or a net that writes sentences."""
+    what = "language model" if "lm" in table else "sentence net"
     if unused:
-        raise UsageError(
-            f"{recipe} makes a language model, which does not use {unused[0]}", "leave it out"
-        )
+        raise UsageError(f"{recipe} makes a {what}, which does not use {unused[0]}", "leave it out")
+    if "lm" not in table:
+        from attnasr_cli.training.sentences.recipe import train_recipe
+
+        made = train_recipe(table, recipe, out, texts, dev)
+        found = f", {made.held_out.summary()}" if made.held_out else ""
+        console.result(f"{out}: sentence net of {made.bytes / 1e6:.1f} MB{found}")
+        return 0
     from attnasr_cli.training.language_model import train_lm
 
     report = train_lm(table, recipe, out, texts)

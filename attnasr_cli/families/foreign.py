@@ -13,8 +13,13 @@ from attnasr_cli.errors import ModelError
 CTC = ("ctc", "wav2vec2", "hubert", "wavlm", "data2vec-audio", "sew", "unispeech", "mms")
 TRANSDUCER = ("transducer", "rnnt", "tdt")
 """found in a ``model_type`` or the name of an architecture"""
+LANGUAGE_MODEL = (
+    "qwen", "voxtral", "granite", "llama", "gemma", "phi4", "audioflamingo", "ultravox", "kimi",
+    "glm", "salm",
+)  # fmt: skip
+"""such models write with a large language model that was taught to hear"""
 FILES = {
-    ".nemo": "a NeMo archive",
+    ".nemo": "a NeMo archive (weights for transformers stand beside it on the hub, if anywhere)",
     ".onnx": "an ONNX graph",
     ".gguf": "a GGUF file",
     ".bin": "a .bin file that does not start as a ggml file does",
@@ -61,5 +66,10 @@ def _other(path: Path, what: str, names: Sequence[str], known: str) -> ModelErro
             return ModelError(
                 f"{path} is {what}: a {kind} model, not an attention encoder-decoder", known
             )
+    if any(mark in text for mark in LANGUAGE_MODEL):
+        return ModelError(
+            f"{path} is {what}: a language model that hears, not an attention encoder-decoder",
+            known,
+        )
     hint = f"{known}; CTC and transducer models are not attention encoder-decoders"
     return ModelError(f"{path} is {what}, which no family here reads", hint)

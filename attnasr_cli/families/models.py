@@ -31,6 +31,11 @@ def load(name: str | os.PathLike[str], **extra: Path) -> Model:
     ``extra``: files that a foreign checkpoint may need, such as ``tokenizer``. Raises ModelError
     with the next step, UsageError for a file that the model cannot use.
     """
+    return load_as(name, None, **extra)
+
+
+def load_as(name: str | os.PathLike[str], shown: str | None, **extra: Path) -> Model:
+    """The same of a foreign checkpoint that is called otherwise."""
     path = find(name)
     if (path / "model.toml").is_file():
         family = family_of_style(read_header(path).features.style)
@@ -40,7 +45,7 @@ def load(name: str | os.PathLike[str], **extra: Path) -> Model:
     if found is None:
         raise refusal(path, [family.name for family in families()])
     _refuse_extra(path, extra, found.extra_files)
-    return found.load(path, display_name(name, path), **extra)
+    return found.load(path, shown or display_name(name, path), **extra)
 
 
 def display_name(name: str | os.PathLike[str], path: Path) -> str:

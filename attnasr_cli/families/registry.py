@@ -24,6 +24,8 @@ BUILT_IN = {
     "native": "attnasr_cli.families.native.family:FAMILY",
     "whisper": "attnasr_cli.families.whisper.family:FAMILY",
     "moonshine": "attnasr_cli.families.moonshine.family:FAMILY",
+    "canary": "attnasr_cli.families.fastconformer.family:CANARY_FAMILY",
+    "cohere": "attnasr_cli.families.fastconformer.family:COHERE_FAMILY",
 }
 
 

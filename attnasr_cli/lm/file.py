@@ -28,6 +28,8 @@ KIND = "attnasr n-gram language model"
 SCHEMA = 1
 STEP = 0.15  # natural logarithm; 255 · 0.15 = 38, e⁻³⁸ is less than any probability in a model
 PLANES = 3  # bytes of a word id or a count: up to 16 million
+CONTEXTS = 1 << 18
+"""whose n-grams are numbered at once"""
 Bytes = npt.NDArray[np.uint8]
 
 
@@ -113,23 +115,27 @@ def load_model(path: Path) -> NgramModel:
 
 
 def _from_tensors(tensors: dict[str, npt.NDArray[np.generic]], order: int) -> NgramModel:
-    # Unpacking is most of the time, and the cores can share it.
+    # Unpacking is most of the time, and the cores can share it; one order after the other, as the
+    # bytes of all are more than the model that is made of them.
     with ThreadPoolExecutor(cores(), "attnasr-unpack") as pool:
-        packed = {n: t.astype(np.uint8, copy=False) for n, t in tensors.items() if n != "spelling"}
-        parts = {name: pool.submit(unpack, tensor) for name, tensor in packed.items()}
-        text = parts.pop("vocabulary").result().tobytes().decode()
+
+        def read(*names: str) -> list[Bytes]:
+            return list(pool.map(unpack, [tensors[n].astype(np.uint8, copy=False) for n in names]))
+
+        text = read("vocabulary")[0].tobytes().decode()
         vocabulary = Vocabulary(text.split("\n") if text else [])
         orders: list[Order] = []
         keys = np.arange(len(vocabulary), dtype=np.int64)
         for k in range(1, order + 1):
             if k > 1:
-                planes = [
-                    [parts.pop(f"{k}.{name}.{i}").result() for i in range(PLANES)]
-                    for name in ("children", "gap")
-                ]
-                keys = _keys(join(planes[0]), join(planes[1]), len(keys), len(vocabulary), k)
-            log_prob = parts.pop(f"{k}.log_prob").result()
-            backoff = parts.pop(f"{k}.backoff").result() if k < order else np.zeros(0, np.uint8)
+                planes = read(
+                    *(f"{k}.{name}.{i}" for name in ("children", "gap") for i in range(PLANES))
+                )
+                children, gap = join(planes[:PLANES]), join(planes[PLANES:])
+                del planes
+                keys = _keys(children, gap, len(keys), len(vocabulary), k)
+            log_prob, *backoffs = read(f"{k}.log_prob", *([f"{k}.backoff"] if k < order else []))
+            backoff = backoffs[0] if backoffs else np.zeros(0, np.uint8)
             if len(log_prob) != len(keys) or (k < order and len(backoff) != len(keys)):
                 raise ValueError(f"order {k} is damaged")
             orders.append(Order(keys, Coded(log_prob, RESTORED), Coded(backoff, RESTORED)))
@@ -145,7 +151,12 @@ def _keys(
         raise ValueError(f"order {k} is damaged")
     keys = gap.cumsum(dtype=np.int64)
     ends = children.cumsum(dtype=np.int64)
-    # The sum is begun anew after every context.
-    before = np.append(0, keys)[ends - children]
-    keys += np.repeat(np.arange(contexts) * size - before, children)
+    first = ends - children
+    # The sum is begun anew after every context; so many at a time need little memory beside it.
+    before = np.where(first > 0, keys[first - 1], 0) if len(keys) else first
+    shift = np.arange(contexts) * size - before
+    for a in range(0, contexts, CONTEXTS):
+        some = slice(a, a + CONTEXTS)
+        here = slice(int(first[a]), int(ends[some][-1]))
+        keys[here] += np.repeat(shift[some], children[some])
     return keys

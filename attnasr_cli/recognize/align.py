@@ -22,7 +22,7 @@ from attnasr_cli.errors import UsageError
 from attnasr_cli.families import models
 from attnasr_cli.families.base import Decoded, Piece, Word
 from attnasr_cli.families.word_timer import WordTimer
-from attnasr_cli.recognize.jobs import Heard, Span
+from attnasr_cli.recognize.jobs import SegmentResult, Span
 
 AUTO, ATTENTION = "auto", "attention"
 Parts = list[tuple[float, Decoded]]
@@ -45,27 +45,27 @@ class Aligner:
     def timer(self) -> WordTimer:
         return _timer(self.path, self.device)
 
-    def align(self, found: Sequence[tuple[Speech, Heard]]) -> list[Heard]:
+    def align(self, found: Sequence[tuple[Speech, SegmentResult]]) -> list[SegmentResult]:
         """Segments and what was heard in them → the same with better times. The result of one does
         not depend on the others."""
-        wanted = [i for i, (_, heard) in enumerate(found) if self._can(heard)]
-        results = [heard for _, heard in found]
+        wanted = [i for i, (_, outcome) in enumerate(found) if self._can(outcome)]
+        results = [outcome for _, outcome in found]
         if not wanted:
             return results
         texts = [[word.word for word, _ in _words(found[i][1].parts)] for i in wanted]
         times = self.timer.times([found[i][0].samples for i in wanted], texts)
         for i, spans in zip(wanted, times, strict=True):
-            speech, heard = found[i]
+            speech, outcome = found[i]
             if spans is not None:
                 spans = [(a + speech.start_s, b + speech.start_s) for a, b in spans]
-                results[i] = replace(heard, parts=_placed(heard.parts, spans))
+                results[i] = replace(outcome, parts=_placed(outcome.parts, spans))
         return results
 
-    def _can(self, heard: Heard) -> bool:
+    def _can(self, outcome: SegmentResult) -> bool:
         """Whether there are words, of a language that the model knows."""
-        spoken = {decoded.language or self.language for _, decoded in heard.parts}
+        spoken = {decoded.language or self.language for _, decoded in outcome.parts}
         known = not self.languages or spoken <= set(self.languages)
-        return known and any(True for _ in _words(heard.parts))
+        return known and any(True for _ in _words(outcome.parts))
 
 
 def _words(parts: Parts) -> list[tuple[Word, float]]:

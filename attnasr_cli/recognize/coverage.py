@@ -16,7 +16,7 @@ import torch
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.audio.segment import Speech
 from attnasr_cli.families.base import Decoded, Piece
-from attnasr_cli.recognize.jobs import Heard, Span
+from attnasr_cli.recognize.jobs import SegmentResult, Span
 
 SLACK_S = 0.3
 """how far the times of words and of detected speech may be off"""
@@ -33,7 +33,7 @@ ROUNDS = 8
 FRAME = 320  # samples, 20 ms: the grid on which a quiet point is looked for
 
 
-def said(start_s: float, decoded: Decoded) -> list[Span]:
+def text_spans(start_s: float, decoded: Decoded) -> list[Span]:
     """Where the text of a segment that begins at ``start_s`` stands in the recording."""
     return [(start_s + p.start, start_s + p.end) for p in decoded.pieces if p.text.strip()]
 
@@ -101,14 +101,14 @@ class Coverage:
         self.waiting += len(again)
         return [replace(r, round=rest.round + 1) for r in again] if rest else again
 
-    def heard(self) -> Heard | None:
+    def outcome(self) -> SegmentResult | None:
         """Everything, when all is decoded."""
         if self.waiting:
             return None
         spoken = self.speech.spoken
-        text = [span for start_s, decoded in self.parts for span in said(start_s, decoded)]
+        text = [span for start_s, decoded in self.parts for span in text_spans(start_s, decoded)]
         parts = [(start_s, trimmed(start_s, d, spoken)) for start_s, d in self.parts]
-        return Heard(in_order(parts), uncovered(spoken, text))
+        return SegmentResult(sorted_by_time(parts), uncovered(spoken, text))
 
 
 def rests(speech: Speech, decoded: Decoded, pad_s: float) -> tuple[Decoded, list[Rest]]:
@@ -119,7 +119,7 @@ def rests(speech: Speech, decoded: Decoded, pad_s: float) -> tuple[Decoded, list
     jumped writes nonsense on both sides of the jump. Nothing is decoded again where there is no
     text at all, as the same would come again.
     """
-    text = said(speech.start_s, decoded)
+    text = text_spans(speech.start_s, decoded)
     gaps = uncovered(speech.spoken, text) if text else []
     if not gaps:
         return decoded, []
@@ -202,7 +202,7 @@ def trimmed(start_s: float, decoded: Decoded, spoken: Sequence[Span]) -> Decoded
     return replace(decoded, pieces=pieces)
 
 
-def in_order(parts: list[tuple[float, Decoded]]) -> list[tuple[float, Decoded]]:
+def sorted_by_time(parts: list[tuple[float, Decoded]]) -> list[tuple[float, Decoded]]:
     """(start of a segment, what was heard) of a segment and of what was decoded again in it, as
     parts that follow each other: where there are several, each has one piece of text."""
     if len(parts) == 1:

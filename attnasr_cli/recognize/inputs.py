@@ -32,8 +32,10 @@ def each(recordings: Recording | Iterable[Recording]) -> Iterator[Recording]:
     """One recording, or several one by one."""
     if isinstance(recordings, str | os.PathLike | np.ndarray | Tensor | Readable):
         yield recordings
-    else:
+    elif isinstance(recordings, Iterable):
         yield from recordings
+    else:  # a number, say: ``Inputs.path`` tells what is wrong with it
+        yield recordings
 
 
 class Inputs:

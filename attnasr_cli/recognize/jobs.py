@@ -3,7 +3,7 @@ last the result."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,14 +26,14 @@ class Job:
     salvage: bool = False
     name: str = ""
     """how messages and results call it; by default the path"""
-    before: Callable[[], Known | None] | None = None
-    """called in the reading thread before anything is read; it may return segments that need not
-    be decoded again. An AttnasrError it raises fails the job, ``Skip`` ends it without a result"""
-    after: Callable[[], None] | None = None
-    """called there when all is read; an AttnasrError it raises fails the job"""
-
+    check: Check = field(default_factory=lambda: Check())
+    """asked before and after the recording is read"""
     audio_track: int | str | None = None
     """which sound track of a film: its number from 1, or its language; None the default one"""
+    size: int | None = None
+    """bytes of what is at an address, where they are known"""
+    places: Sequence[Place] | None = None
+    """these segments of it, in order, where it was cut before"""
 
     @property
     def shown(self) -> str:
@@ -59,14 +59,53 @@ class Skip(Exception):  # noqa: N818 - not an error
     """Nothing is to be done for this job."""
 
 
+class Check:
+    """What is asked around the reading of one recording; this one asks nothing."""
+
+    def before(self) -> Known:
+        """Called in the reading thread before anything is read: segments that need not be decoded
+        again. An AttnasrError it raises fails the job, ``Skip`` ends it without a result."""
+        return {}
+
+    def after(self) -> None:
+        """Called there when all is read; an AttnasrError it raises fails the job."""
+
+    def elsewhere(self) -> Check:
+        """The same for another process, with all that it has to know there."""
+        return self
+
+    def adopt(self, other: Check) -> Known:
+        """Take over what the same has found in another process, and give what ``before`` gives."""
+        return {}
+
+
 Span = tuple[float, float]
 """(start, end) in seconds of the recording"""
-Known = Mapping[tuple[int, int], "Heard"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a segment is."""
+
+    first: int
+    """its first sample, at 16 kHz"""
+    count: int
+    """of samples"""
+    spoken: tuple[Span, ...] = ()
+    """the stretches in it where somebody speaks"""
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """As ``Known`` has it."""
+        return self.first, self.count
+
+
+Known = Mapping[tuple[int, int], "SegmentResult"]
 """(first sample, number of samples) at 16 kHz of a segment → what was heard in it before"""
 
 
 @dataclass(frozen=True)
-class Heard:
+class SegmentResult:
     """One segment that is done."""
 
     parts: list[tuple[float, Decoded]]
@@ -93,10 +132,10 @@ class Result:
     complete: bool = False
     """read to the end, all segments decoded"""
 
-    def add(self, heard: Heard) -> None:
+    def add(self, outcome: SegmentResult) -> None:
         """The next segment in the order of time."""
-        self.parts += heard.parts
-        self.uncovered += heard.uncovered
+        self.parts += outcome.parts
+        self.uncovered += outcome.uncovered
 
 
 @dataclass(frozen=True)
@@ -106,6 +145,6 @@ class Part:
     result: Result
     place: tuple[int, int]
     """(first sample, number of samples) at 16 kHz; of no use where the net chose the segment"""
-    heard: Heard
+    outcome: SegmentResult
     new: bool = True
     """false where it was known before"""

@@ -20,7 +20,7 @@ from attnasr_cli.families.batching import pack
 from attnasr_cli.recognize.align import Aligner
 from attnasr_cli.recognize.coverage import Coverage, Rest
 from attnasr_cli.recognize.devices import Devices, as_error
-from attnasr_cli.recognize.jobs import Heard, Job, Part, Result
+from attnasr_cli.recognize.jobs import Job, Part, Result, SegmentResult
 from attnasr_cli.recognize.meter import Meter
 from attnasr_cli.recognize.reader import End, Reader, place_of
 
@@ -88,7 +88,7 @@ class _Segment:
 
     recording: _Open
     place: tuple[int, int]
-    heard: Heard | None = None
+    outcome: SegmentResult | None = None
     new: bool = True
     given: bool = False
 
@@ -166,7 +166,7 @@ class _Run:
             segment = _Segment(recording, place_of(speech))
             recording.segments.append(segment)
             if known is not None:
-                segment.heard, segment.new = known, False
+                segment.outcome, segment.new = known, False
                 self.reader.meter.decoded(speech.duration_s)
                 yield from self._ready()
                 continue
@@ -208,8 +208,8 @@ class _Run:
                 coverage = piece.coverage
                 rests = coverage.take(piece.speech, decoded, piece.rest)
                 again += [Piece(piece.segment, r.speech, coverage, r) for r in rests]
-                piece.segment.heard = coverage.heard()
-            self._align([piece for piece in batch if piece.segment.heard is not None])
+                piece.segment.outcome = coverage.outcome()
+            self._align([piece for piece in batch if piece.segment.outcome is not None])
             self.reader.meter.decoded(sum(p.speech.duration_s for p in batch if not p.rest))
             yield from self._ready()
         again.sort(key=lambda piece: (piece.result.number, piece.speech.start_s))
@@ -221,7 +221,7 @@ class _Run:
         of the model or its options fails these recordings and not the run."""
         if self.aligner is None:
             return
-        found = [(p.coverage.speech, p.segment.heard) for p in done if p.segment.heard]
+        found = [(p.coverage.speech, p.segment.outcome) for p in done if p.segment.outcome]
         try:
             aligned = self.aligner.align(found)
         except AttnasrError:
@@ -230,8 +230,8 @@ class _Run:
             for piece in done:
                 piece.result.error = piece.result.error or as_error(problem, piece)
             return
-        for piece, heard in zip(done, aligned, strict=True):
-            piece.segment.heard = heard
+        for piece, outcome in zip(done, aligned, strict=True):
+            piece.segment.outcome = outcome
 
     def _ready(self) -> Iterator[Part | Result]:
         """What is done and not given back yet."""
@@ -248,12 +248,12 @@ class _Run:
 
     def _segments(self, recording: _Open) -> Iterator[Part]:
         for segment in recording.segments:
-            if segment.heard is not None and not segment.given:
+            if segment.outcome is not None and not segment.given:
                 segment.given = True
-                yield Part(recording.result, segment.place, segment.heard, segment.new)
-            elif segment.heard is None and self.ordered:
+                yield Part(recording.result, segment.place, segment.outcome, segment.new)
+            elif segment.outcome is None and self.ordered:
                 break
         while recording.segments and recording.segments[0].given:
-            heard = recording.segments.popleft().heard
-            assert heard is not None
-            recording.result.add(heard)
+            outcome = recording.segments.popleft().outcome
+            assert outcome is not None
+            recording.result.add(outcome)

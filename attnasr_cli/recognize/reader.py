@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.audio.segment import SegmentConfig, Segmenter, Speech
 from attnasr_cli.errors import AttnasrError
-from attnasr_cli.recognize.jobs import Heard, Job, Known, Skip
+from attnasr_cli.recognize.jobs import Job, Known, SegmentResult, Skip
 from attnasr_cli.recognize.meter import Meter
-
-BLOCK_S = 10.0
+from attnasr_cli.recognize.places import BLOCK_S, Cutter, Placed
 
 
 @dataclass
@@ -27,7 +26,7 @@ class End:
     skipped: bool = False
 
 
-Item = tuple[Speech, Heard | None]
+Item = tuple[Speech, SegmentResult | None]
 """a segment, and what was heard in it before"""
 
 
@@ -135,10 +134,8 @@ class Reader:
     def _attempt(self, number: int, job: Job, end: End) -> AttnasrError | None:
         """Read a job; returns what went wrong."""
         try:
-            known = job.before() if job.before is not None else None
-            self._cut(number, job, end, known or {})
-            if job.after is not None:
-                job.after()
+            self._cut(number, job, end, job.check.before())
+            job.check.after()
         except Skip:
             end.skipped = True
         except AttnasrError as problem:
@@ -152,7 +149,8 @@ class Reader:
         return None
 
     def _cut(self, number: int, job: Job, end: End, known: Known) -> None:
-        segmenter = Segmenter(self.cut)
+        placed = None if job.places is None else Placed(job.places)
+        cutter: Cutter = placed or Segmenter(self.cut)
         with job.opened() as recording:
             for block in recording.blocks(BLOCK_S):
                 if self.budget.stopped:
@@ -160,8 +158,10 @@ class Reader:
                 seconds = block.shape[0] / SAMPLE_RATE_HZ
                 end.duration_s += seconds
                 self.meter.read(seconds)
-                self._put(number, segmenter.push(block), known)
-            self._put(number, segmenter.finish(), known)
+                self._put(number, cutter.push(block), known)
+                if placed is not None and placed.done:
+                    break
+            self._put(number, cutter.finish(), known)
             end.warnings = list(recording.probe.warnings)
 
     def _put(self, number: int, found: list[Speech], known: Known) -> None:

@@ -1,4 +1,5 @@
-"""Options about how recordings are read, cut, batched and timed, whatever the model."""
+"""Options about how recordings are read, cut and batched, and texts timed and written, whatever the
+model."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ MEGABYTES_PER_S = 12.0  # what a second of audio in a batch may cost, with beams
 
 @dataclass(frozen=True)
 class Reading:
-    """How recordings are read and cut, and words timed; the rest is the decoder's options."""
+    """How recordings are read and cut, words timed and texts written; the rest is the decoder's
+    options."""
 
     vad: bool = option(True, "Cut at pauses and leave out what is not speech.")
     vad_threshold: float = option(0.5, "Probability from which it is speech.")
@@ -28,6 +30,12 @@ class Reading:
         "auto",
         "Who times words: auto, attention (the model itself), or a model with a CTC head.",
     )
+    punctuation: bool | None = option(
+        None,
+        "Case and marks, by default where the model can; without: plain words, in lower case and "
+        "without marks, whatever the model writes.",
+    )
+    digits: bool = option(False, "Write numbers that are said in words as digits.")
 
 
 def split(options: dict[str, Any]) -> tuple[Reading, dict[str, Any]]:
@@ -35,6 +43,14 @@ def split(options: dict[str, Any]) -> tuple[Reading, dict[str, Any]]:
     given = {key: value for key, value in options.items() if value is not None}
     reading = {k: v for k, v in given.items() if k in Reading.__dataclass_fields__}
     return Reading(**reading), {k: v for k, v in given.items() if k not in reading}
+
+
+def for_decoder(reading: Reading, given: dict[str, Any], options: type[Any]) -> dict[str, Any]:
+    """The options given for a decoder, and that it is to write plain words, where its family's
+    ``options`` know of that: what it leaves of punctuation is taken away from its text."""
+    if reading.punctuation is None or "no_punctuation" not in options.__dataclass_fields__:
+        return given
+    return given | {"no_punctuation": not reading.punctuation}
 
 
 def refuse_cutting(reading: Reading) -> None:

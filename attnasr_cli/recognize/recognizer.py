@@ -25,10 +25,10 @@ from attnasr_cli.recognize.align import choose_aligner
 from attnasr_cli.recognize.inputs import Inputs, Recording, each
 from attnasr_cli.recognize.jobs import Job, Part, Result
 from attnasr_cli.recognize.meter import Meter
-from attnasr_cli.recognize.reading import Reading, batch_seconds, refuse_cutting, split
-from attnasr_cli.recognize.stitch import Stitcher, language_of, mark, shifted, stitch
+from attnasr_cli.recognize.reading import Reading, batch_seconds, for_decoder, refuse_cutting, split
+from attnasr_cli.recognize.stitch import About, Stitcher, mark, shifted
 from attnasr_cli.recognize.transcript import Segment, Transcript
-from attnasr_cli.version import __version__
+from attnasr_cli.recognize.writing.writer import Writer
 
 PathLike = str | os.PathLike[str]
 
@@ -71,6 +71,7 @@ class Recognizer:
         self.aligner = choose_aligner(
             reading.align, header, has_ctc, self.decoders[0].settings, self.placements[0].device
         )
+        self.writer = Writer.of(header, path, reading, self.decoders[0].settings)
 
     @staticmethod
     def from_model(
@@ -81,7 +82,8 @@ class Recognizer:
 
         reading, rest = split(options)
         family = family_of_style(model.features.style)
-        chosen = options_of(family, rest, model.header.name)
+        asked = for_decoder(reading, rest, family.Options)
+        chosen = options_of(family, asked, model.header.name)
         placements = choose_all(device, dtype)
         batch_s = reading.batch
         if batch_s is None:
@@ -112,13 +114,14 @@ class Recognizer:
         for name in ("batch", "jobs"):
             if name in options:
                 raise UsageError(f"{name} is chosen when a model is loaded", "load it with another")
-        reading = {name: value for name, value in options.items() if name in names}
+        own = {name: value for name, value in options.items() if name in names}
+        reading = replace(self.reading, **own)
         given = self.given | {n: value for n, value in options.items() if n not in names}
         given = {name: value for name, value in given.items() if value is not None}
         family = family_of_style(self.header.features.style)
-        chosen = options_of(family, given, self.header.name)
-        decoders = [decoder.changed(chosen) for decoder in self.decoders]
-        return self._with(decoders, replace(self.reading, **reading), given)
+        asked = for_decoder(reading, given, family.Options)
+        chosen = options_of(family, asked, self.header.name)
+        return self._with([decoder.changed(chosen) for decoder in self.decoders], reading, given)
 
     def _with(
         self, decoders: Sequence[SegmentDecoder], reading: Reading, given: Mapping[str, Any]
@@ -181,14 +184,14 @@ class Recognizer:
         Raises AttnasrError where the recording cannot be read or goes on no more.
         """
         recognizer = self.changed(**options)
-        stitcher = Stitcher(start or 0.0)
+        stitcher = recognizer.stitcher(start or 0.0)
         with Inputs(sample_rate) as inputs:
             path, name = inputs.path(recording)
             job = Job(path, channel, start, end, salvage, name, audio_track=audio_track)
             for event in recognizer.events([job]):
                 if isinstance(event, Part):
-                    lacking = shifted(event.heard.uncovered, start or 0.0)
-                    yield from mark(stitcher.push(event.heard.parts), lacking)
+                    lacking = shifted(event.outcome.uncovered, start or 0.0)
+                    yield from mark(stitcher.push(event.outcome.parts), lacking)
                 elif event.error is not None:
                     raise event.error
 
@@ -214,25 +217,22 @@ class Recognizer:
 
     def transcript(self, result: Result) -> Transcript:
         """The transcript of a result without an error."""
-        languages = self.header.languages
-        only = languages[0] if len(languages) == 1 else None
-        offset_s = result.job.start_s or 0.0
-        uncovered = shifted(result.uncovered, offset_s)
-        return Transcript(
-            file=result.job.shown,
-            duration=result.duration_s,
-            segments=mark(stitch(result.parts, offset_s), uncovered),
-            language=language_of(result.parts) or only,
+        return self.about().transcript(result)
+
+    def about(self) -> About:
+        """What its transcripts say of it."""
+        return About(
             model=self.header.name,
+            languages=tuple(self.header.languages),
             device=",".join(str(p.device) for p in self.placements),
             dtype=self.placements[0].dtype,
             options=self.options(),
-            version=__version__,
-            channel=result.job.channel,
-            audio_track=result.job.audio_track,
-            warnings=result.warnings,
-            uncovered=uncovered,
+            writer=self.writer,
         )
+
+    def stitcher(self, offset_s: float = 0.0) -> Stitcher:
+        """What makes the segments of one recording, whose times begin at ``offset_s``."""
+        return self.about().stitcher(offset_s)
 
     @property
     def sequential(self) -> bool:
@@ -245,6 +245,7 @@ class Recognizer:
         return (
             dict(self.decoders[0].settings)
             | times
+            | dict(self.writer.facts)
             | {
                 "vad": self.reading.vad and not self.sequential,
                 "vad_threshold": self.reading.vad_threshold,
@@ -253,7 +254,8 @@ class Recognizer:
         )
 
     def texts(self, samples: Sequence[Tensor]) -> list[str]:
-        """The text of each segment (N,) of 16 kHz samples, without cutting any.
+        """The text of each segment (N,) of 16 kHz samples, without cutting any, as the decoder
+        writes it.
 
         Raises UsageError for one that is longer than the net sees at once.
         """
@@ -270,18 +272,23 @@ class Recognizer:
 
 
 def load(
-    name: PathLike = DEFAULT, device: str = "auto", dtype: str = "auto", **options: Any
+    name: PathLike = DEFAULT,
+    device: str = "auto",
+    dtype: str = "auto",
+    shown: str | None = None,
+    **options: Any,
 ) -> Recognizer:
     """Load a model by name or path.
 
     ``device``: auto, cpu, cuda, cuda:0 or a list such as ``cuda:0,cuda:1``; ``dtype``: auto,
-    float32, bfloat16, float16 or int8. ``options`` are those of ``Reading`` and of the model's
+    float32, bfloat16, float16 or int8. ``shown``: how results call a foreign checkpoint, by default
+    as it is called here. ``options`` are those of ``Reading`` and of the model's
     family (``families/native/options.py`` for the nets that are trained here); one that the model
     cannot honour raises UsageError.
     """
     split(options)
     extra = {key: options.pop(key) for key in ("tokenizer",) if options.get(key) is not None}
-    model = models.load(name, **{key: Path(value) for key, value in extra.items()})
+    model = models.load_as(name, shown, **{key: Path(value) for key, value in extra.items()})
     return Recognizer.from_model(model, device, dtype, **options)
 
 

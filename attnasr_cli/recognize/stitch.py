@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from attnasr_cli.families.base import Decoded, Piece, Word
 from attnasr_cli.families.words import spaced
-from attnasr_cli.recognize.jobs import Span
-from attnasr_cli.recognize.transcript import NO_TEXT, Segment
+from attnasr_cli.recognize.jobs import Result, Span
+from attnasr_cli.recognize.transcript import NO_TEXT, Segment, Transcript
+from attnasr_cli.recognize.writing.writer import Writer
+from attnasr_cli.version import __version__
 
 
 def stitch(parts: Sequence[tuple[float, Decoded]], offset_s: float = 0.0) -> list[Segment]:
@@ -24,13 +27,17 @@ class Stitcher:
     """The same bit by bit. Times never run backwards, also where a decoder overshoots the end of
     its segment."""
 
-    def __init__(self, offset_s: float = 0.0) -> None:
-        self.offset_s, self.count, self.previous = offset_s, 0, 0.0
+    def __init__(
+        self, offset_s: float = 0.0, write: Callable[[Decoded], Decoded] | None = None
+    ) -> None:
+        """write: what makes of what was heard what is written; it is given one after the other."""
+        self.offset_s, self.write, self.count, self.previous = offset_s, write, 0, 0.0
 
     def push(self, parts: Sequence[tuple[float, Decoded]]) -> list[Segment]:
         """The next (start in seconds, what was heard), in order → what comes next of the text."""
         segments: list[Segment] = []
         for start_s, decoded in parts:
+            decoded = decoded if self.write is None else self.write(decoded)
             for piece in decoded.pieces:
                 if piece.text.strip() or decoded.extra.get("rejected"):
                     segments.append(self._segment(start_s + self.offset_s, piece, decoded))
@@ -88,3 +95,43 @@ def language_of(parts: Sequence[tuple[float, Decoded]]) -> str | None:
 def _moved(word: Word, shift: float, earliest: float, latest: float) -> Word:
     start = min(max(word.start + shift, earliest), latest)
     return replace(word, start=start, end=min(max(word.end + shift, start), latest))
+
+
+@dataclass(frozen=True)
+class About:
+    """A model with its options, as results name it."""
+
+    model: str
+    languages: tuple[str, ...]
+    """that it knows; empty where nothing is said of them"""
+    device: str
+    """one or several, with commas between"""
+    dtype: str
+    options: Mapping[str, Any]
+    """everything that decides about the text, as it was chosen in the end"""
+    writer: Writer
+
+    def stitcher(self, offset_s: float = 0.0) -> Stitcher:
+        """What makes the segments of one recording, whose times begin at ``offset_s``."""
+        return Stitcher(offset_s, self.writer.recording())
+
+    def transcript(self, result: Result) -> Transcript:
+        """The transcript of a result without an error."""
+        only = self.languages[0] if len(self.languages) == 1 else None
+        offset_s = result.job.start_s or 0.0
+        uncovered = shifted(result.uncovered, offset_s)
+        return Transcript(
+            file=result.job.shown,
+            duration=result.duration_s,
+            segments=mark(self.stitcher(offset_s).push(result.parts), uncovered),
+            language=language_of(result.parts) or only,
+            model=self.model,
+            device=self.device,
+            dtype=self.dtype,
+            options=dict(self.options),
+            version=__version__,
+            channel=result.job.channel,
+            audio_track=result.job.audio_track,
+            warnings=result.warnings,
+            uncovered=uncovered,
+        )

@@ -9,10 +9,10 @@ from attnasr_cli.audio.segment import SegmentConfig, Segmenter, Speech
 from attnasr_cli.errors import AttnasrError, UsageError
 from attnasr_cli.families.base import SegmentDecoder
 from attnasr_cli.recognize.align import Aligner
-from attnasr_cli.recognize.coverage import said, uncovered
-from attnasr_cli.recognize.jobs import Heard, Job, Part, Result, Skip, Span
+from attnasr_cli.recognize.coverage import text_spans, uncovered
+from attnasr_cli.recognize.jobs import Job, Part, Result, SegmentResult, Skip, Span
 from attnasr_cli.recognize.meter import Meter
-from attnasr_cli.recognize.reader import BLOCK_S
+from attnasr_cli.recognize.places import BLOCK_S
 from attnasr_cli.recognize.tape import Tape
 
 MARGIN_S = 0.5
@@ -58,8 +58,7 @@ def _transcribe(
     aligner: Aligner | None = None,
 ) -> Iterator[Part]:
     job = result.job
-    if job.before is not None:
-        job.before()
+    job.check.before()
     whole = decoder.recording()
     segmenter = Segmenter(cut)
     spoken: list[Span] = []
@@ -75,21 +74,20 @@ def _transcribe(
             meter.read(seconds)
             meter.found(seconds)
         result.warnings = list(recording.probe.warnings)
-    if job.after is not None:
-        job.after()
+    job.check.after()
     spoken += _spoken(segmenter.finish())
     done_s = 0.0
     for start_s, decoded in whole.segments():
-        heard = Heard([(start_s, decoded)])
+        outcome = SegmentResult([(start_s, decoded)])
         if aligner is not None and tape is not None:
             end_s = start_s + max((p.end for p in decoded.pieces), default=0.0) + MARGIN_S
-            [heard] = aligner.align([(tape.part(start_s, end_s), heard)])
-        result.add(heard)
+            [outcome] = aligner.align([(tape.part(start_s, end_s), outcome)])
+        result.add(outcome)
         meter.decoded(start_s - done_s)
         done_s = start_s
-        yield Part(result, (round(start_s * SAMPLE_RATE_HZ), 0), heard)
+        yield Part(result, (round(start_s * SAMPLE_RATE_HZ), 0), outcome)
     meter.decoded(result.duration_s - done_s)
-    text = [span for start_s, decoded in result.parts for span in said(start_s, decoded)]
+    text = [span for start_s, decoded in result.parts for span in text_spans(start_s, decoded)]
     result.uncovered = uncovered(spoken, text)
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from attnasr_cli.data import AUDIO_ENDINGS
-from attnasr_cli.errors import DataError
+from attnasr_cli.errors import DataError, ModelError
 from attnasr_cli.scoring.pairing import listed
 from attnasr_cli.scoring.types import Texts, Utterance
 from attnasr_cli.text.normalize import composed
+
+MARKS = frozenset(".,?!")
 
 
 class Recordings:
@@ -52,8 +54,15 @@ class Recordings:
         return self.known[folder]
 
 
-def transcribe(ref: Texts, model: str, **options: Any) -> Texts:
-    """Transcribe the recording of every reference, in their order; options: of the recogniser."""
+def transcribe(
+    ref: Texts,
+    model: str,
+    cluster: str | None = None,
+    workers: int | None = None,
+    **options: Any,
+) -> Texts:
+    """Transcribe the recording of every reference, in their order, perhaps on a cluster; options:
+    of the recogniser."""
     if ref.kind in ("stm", "ctm"):
         raise DataError(
             f"{ref.path}: {ref.kind} references are scored by time",
@@ -67,10 +76,21 @@ def transcribe(ref: Texts, model: str, **options: Any) -> Texts:
             f"{ref.path}: no recording for {len(lost)} of {len(found)} references: {listed(lost)}",
             "give a column path, or put the recordings beside the references",
         )
-    from attnasr_cli.recognize.recognizer import load
-
     paths = [str(path) for path in found]
-    texts = [transcript.text for transcript in load(model, **options).transcribe(paths)]
+    if not _has_marks(ref) and _adds_marks(model):
+        options["punctuation"] = False
+    if cluster is None:
+        from attnasr_cli.recognize.recognizer import load
+
+        texts = [transcript.text for transcript in load(model, **options).transcribe(paths)]
+    else:
+        from attnasr_cli.cluster.recognizer import ClusterRecognizer
+
+        where = {name: options.pop(name) for name in ("device", "dtype") if name in options}
+        with ClusterRecognizer(
+            cluster, model, workers=workers, options=options, **where
+        ) as recognizer:
+            texts = [transcript.text for transcript in recognizer.transcribe(paths)]
     if len(texts) != len(paths):
         raise DataError(
             f"{model} gave {len(texts)} transcripts for {len(paths)} recordings",
@@ -81,3 +101,20 @@ def transcribe(ref: Texts, model: str, **options: Any) -> Texts:
         for one, text in zip(ref.utterances, texts, strict=True)
     ]
     return Texts(f"model {model}", "transcribed", heard)
+
+
+def _adds_marks(model: str) -> bool:
+    """Whether a model has a net for them, and writes none by itself."""
+    from attnasr_cli.checkpoint.folder import read_header
+    from attnasr_cli.families.models import find
+
+    try:
+        path = find(model)
+        return (path / "model.toml").is_file() and read_header(path).sentences is not None
+    except ModelError:  # who loads it will say what is wrong
+        return False
+
+
+def _has_marks(ref: Texts) -> bool:
+    """Whether the references are written with punctuation: without, nor is what is compared."""
+    return any(word[-1:] in MARKS for one in ref.utterances for word in one.text.split())

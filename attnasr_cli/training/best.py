@@ -17,6 +17,7 @@ from attnasr_cli.checkpoint.folder import (
     Header,
     Model,
     find_lm,
+    find_sentences,
     read_header,
     save_model,
     write_header,
@@ -183,6 +184,7 @@ class Best:
             languages=header.languages,
             origin=origin,
             lm=find_lm(self.out),
+            sentences=find_sentences(self.out),
         )
         self._write_card(header)
 

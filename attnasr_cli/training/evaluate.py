@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
@@ -67,8 +68,9 @@ def evaluate(
     world: World,
 ) -> Score:
     """The score of a model on utterances; each process transcribes its share, all get the whole."""
+    plain = replace(model, header=replace(model.header, sentences=None))  # as it was taught
     recognizer = Recognizer.from_model(
-        model, str(device), str(dtype).removeprefix("torch."), jobs=max(torch.get_num_threads(), 1)
+        plain, str(device), str(dtype).removeprefix("torch."), jobs=max(torch.get_num_threads(), 1)
     )
     own = utterances[world.rank :: world.size]
     texts: dict[str, str] = {}

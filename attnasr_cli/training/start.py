@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from attnasr_cli import console
-from attnasr_cli.checkpoint.folder import LM_FILE, Model, build_net
+from attnasr_cli.checkpoint.folder import LM_FILE, SENTENCES_FILE, Model, build_net
 from attnasr_cli.errors import DataError, UsageError
 from attnasr_cli.families import models
 from attnasr_cli.families.recipe.recipe import Recipe
@@ -39,11 +39,20 @@ def start_from(recipe: Recipe) -> tuple[Recipe, Model | None]:
     return family.fit_recipe(recipe, model), model
 
 
-def keep_language_model(start: Model, out: Path) -> None:
-    """The language model of ``[init]`` goes with its tokens; one that is there already stays."""
-    if start.lm_path is not None and not (out / LM_FILE).is_file():
-        out.mkdir(parents=True, exist_ok=True)
-        write_bytes(out / LM_FILE, start.lm_path.read_bytes())
+def keep_parts(start: Model, out: Path, recipe: Recipe, same_tokens: bool) -> None:
+    """The language model of ``[init]`` goes with its tokens; its sentence net with these, too, or
+    with its language where the recipe names that, but not with a list of commands. What is there
+    already stays."""
+    parts = {}
+    same_language = recipe.languages and recipe.languages == start.header.languages
+    if same_tokens or (same_language and not only_training_words(recipe)):
+        parts[SENTENCES_FILE] = start.header.sentences
+    if same_tokens:
+        parts[LM_FILE] = start.header.lm
+    for name, part in parts.items():
+        if part is not None and start.path is not None and not (out / name).is_file():
+            out.mkdir(parents=True, exist_ok=True)
+            write_bytes(out / name, (start.path / part.file).read_bytes())
 
 
 def only_training_words(recipe: Recipe) -> bool:

@@ -18,6 +18,7 @@ from attnasr_cli.checkpoint.folder import (
     Text,
     Weights,
     find_lm,
+    find_sentences,
 )
 from attnasr_cli.checkpoint.tables import to_table
 from attnasr_cli.errors import OutputError, UsageError
@@ -52,7 +53,7 @@ from attnasr_cli.training.recipes.record import (
 )
 from attnasr_cli.training.start import (
     check_config,
-    keep_language_model,
+    keep_parts,
     make_net,
     make_tokenizer,
     only_training_words,
@@ -171,8 +172,8 @@ def _prepare(
         else:
             tokenizer = make_tokenizer(recipe, utterances, out, start)
     if world.is_main:
-        if start is not None and tokenizer is start.tokenizer:
-            keep_language_model(start, out)
+        if start is not None:
+            keep_parts(start, out, recipe, tokenizer is start.tokenizer)
         if isinstance(tokenizer, PhoneTokenizer):
             warn_of_unknown(tokenizer, [u.text for u in utterances])
     folder = cache or out / "train" / "features"
@@ -225,6 +226,7 @@ def _header(recipe: Recipe, net: Net, tokenizer: Tokenizer, out: Path) -> Header
         weights=Weights("", ""),
         decoding=recipe.decoding,
         lm=find_lm(out),
+        sentences=find_sentences(out),
         languages=recipe.languages,
     )
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
-from attnasr_cli import console
+from attnasr_cli import console, remote
 from attnasr_cli.data import AUDIO_ENDINGS
 from attnasr_cli.errors import DataError, UsageError
 from attnasr_cli.files import display_name
@@ -25,11 +25,14 @@ HIDDEN = "."
 class Input:
     """One recording."""
 
-    path: Path
+    path: Path | str
+    """a file, or an address"""
     name: PurePath
     """where it stands in the tree that is mirrored under the output folder"""
     shown: str
     """how it is called in messages and results"""
+    size: int | None = None
+    """bytes of what is at an address, where they are known"""
 
 
 def printable(name: str) -> str:
@@ -72,15 +75,21 @@ def find(
     nothing is found.
     """
     patterns = patterns or Patterns()
-    folders = [Path(text) for text in given if text != STDIN and is_folder(text)]
+    here = [text for text in given if text != STDIN and not remote.is_url(text)]
+    folders = [Path(text) for text in here if is_folder(text)]
     tops = _top_names(folders)
-    files = [path for text in given if text != STDIN and (path := Path(text)) not in tops]
+    files = [path for text in here if (path := Path(text)) not in tops]
     file_names = _file_names(files)
     found: list[Input] = []
-    seen: set[Path] = set()
+    seen: set[Path | str] = set()
     for text in given:
         path = Path(text)
-        if text == STDIN:
+        if remote.is_url(text):
+            for item in _at(text, patterns, len(given) > 1):
+                if item.path not in seen:
+                    seen.add(item.path)
+                    found.append(item)
+        elif text == STDIN:
             found.append(Input(stdin or Path(STDIN), PurePath("stdin"), "stdin"))
         elif path in tops:
             inside = list(walk(path, patterns, output_dir))
@@ -100,6 +109,18 @@ def find(
             "name files or folders; --include '*.xyz' takes files with an unusual ending",
         )
     return _unique(found)
+
+
+def _at(url: str, patterns: Patterns, several: bool) -> Iterator[Input]:
+    """The recordings at an address: all below it, or the one that it is."""
+    if not remote.is_folder(url):
+        yield Input(url, PurePath(remote.name_of(url)), url)
+        return
+    top = PurePath(remote.name_of(url.rstrip("/"))) if several else PurePath()
+    for address, name, size in remote.walk(url):
+        hidden = any(part.startswith(HIDDEN) for part in name.parts)
+        if not hidden and patterns.take(name):
+            yield Input(address, top / name, address, size)
 
 
 def is_folder(path: str | os.PathLike[str]) -> bool:

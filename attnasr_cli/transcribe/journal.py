@@ -14,14 +14,14 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from attnasr_cli.errors import OutputError
 from attnasr_cli.files import Lock, replacing
-from attnasr_cli.recognize.jobs import Heard
+from attnasr_cli.recognize.jobs import SegmentResult
 from attnasr_cli.transcribe.parts import Parts
 
 FOLDER = ".attnasr"
@@ -43,6 +43,50 @@ class Entry:
     """path from the output folder → key of what it was made of: content, model, options"""
     writing: bool
     """the outputs were being written when this was noted"""
+
+
+@dataclass(frozen=True)
+class Past:
+    """What an output folder has of one recording at a moment."""
+
+    folder: Path | str
+    entry: Entry | None
+    readable: frozenset[str]
+    """outputs that are there"""
+    occupied: frozenset[str]
+    """outputs in whose place something stands, perhaps a link to nothing"""
+    ours: bool
+    """whether this very run has made them"""
+
+    def is_done(self, outputs: Mapping[str, str]) -> bool:
+        """Whether these outputs (path → key) are there, made of the same."""
+        entry = self.entry
+        return (
+            entry is not None
+            and not entry.writing
+            and all(entry.outputs.get(output) == key for output, key in outputs.items())
+            and self.readable.issuperset(outputs)
+        )
+
+    def in_the_way(self, outputs: Mapping[str, str]) -> str | None:
+        """Why these outputs (path → key) may not be written without ``--overwrite``, or None. What
+        this run itself has written may be: a recording has grown while its folder was watched."""
+        entry = self.entry
+        for output, key in outputs.items():
+            if output not in self.occupied:
+                continue
+            if entry is None or output not in entry.outputs:
+                return f"{self._path(output)} exists and was not written by attnasr"
+            if entry.outputs[output] != key and not entry.writing and not self.ours:
+                return (
+                    f"{self._path(output)} was made of other audio, with another model or "
+                    "other options"
+                )
+        return None
+
+    def _path(self, output: str) -> str:
+        far = isinstance(self.folder, str)
+        return f"{self.folder}/{output}" if far else str(Path(self.folder, output))
 
 
 class Journal:
@@ -79,16 +123,10 @@ class Journal:
         return file
 
     def _read(self) -> dict[str, Entry]:
-        entries: dict[str, Entry] = {}
         try:
-            lines = (self.inner / "journal.jsonl").read_bytes().split(b"\n")
+            return read_lines((self.inner / "journal.jsonl").read_bytes())
         except FileNotFoundError:
-            return entries
-        for line in lines:
-            with contextlib.suppress(ValueError, KeyError, TypeError):  # cut off by a kill
-                row = json.loads(line)
-                entries[row["input"]] = Entry(row["stem"], dict(row["outputs"]), row["writing"])
-        return entries
+            return {}
 
     def close(self) -> None:
         self._file.close()
@@ -107,31 +145,24 @@ class Journal:
         """Output name without ending → input that it belongs to."""
         return {entry.stem: name for name, entry in self.entries.items()}
 
-    def is_done(self, name: str, outputs: Mapping[str, str]) -> bool:
-        """Whether these outputs (path → key) of an input are there, made of the same."""
-        entry = self.entries.get(name)
-        return (
-            entry is not None
-            and not entry.writing
-            and all(entry.outputs.get(output) == key for output, key in outputs.items())
-            and all((self.folder / output).exists() for output in outputs)
+    def past(self, name: str, outputs: Iterable[str]) -> Past:
+        """What is known of an input and of what stands in place of these outputs."""
+        paths = {output: self.folder / output for output in outputs}
+        return Past(
+            self.folder,
+            self.entries.get(name),
+            frozenset(output for output, path in paths.items() if path.exists()),
+            frozenset(output for output, path in paths.items() if os.path.lexists(path)),
+            name in self.written,
         )
 
+    def is_done(self, name: str, outputs: Mapping[str, str]) -> bool:
+        """Whether these outputs (path → key) of an input are there, made of the same."""
+        return self.past(name, outputs).is_done(outputs)
+
     def in_the_way(self, name: str, outputs: Mapping[str, str]) -> str | None:
-        """Why these outputs (path → key) may not be written without ``--overwrite``, or None. What
-        this run itself has written may be: a recording has grown while its folder was watched."""
-        entry = self.entries.get(name)
-        for output, key in outputs.items():
-            if not os.path.lexists(self.folder / output):
-                continue
-            if entry is None or output not in entry.outputs:
-                return f"{self.folder / output} exists and was not written by attnasr"
-            if entry.outputs[output] != key and not entry.writing and name not in self.written:
-                return (
-                    f"{self.folder / output} was made of other audio, with another model or "
-                    "other options"
-                )
-        return None
+        """Why these outputs (path → key) may not be written without ``--overwrite``, or None."""
+        return self.past(name, outputs).in_the_way(outputs)
 
     def write(self, name: str, stem: str, outputs: Mapping[str, tuple[str, bytes]]) -> None:
         """Write outputs (path → key, content) of one input, each as a whole; raises OutputError."""
@@ -147,10 +178,10 @@ class Journal:
         except OSError as problem:
             raise failed(Path(problem.filename or self.folder), problem) from None
 
-    def keep(self, key: str, place: tuple[int, int], heard: Heard) -> None:
+    def keep(self, key: str, place: tuple[int, int], outcome: SegmentResult) -> None:
         """Remember a segment of a recording that is not finished; raises OutputError."""
         try:
-            self.parts.add(key, place, heard)
+            self.parts.add(key, place, outcome)
         except OSError as problem:
             raise failed(self.parts.folder, problem) from None
 
@@ -170,6 +201,16 @@ class Journal:
         except OSError as problem:
             problem.filename = str(path)  # and not the temporary file
             raise
+
+
+def read_lines(content: bytes) -> dict[str, Entry]:
+    """The last that is known of each recording, from the lines of a journal."""
+    entries: dict[str, Entry] = {}
+    for line in content.split(b"\n"):
+        with contextlib.suppress(ValueError, KeyError, TypeError):  # cut off by a kill
+            row = json.loads(line)
+            entries[row["input"]] = Entry(row["stem"], dict(row["outputs"]), row["writing"])
+    return entries
 
 
 def content_key(path: Path) -> str:

@@ -90,6 +90,20 @@ class OutputOptions:
 
 
 @dataclass(frozen=True)
+class ClusterOptions:
+    """Who does the work, where it is not this process."""
+
+    cluster: str | None = option(
+        None, "Work on a Ray cluster: local, auto, host:port or ray://host:port.", metavar="ADDRESS"
+    )
+    workers: int | None = option(None, "Workers; by default as many as there is room for.")
+    cpus_per_worker: float | None = option(None, "CPU cores that a worker takes; by default 1.")
+    gpus_per_worker: float | None = option(
+        None, "GPUs that a worker takes; by default 1 where the cluster has some."
+    )
+
+
+@dataclass(frozen=True)
 class RunOptions:
     """How a run shows itself."""
 
@@ -152,8 +166,9 @@ def _fields(cls: type, panel: str, decoder: bool = False) -> list[Option]:
 
 
 def _decoders() -> Iterator[Option]:
-    """The options of all families' decoders, each once."""
-    seen: set[str] = set()
+    """The options of all families' decoders, each once; that of plain words is not theirs alone
+    (``Reading.punctuation``)."""
+    seen = {"no_punctuation"}
     for family in families():
         panel = "Decoding" if family.name == "native" else family.name.title()
         for found in _fields(family.Options, panel, decoder=True):
@@ -171,4 +186,5 @@ OPTIONS: list[Option] = [
     *_fields(OutputOptions, "Output"),
     *_fields(CueConfig, "Output"),
     *_fields(RunOptions, "Output"),
+    *_fields(ClusterOptions, "Cluster"),
 ]

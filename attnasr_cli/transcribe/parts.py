@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from attnasr_cli.families.base import Decoded, Piece, Word
-from attnasr_cli.recognize.jobs import Heard, Known
+from attnasr_cli.recognize.jobs import Known, SegmentResult
 
 
 class Parts:
@@ -21,7 +21,7 @@ class Parts:
 
     def read(self, key: str) -> Known:
         """What is known of a recording; a line that was cut off by a kill is left out."""
-        known: dict[tuple[int, int], Heard] = {}
+        known: dict[tuple[int, int], SegmentResult] = {}
         try:
             lines = self._path(key).read_bytes().split(b"\n")
         except OSError:
@@ -30,13 +30,13 @@ class Parts:
             with contextlib.suppress(ValueError, KeyError, TypeError):
                 row = json.loads(line)
                 first, count = row["place"]
-                known[first, count] = _heard(row)
+                known[first, count] = _outcome(row)
         return known
 
-    def add(self, key: str, place: tuple[int, int], heard: Heard) -> None:
+    def add(self, key: str, place: tuple[int, int], outcome: SegmentResult) -> None:
         """Keep a segment. Raises OSError."""
-        row = {"place": place, "uncovered": heard.uncovered}
-        row["parts"] = [(start_s, asdict(decoded)) for start_s, decoded in heard.parts]
+        row = {"place": place, "uncovered": outcome.uncovered}
+        row["parts"] = [(start_s, asdict(decoded)) for start_s, decoded in outcome.parts]
         try:
             line = json.dumps(row).encode("ascii")
         except (TypeError, ValueError):
@@ -58,9 +58,9 @@ class Parts:
         return self.folder / f"{key}.jsonl"
 
 
-def _heard(row: dict[str, Any]) -> Heard:
+def _outcome(row: dict[str, Any]) -> SegmentResult:
     parts = [(float(start_s), _decoded(decoded)) for start_s, decoded in row["parts"]]
-    return Heard(parts, [(float(start), float(end)) for start, end in row["uncovered"]])
+    return SegmentResult(parts, [(float(start), float(end)) for start, end in row["uncovered"]])
 
 
 def _decoded(table: dict[str, Any]) -> Decoded:

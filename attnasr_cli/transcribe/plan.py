@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from attnasr_cli import remote
 from attnasr_cli.audio.load import probe
-from attnasr_cli.errors import AttnasrError, AudioError, OutputError
+from attnasr_cli.errors import AttnasrError
 from attnasr_cli.output.formats import Format
-from attnasr_cli.recognize.jobs import Job, Known, Skip
+from attnasr_cli.recognize.jobs import Job
+from attnasr_cli.transcribe.check import FolderCheck, KeyFacts
 from attnasr_cli.transcribe.inputs import Input
-from attnasr_cli.transcribe.journal import Journal, content_key, key_of
 from attnasr_cli.transcribe.options import InputOptions
 from attnasr_cli.transcribe.outputs import assign
-from attnasr_cli.version import __version__
 
-HEAD = 1 << 20  # bytes of a model's file that count, at each of its ends
-
-
-class ChangedError(AudioError):
-    """A recording was written to while it was read: its text would be of no version of it."""
+if TYPE_CHECKING:
+    from attnasr_cli.transcribe.journal import Journal
+    from attnasr_cli.transcribe.remote_journal import RemoteJournal
 
 
 @dataclass
@@ -34,35 +31,18 @@ class Task:
     """of the recording in the journal; with its channel, if there are several"""
     stem: str
     """of the outputs, without the format's ending"""
-    keys: dict[str, str] = field(default_factory=dict)
-    """output path → what it will be made of; known once the recording has been looked at"""
-    parts_key: str = ""
-    """what the texts of its segments depend on; known as late"""
+    check: FolderCheck | None = None
+    """that of the job; None where results go to stdout"""
 
+    @property
+    def keys(self) -> dict[str, str]:
+        """Output path → what it will be made of; known once the recording has been looked at."""
+        return self.check.keys if self.check is not None else {}
 
-@dataclass(frozen=True)
-class KeyFacts:
-    """What texts depend on beside the audio."""
-
-    model: str
-    options: Mapping[str, Any]
-    cues: Mapping[str, Any]
-
-    def key(self, content: str, kind: Format, part: Mapping[str, Any]) -> str:
-        """The key of one output: only what changes this format counts."""
-        options = dict(self.options)
-        if not kind.word_times:
-            options.pop("word_timestamps", None)
-            options.pop("align", None)
-        facts: dict[str, Any] = {"model": self.model, "options": options, "part": part}
-        if kind.cues:
-            facts["cues"] = self.cues
-        return key_of(content, facts)
-
-    def parts_key(self, content: str, part: Mapping[str, Any]) -> str:
-        """The key of segments, of whatever format they will be."""
-        facts = {"version": __version__, "model": self.model, "options": self.options}
-        return key_of(content, facts | {"part": part})
+    @property
+    def parts_key(self) -> str:
+        """What the texts of its segments depend on; known as late, and else empty."""
+        return self.check.parts_key if self.check is not None else ""
 
 
 class Planner:
@@ -73,7 +53,7 @@ class Planner:
         wanted: InputOptions,
         overwrite: bool,
         formats: Sequence[Format],
-        journal: Journal | None,
+        journal: Journal | RemoteJournal | None,
         facts: KeyFacts,
     ) -> None:
         self.wanted, self.overwrite, self.formats = wanted, overwrite, formats
@@ -119,61 +99,33 @@ class Planner:
                     self.wanted.salvage,
                     item.shown,
                     audio_track=self.track,
+                    size=item.size,
                 ),
                 str(item.name) + ending,
                 str(stem.with_name(stem.name + ending)),
             )
             if self.journal is not None:
-                task.job = self._checked(task, self.journal)
+                task.check = FolderCheck(
+                    task.name,
+                    task.stem,
+                    task.job.path,
+                    task.job.shown,
+                    tuple(kind.name for kind in self.formats),
+                    self.facts,
+                    self.part | {"channel": channel},
+                    self.overwrite,
+                    self.journal,
+                )
+                task.job = replace(task.job, check=task.check)
             yield task
 
-    def _channels(self, path: Path) -> Sequence[int | None]:
+    def _channels(self, path: Path | str) -> Sequence[int | None]:
         if not self.wanted.split_channels:
             return [self.wanted.channel]
         try:
             return range(1, probe(path, self.track).channels + 1)
         except AttnasrError:
             return [None]  # reading it will say what is wrong
-
-    def _checked(self, task: Task, journal: Journal) -> Job:
-        """The job with a look at what is there already, in the thread that reads it."""
-        job, part = task.job, self.part | {"channel": task.job.channel}
-        overwrite = self.overwrite
-
-        path = Path(job.path)
-        seen: list[tuple[int, ...]] = []
-
-        def before() -> Known:
-            try:
-                if not path.is_file():  # reading a pipe would never end
-                    return {}
-                seen.append(_state(path))
-                content = content_key(path)
-            except OSError:
-                return {}  # reading it will say what is wrong
-            task.parts_key = self.facts.parts_key(content, part)
-            for kind in self.formats:
-                output = f"{task.stem}.{kind.ending}"
-                task.keys[output] = self.facts.key(content, kind, part)
-            if overwrite:
-                journal.parts.drop(task.parts_key)
-                return {}
-            if journal.is_done(task.name, task.keys):
-                raise Skip
-            obstacle = journal.in_the_way(task.name, task.keys)
-            if obstacle:
-                raise OutputError(obstacle, "--overwrite replaces it")
-            return journal.parts.read(task.parts_key)
-
-        def after() -> None:
-            with contextlib.suppress(FileNotFoundError):  # removed, but read to its end
-                if seen and _state(path) != seen[0]:
-                    raise ChangedError(
-                        f"{job.shown} was written to while it was read",
-                        "when it is complete, run the same command again",
-                    )
-
-        return replace(job, before=before, after=after)
 
 
 def track_of(text: str | None) -> int | str | None:
@@ -183,33 +135,6 @@ def track_of(text: str | None) -> int | str | None:
     return int(text) if text.isdecimal() else text
 
 
-def _state(path: Path) -> tuple[int, ...]:
-    """What changes when a file is written to."""
-    status = path.stat()
-    return status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def model_key(path: Path, *more: Path) -> str:
-    """What a model is, from its files and those given beside it: up to 2 MB whole, of larger ones
-    size, head and tail."""
-    import hashlib
-
-    digest = hashlib.sha256()
-    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    for file in (*files, *more):
-        if file in files and (
-            file.suffix.lower() in (".md", ".part") or "train" in file.relative_to(path).parts[:1]
-        ):
-            continue  # the card and the state of training do not change a text
-        size = file.stat().st_size
-        digest.update(f"{file.name} {size}\n".encode())
-        with file.open("rb") as content:
-            digest.update(content.read(HEAD))
-            content.seek(max(size - HEAD, HEAD))
-            digest.update(content.read())
-    return digest.hexdigest()
-
-
 def durations(tasks: Sequence[Task]) -> Callable[[Path], float | None]:
     """A function that tells how long a recording's part is, by its header; None if unknown."""
     parts = {Path(task.job.path): task.job for task in tasks}
@@ -217,6 +142,8 @@ def durations(tasks: Sequence[Task]) -> Callable[[Path], float | None]:
     def duration(path: Path) -> float | None:
         try:
             job = parts[path]
+            if remote.is_url(job.path):
+                return None  # it would have to be fetched
             total = probe(path, job.audio_track).duration_s
         except AttnasrError:
             return None

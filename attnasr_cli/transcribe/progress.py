@@ -21,8 +21,11 @@ REFRESH_S = 0.2
 class Progress:
     """Shows a meter while the block runs. ``files`` is None where their number is not known."""
 
-    def __init__(self, meter: Meter, files: int | None) -> None:
-        self.meter, self.files = meter, files
+    def __init__(
+        self, meter: Meter, files: int | None, status: Callable[[], str] | None = None
+    ) -> None:
+        """status: what else there is to say."""
+        self.meter, self.files, self.status = meter, files, status
         self.done = 0
         self.current = ""
         self.total_s: float | None = None
@@ -91,6 +94,8 @@ class Progress:
         left = self._left_s(handled, elapsed)
         if left is not None:
             parts.append(f"{clock(left)} left")
+        if self.status is not None:
+            parts.append(self.status())
         if self.current:
             parts.append(printable(self.current))
         return " · ".join(parts)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from attnasr_cli import console
 from attnasr_cli.errors import AttnasrError, OutputError
@@ -16,15 +16,15 @@ from attnasr_cli.files import write_text
 from attnasr_cli.recognize.jobs import Part
 from attnasr_cli.recognize.meter import Meter
 from attnasr_cli.recognize.transcript import NO_TEXT
+from attnasr_cli.transcribe.check import ChangedError
 from attnasr_cli.transcribe.inputs import listed, printable
 from attnasr_cli.transcribe.journal import FolderError
-from attnasr_cli.transcribe.plan import ChangedError, Task, durations
+from attnasr_cli.transcribe.plan import Task, durations
 from attnasr_cli.transcribe.progress import Progress, clock
 from attnasr_cli.transcribe.sinks import Sink
 
 if TYPE_CHECKING:
     from attnasr_cli.recognize.jobs import Job, Result
-    from attnasr_cli.recognize.recognizer import Recognizer
     from attnasr_cli.recognize.transcript import Transcript
 
 SUSPECTS_SHOWN = 3
@@ -43,11 +43,26 @@ class Outcome:
     """failures were told when they happened"""
 
 
+class Transcriber(Protocol):
+    """A recogniser, here or on a cluster."""
+
+    def events(
+        self, jobs: Iterable[Job | None], meter: Meter | None = None, ordered: bool = True
+    ) -> Iterator[Part | Result]:
+        """As ``Recognizer.events``."""
+
+    def transcript(self, result: Result) -> Transcript:
+        """The transcript of a result without an error."""
+
+
 class Run:
     """Takes tasks through a recogniser and hands the transcripts to a sink."""
 
-    def __init__(self, recognizer: Recognizer, sink: Sink) -> None:
-        self.recognizer, self.sink = recognizer, sink
+    def __init__(
+        self, recognizer: Transcriber, sink: Sink, status: Callable[[], str] | None = None
+    ) -> None:
+        """status: what the line of progress ends with."""
+        self.recognizer, self.sink, self.status = recognizer, sink, status
         self.outcome = Outcome()
         self.meter = Meter()
 
@@ -69,7 +84,8 @@ class Run:
 
         started = time.monotonic()
         events = self.recognizer.events(jobs(), self.meter, self.sink.ordered)
-        with Progress(self.meter, len(known) if known is not None else None) as progress:
+        files = len(known) if known is not None else None
+        with Progress(self.meter, files, self.status) as progress:
             if known is not None:
                 paths = list(dict.fromkeys(Path(w.job.path) for w in known))
                 progress.measure(paths, durations(known))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from attnasr_cli import console
 from attnasr_cli.errors import UsageError
@@ -13,8 +13,11 @@ from attnasr_cli.recognize.jobs import Part
 from attnasr_cli.recognize.stitch import Stitcher, mark, shifted
 from attnasr_cli.recognize.transcript import Transcript
 from attnasr_cli.transcribe.inputs import printable
-from attnasr_cli.transcribe.journal import Journal
 from attnasr_cli.transcribe.plan import Task
+
+if TYPE_CHECKING:
+    from attnasr_cli.transcribe.journal import Journal
+    from attnasr_cli.transcribe.remote_journal import RemoteJournal
 
 
 class Sink(Protocol):
@@ -50,15 +53,16 @@ class ToStdout:
         self.count = 0
         self.line = kind.line if not (several and kind.name == "txt") else None
         self.begun: tuple[Task, Stitcher] | None = None  # what segments were shown of
+        self.stitcher: Callable[[float], Stitcher] = Stitcher
 
     def part(self, task: Task, part: Part) -> None:
         if self.line is None:
             return
         if self.begun is None or self.begun[0] is not task:
-            self.begun = task, Stitcher(task.job.start_s or 0.0)
+            self.begun = task, self.stitcher(task.job.start_s or 0.0)
             _show(self.kind.head)
-        lacking = shifted(part.heard.uncovered, task.job.start_s or 0.0)
-        for segment in mark(self.begun[1].push(part.heard.parts), lacking):
+        lacking = shifted(part.outcome.uncovered, task.job.start_s or 0.0)
+        for segment in mark(self.begun[1].push(part.outcome.parts), lacking):
             _show(self.line(segment, task.job.shown, task.job.channel))
 
     def take(self, task: Task, transcript: Transcript) -> None:
@@ -90,12 +94,14 @@ class ToFolder:
 
     ordered = False
 
-    def __init__(self, journal: Journal, formats: Sequence[Format], cues: CueConfig) -> None:
+    def __init__(
+        self, journal: Journal | RemoteJournal, formats: Sequence[Format], cues: CueConfig
+    ) -> None:
         self.journal, self.formats, self.cues = journal, formats, cues
 
     def part(self, task: Task, part: Part) -> None:
         if part.new and task.parts_key and part.place[1]:
-            self.journal.keep(task.parts_key, part.place, part.heard)
+            self.journal.keep(task.parts_key, part.place, part.outcome)
 
     def take(self, task: Task, transcript: Transcript) -> None:
         outputs: dict[str, tuple[str, bytes]] = {}

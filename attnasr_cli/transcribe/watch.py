@@ -40,19 +40,20 @@ class Watch:
         """What has become complete since the last look. A file that changes later comes again."""
         ready: list[Input] = []
         for item in find(self.folders, self.patterns, self.output_dir, empty_is_fine=True):
+            path = Path(item.path)
             try:
-                status = item.path.stat()
+                status = path.stat()
             except OSError:
                 continue  # gone between listing and looking
             state = (status.st_size, status.st_mtime_ns)
-            before = self.changed.get(item.path)
+            before = self.changed.get(path)
             if before is None or before[0] != state:
-                self.changed[item.path] = (state, self.now())
+                self.changed[path] = (state, self.now())
                 if self.settle_s > 0:
                     continue
             elif self.now() - before[1] < self.settle_s:
                 continue
-            if status.st_size and self.taken.get(item.path) != state:
-                self.taken[item.path] = state
+            if status.st_size and self.taken.get(path) != state:
+                self.taken[path] = state
                 ready.append(item)
         return ready

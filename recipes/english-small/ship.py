@@ -24,8 +24,10 @@ from torch import nn
 
 from attnasr_cli.checkpoint.folder import (
     LM_FILE,
+    SENTENCES_FILE,
     DecodingConfig,
     find_lm,
+    find_sentences,
     load_model,
     save_model,
 )
@@ -64,6 +66,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path, help="folder that attnasr train wrote")
     parser.add_argument("--lm", type=Path, required=True, help="language model file")
+    parser.add_argument("--sentences", type=Path, help="sentence net file")
     parser.add_argument("--lexicon", type=Path, help="with more words than that of the run")
     parser.add_argument("--mix", type=Path, help="model folder that the run started from")
     parser.add_argument("--share", type=float, default=0.5, help="of --mix in the weights")
@@ -76,6 +79,8 @@ def main() -> None:
         mix(model.net, load_model(args.mix).net, args.share)
     args.out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(args.lm, args.out / LM_FILE)
+    if args.sentences:
+        shutil.copyfile(args.sentences, args.out / SENTENCES_FILE)
     header, tokenizer = model.header, model.tokenizer
     if args.lexicon:
         tokenizer = PhoneTokenizer.read(args.lexicon)
@@ -94,6 +99,7 @@ def main() -> None:
         languages=header.languages,
         origin={**header.origin, **extra},
         lm=find_lm(args.out),
+        sentences=find_sentences(args.out),
     )
 
 

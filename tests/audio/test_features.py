@@ -22,6 +22,18 @@ def test_frames_are_10_ms_apart(count: int) -> None:
     assert frames == max(count, 512) // 160 + 1
 
 
+@pytest.mark.parametrize("count", [1, 1600, 8000, 8001])
+def test_a_short_segment_has_silence_behind_it(count: int) -> None:
+    config = FeatureConfig(bins=40, shortest_s=0.5)
+    samples = torch.randn(count)
+    padded = torch.nn.functional.pad(samples, (0, max(8000 - count, 0)))
+    found = log_mel(samples, config)
+    assert found.shape[0] == max(count, 8000) // 160 + 1
+    assert torch.equal(found, log_mel(padded, FeatureConfig(bins=40)))
+    with pytest.raises(ModelError, match="shortest_s"):
+        FeatureConfig(shortest_s=-1)
+
+
 def test_a_higher_tone_is_in_a_higher_bin() -> None:
     config = FeatureConfig(bins=80, normalize="none")
     loudest = [int(log_mel(tone(hz), config).mean(0).argmax()) for hz in (200, 800, 3000, 7000)]

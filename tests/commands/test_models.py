@@ -135,3 +135,26 @@ def test_without_a_choice_there_is_advice(
     assert advice not in attnasr("transcribe", sound, "--beam", 1, "-m", "english-small").err
     monkeypatch.setenv("ATTNASR_MODEL", "english-small")
     assert advice not in attnasr("transcribe", sound, "--beam", 1).err
+
+
+def test_published_models_are_listed_with_what_is_known_of_them(
+    attnasr: Run, tmp_path: Path
+) -> None:
+    base = published()["whisper-base"]
+    put(hub.cache(), base.repo, base.revision)
+    ran = attnasr("models", "list", "--all", "--format", "json")
+    rows = {row["name"]: row for row in json.loads(ran.out)}
+    assert set(published()) | {"english-small"} == set(rows)
+    assert len(json.loads(ran.out)) == len(rows)  # none twice
+    assert rows["whisper-base"]["origin"] == "downloaded"
+    canary = rows["canary-1b-v2"]
+    assert (canary["origin"], canary["parameters"], canary["licence"]) == ("hub", 978, "CC-BY-4.0")
+    assert (len(canary["languages"]), canary["published_wer"]) == (25, None)
+    assert rows["moonshine-tiny"]["published_wer"] == "4.5/11.7"
+    table = attnasr("models", "list", "--all")
+    lines = {line.split()[0]: line.split() for line in table.out.splitlines()}
+    assert lines["canary-1b-v2"][1:] == [
+        "canary", "978", "M", "25", "languages", "CC-BY-4.0", "-", "hub",
+    ]  # fmt: skip
+    assert "test-clean/test-other" in table.err
+    assert "canary-1b-v2" not in attnasr("models", "list").out

@@ -79,6 +79,8 @@ def test_a_broken_plugin_names_itself_and_hides_no_other(
         "native",
         "whisper",
         "moonshine",
+        "canary",
+        "cohere",
         "bag",
     }
     assert "'broken'" in capsys.readouterr().err
@@ -106,6 +108,8 @@ def test_a_folder_of_no_family_is_named(tmp_path: Path, attnasr: Attnasr) -> Non
     ran = attnasr("transcribe", "a.wav", "-m", folder)
     assert "'wav2vec2' model: a CTC model, not an attention encoder-decoder" in ran.err
     assert ran.code == 1
+    (folder / "config.json").write_text('{"model_type": "granite_speech"}')
+    assert "a language model that hears" in attnasr("transcribe", "a.wav", "-m", folder).err
     (folder / "config.json").write_text("{broken")
     assert "damaged" in attnasr("transcribe", "a.wav", "-m", folder).err
 

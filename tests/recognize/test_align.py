@@ -23,7 +23,7 @@ from attnasr_cli.families.base import Decoded, Piece, Word
 from attnasr_cli.families.word_timer import WordTimer
 from attnasr_cli.families.words import LEAD_S, TAIL_S
 from attnasr_cli.recognize.align import Aligner, choose_aligner
-from attnasr_cli.recognize.jobs import Heard
+from attnasr_cli.recognize.jobs import SegmentResult
 from attnasr_cli.recognize.recognizer import load
 from attnasr_cli.recognize.tape import Tape
 from tests.conftest import make_model
@@ -115,10 +115,10 @@ def test_alone_is_as_in_a_batch(timer: WordTimer) -> None:
 # ---- segments
 
 
-def heard(*words: str, language: str | None = "en", start_s: float = 0.0) -> Heard:
+def outcome(*words: str, language: str | None = "en", start_s: float = 0.0) -> SegmentResult:
     found = [Word(f" {w}", i * 0.1, i * 0.1 + 0.1, 0.5) for i, w in enumerate(words)]
     piece = Piece(0.0, 1.0, " ".join(words), [1], -0.1, found)
-    return Heard([(start_s, Decoded([piece], -0.1, language=language))])
+    return SegmentResult([(start_s, Decoded([piece], -0.1, language=language))])
 
 
 def aligner(ctc: Path, language: str | None = None) -> Aligner:
@@ -127,8 +127,8 @@ def aligner(ctc: Path, language: str | None = None) -> Aligner:
 
 def test_only_times_change_and_count_from_their_part(ctc: Path) -> None:
     speech = Speech(7.0, torch.from_numpy(babble(3.0)))
-    before = replace(heard("abc", "de"), parts=[*heard("Abc,").parts, *heard("de").parts])
-    before = Heard([(7.0, before.parts[0][1]), (8.0, before.parts[1][1])])
+    before = replace(outcome("abc", "de"), parts=[*outcome("Abc,").parts, *outcome("de").parts])
+    before = SegmentResult([(7.0, before.parts[0][1]), (8.0, before.parts[1][1])])
     [after] = aligner(ctc).align([(speech, before)])
     assert [s for s, _ in after.parts] == [7.0, 8.0]
     told = [s + p.words[0].start for s, d in after.parts for p in d.pieces]
@@ -149,7 +149,7 @@ def test_another_language_keeps_its_times(
     ctc: Path, text: str | None, own: str | None, changes: bool
 ) -> None:
     speech = Speech(0.0, torch.from_numpy(babble(3.0)))
-    before = heard("abc", "de", language=text)
+    before = outcome("abc", "de", language=text)
     [after] = aligner(ctc, own).align([(speech, before)])
     assert (after != before) is changes
 
@@ -157,7 +157,7 @@ def test_another_language_keeps_its_times(
 def test_the_model_is_loaded_with_the_first_words(ctc: Path) -> None:
     made = aligner(ctc)
     speech = Speech(0.0, torch.zeros(16_000))
-    empty = Heard([(0.0, Decoded([], -1.0, language="en"))])
+    empty = SegmentResult([(0.0, Decoded([], -1.0, language="en"))])
     assert made.align([(speech, empty)]) == [empty]
     assert "timer" not in vars(made)
 
@@ -263,7 +263,7 @@ def test_an_error_while_aligning_fails_its_recordings_only(
     )
     align, calls = Aligner.align, []
 
-    def once(self: Aligner, found: Any) -> list[Heard]:
+    def once(self: Aligner, found: Any) -> list[SegmentResult]:
         calls.append(found)
         if len(calls) == 1:
             raise RuntimeError("a strange number")

@@ -17,7 +17,14 @@ from attnasr_cli.audio import segment
 from attnasr_cli.audio.segment import SegmentConfig, Speech
 from attnasr_cli.families.base import Decoded, Piece, Word
 from attnasr_cli.recognize import pipeline
-from attnasr_cli.recognize.coverage import LEAST_S, SLACK_S, in_order, rests, trimmed, uncovered
+from attnasr_cli.recognize.coverage import (
+    LEAST_S,
+    SLACK_S,
+    rests,
+    sorted_by_time,
+    trimmed,
+    uncovered,
+)
 from attnasr_cli.recognize.reader import Job
 from attnasr_cli.recognize.stitch import mark, stitch
 from tests.audio.test_segment import Script
@@ -97,10 +104,11 @@ def test_a_text_that_begins_late_has_its_beginning_decoded_alone() -> None:
 def test_parts_are_put_in_order_by_the_time_of_their_text() -> None:
     whole = Decoded([Piece(0, 2, " a", [], 0.0), Piece(8, 9, " d", [], 0.0)], 0.0)
     rest = Decoded([Piece(0, 1, " b", [], 0.0), Piece(2, 3, " c", [], 0.0)], 0.0, suspect="odd")
-    segments = stitch(in_order([(10.0, whole), (13.0, rest)]))
+    segments = stitch(sorted_by_time([(10.0, whole), (13.0, rest)]))
     assert [s.text for s in segments] == [" a", " b", " c", " d"]
     assert [s.suspect for s in segments] == ["", "odd", "odd", ""]
-    assert in_order([(1.0, Decoded([], 0.0)), (2.0, Decoded([], 0.0))]) == [(1.0, Decoded([], 0.0))]
+    nothing = Decoded([], 0.0)
+    assert sorted_by_time([(1.0, nothing), (2.0, nothing)]) == [(1.0, nothing)]
 
 
 def test_the_segment_beside_speech_without_text_is_marked() -> None:
@@ -145,13 +153,13 @@ class Lazy:
     def _one(self, samples: Tensor) -> Decoded:
         start = float(samples[0]) * 1e6 / RATE
         end = start + samples.shape[0] / RATE
-        heard = [
+        outcome = [
             t
             for t in range(SECONDS)
             if start <= t + 0.5 < end and any(a <= t and t + 1 <= b for a, b in self.spoken)
         ]
         stop = self.random.choice([0, 1, 2, 5, 30, 30])
-        written = [t for t in heard[:stop] if self.random.random() < 0.9]
+        written = [t for t in outcome[:stop] if self.random.random() < 0.9]
         return Decoded([Piece(t - start, t + 1 - start, f" {t}", [], -0.1) for t in written], -0.1)
 
 

@@ -4,7 +4,6 @@ is not decoded again."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,9 @@ from attnasr_cli.audio.segment import SegmentConfig
 from attnasr_cli.errors import AudioError
 from attnasr_cli.families.base import Decoded, Piece
 from attnasr_cli.recognize import pipeline
-from attnasr_cli.recognize.jobs import Heard, Job, Part, Result
+from attnasr_cli.recognize.jobs import Job, Part, Result, SegmentResult
 from attnasr_cli.recognize.recognizer import load
+from tests.recognize.checks import Before
 
 CUT = SegmentConfig(max_s=2, vad=False)
 
@@ -60,9 +60,9 @@ def test_the_first_segments_come_when_the_first_batch_is_decoded(long: Path) -> 
     assert len(decoder.batches) == 1
     *parts, result = [first, *found]
     assert isinstance(result, Result)
-    heard = [part for p in parts if isinstance(p, Part) for part in p.heard.parts]
-    assert heard == result.parts
-    assert [start for start, _ in heard] == sorted(start for start, _ in heard)
+    outcome = [part for p in parts if isinstance(p, Part) for part in p.outcome.parts]
+    assert outcome == result.parts
+    assert [start for start, _ in outcome] == sorted(start for start, _ in outcome)
     assert len(parts) >= 20
 
 
@@ -104,10 +104,10 @@ def test_batches_are_full_but_the_last_one(long: Path) -> None:
 
 def test_what_is_known_is_not_decoded_again(long: Path) -> None:
     parts = [e for e in events([Job(long)], Decoder()) if isinstance(e, Part)]
-    known = {part.place: part.heard for part in parts[::2]}
-    marked = {k: Heard([(0.0, Decoded([], -9.0))]) for k in known}
+    known = {part.place: part.outcome for part in parts[::2]}
+    marked = {k: SegmentResult([(0.0, Decoded([], -9.0))]) for k in known}
     decoder = Decoder()
-    *again, result = events([replace(Job(long), before=lambda: marked)], decoder)
+    *again, result = events([Job(long, check=Before(lambda: marked))], decoder)
     assert isinstance(result, Result)
     assert sum(decoder.batches) == len(parts) - len(known)
     assert [p.place for p in again if isinstance(p, Part)] == [p.place for p in parts]

@@ -11,6 +11,7 @@ import pytest
 from attnasr_cli.audio.segment import SegmentConfig
 from attnasr_cli.recognize.jobs import Job, Result
 from attnasr_cli.recognize.reader import End, Reader
+from tests.recognize.checks import Before
 
 PATIENCE_S = 100.0
 
@@ -34,7 +35,7 @@ def test_an_error_in_error_handling_ends_a_job(
     ends: list[End] = []
 
     def read() -> None:
-        numbers = [reader.submit(Job(good, before=fail)), reader.submit(Job(good))]
+        numbers = [reader.submit(Job(good, check=Before(fail))), reader.submit(Job(good))]
         for number in numbers:
             ends.extend(item for item in reader.segments(number) if isinstance(item, End))
 

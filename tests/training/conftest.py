@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+
+from attnasr_cli.app import main
 
 PITCH_HZ = {"a": 300, "b": 600, "c": 1200, "d": 2400}
 
@@ -79,3 +82,27 @@ evaluate = 6
 """
     )
     return path
+
+
+@pytest.fixture
+def train(recipe: Path, tones: Path, tmp_path: Path) -> Callable[..., int]:
+    """``train("key=value", …, out=…, data=…, options=[…])`` → exit code."""
+
+    def run(
+        *changes: str, out: str = "out", data: Path | None = None, options: tuple[str, ...] = ()
+    ) -> int:
+        sets = [part for change in changes for part in ("--set", change)]
+        return main(
+            ["train", str(recipe), "-o", str(tmp_path / out), "--train",
+             str(data or tones / "train.tsv"), "--dev", str(tones / "dev.tsv"), "--device", "cpu",
+             "--dtype", "float32", "--workers", "1", *options, *sets]
+        )  # fmt: skip
+
+    return run
+
+
+def command(recipe: Path, out: Path, tones: Path, *more: str) -> list[str]:
+    return [
+        "train", str(recipe), "-o", str(out), "--train", str(tones / "train.tsv"),
+        "--dev", str(tones / "dev.tsv"), "--device", "cpu", "--dtype", "float32", *more,
+    ]  # fmt: skip

@@ -198,7 +198,10 @@ def test_training_distorts_anew_and_goes_on_as_if_unbroken(
 
 
 @pytest.mark.parametrize("keep", [True, False])
-def test_frames_are_known_before_they_are_computed(tmp_path: Path, keep: bool) -> None:
+@pytest.mark.parametrize("shortest_s", [0.0, 0.4])
+def test_frames_are_known_before_they_are_computed(
+    tmp_path: Path, keep: bool, shortest_s: float
+) -> None:
     from attnasr_cli.audio.features import FeatureConfig
     from attnasr_cli.training.data.waveforms import open_drawn_corpus
     from attnasr_cli.training.formats.utterance import Utterance
@@ -206,13 +209,15 @@ def test_frames_are_known_before_they_are_computed(tmp_path: Path, keep: bool) -
     sizes = [4000, 5001, 7999, 16_000]
     utterances = [Utterance(str(n), tmp_path / str(n), "a") for n in sizes]
     corpus = open_drawn_corpus(
-        tmp_path, utterances, FeatureConfig(), (0.9, 1.0, 1.1), 20.0, Distortion(DistortConfig()),
-        keep, lambda utterance, longest_s: torch.ones(int(utterance.id)),
+        tmp_path, utterances, FeatureConfig(shortest_s=shortest_s), (0.9, 1.0, 1.1), 20.0,
+        Distortion(DistortConfig()), keep,
+        lambda utterance, longest_s: torch.ones(int(utterance.id)),
     )  # fmt: skip
     draw = np.random.default_rng(0)
     for features in corpus.features:
         lengths = features.lengths().tolist()
         assert lengths == [features.get(i, draw).shape[0] for i in range(len(sizes))]
+    assert corpus.seconds().tolist() == [n / 16_000 for n in sizes]
     assert change_speed(torch.ones(4000), 1.0).shape == (4000,)
 
 

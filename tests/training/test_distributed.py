@@ -5,13 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
@@ -38,6 +36,7 @@ from attnasr_cli.training.parallel.distributed import World, from_torchrun
 from attnasr_cli.training.parallel.gradients import Gradients
 from attnasr_cli.training.parallel.launch import launch
 from attnasr_cli.training.parallel.meeting import agree
+from tests.training.conftest import command
 
 
 class Noise:
@@ -85,13 +84,6 @@ def test_gradients_are_the_same_on_any_number_of_processes_and_in_turns(
     assert len(alone) == len(shared)
     for one, other in zip(alone, shared, strict=True):
         torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-6)
-
-
-def command(recipe: Path, out: Path, tones: Path, *more: str) -> list[str]:
-    return [
-        "train", str(recipe), "-o", str(out), "--train", str(tones / "train.tsv"),
-        "--dev", str(tones / "dev.tsv"), "--device", "cpu", "--dtype", "float32", *more,
-    ]  # fmt: skip
 
 
 def same_weights(one: Path, other: Path) -> bool:
@@ -274,50 +266,3 @@ def test_training_takes_all_gpus_and_a_precision_that_it_has(
     assert {one.dtype for one in chosen} == {dtype}
     with pytest.raises(UsageError, match="float16"):
         choose_for_training("auto", "float16")
-
-
-def children(process: int) -> list[int]:
-    return [
-        int(one) for one in Path(f"/proc/{process}/task/{process}/children").read_text().split()
-    ]
-
-
-def until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    while not condition():
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(0.02)  # however slow the machine is
-            raise AssertionError(process.communicate()[1])
-
-
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks processes up in /proc")
-@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_signal_to_the_command_ends_all_processes(
-    kind: signal.Signals, recipe: Path, tones: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "out"
-    endless = command(recipe, out, tones, "--workers", "2", "--set", "optim.updates=100000")
-    endless += ["--set", "run.save_minutes=0.0"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "attnasr_cli", *endless], stderr=subprocess.PIPE, text=True
-    )
-    state = out / "train" / "state.pt"
-    until(state.is_file, process)
-    workers = children(process.pid)
-    assert len(workers) >= 2
-    process.send_signal(kind)
-    _, said = process.communicate()
-    for worker in workers:
-        while _status(worker) != "Z":
-            select.select([], [], [], 0.02)
-    if kind != signal.SIGKILL:
-        assert process.returncode == 130
-        assert "stopped at update" in said
-        assert "Traceback" not in said
-    assert torch.load(state, weights_only=True)["progress"]["update"] > 0
-
-
-def _status(process: int) -> str:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return "Z"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from attnasr_cli.transcribe.plan import model_key
+from attnasr_cli.checkpoint.identity import model_key
 from tests.conftest import Ran
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
+from attnasr_cli.families.common.claims import model_type
 from attnasr_cli.families.moonshine.options import MoonshineOptions
 from attnasr_cli.families.moonshine.published import PUBLISHED
 
@@ -47,14 +47,7 @@ class MoonshineFamily:
 
     def claims(self, path: Path) -> bool:
         """A Hugging Face folder with ``model_type`` moonshine."""
-        config = path / "config.json"
-        if (path / "model.toml").is_file() or not config.is_file():
-            return False
-        try:
-            table = json.loads(config.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return False
-        return isinstance(table, dict) and table.get("model_type") == "moonshine"
+        return model_type(path) == "moonshine"
 
     def load(self, path: Path, name: str, **extra: Path) -> Model:
         from attnasr_cli.families.moonshine.checkpoint import load_moonshine

@@ -17,10 +17,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attnasr_cli.audio.frames import HOP, SAMPLE_RATE_HZ
-from attnasr_cli.families.moonshine.blocks import DecoderBlock, EncoderBlock, Projected, Turn, norm
-from attnasr_cli.nets.cache import Cache
-from attnasr_cli.nets.log_softmax import log_softmax_
-from attnasr_cli.nets.protocol import Memory, Net, Step, Tree, length_mask
+from attnasr_cli.families.common.net import CachedNet, TokenDecoder, sight
+from attnasr_cli.families.moonshine.blocks import DecoderBlock, EncoderBlock, Turn, norm
+from attnasr_cli.nets.protocol import Memory, length_mask
 
 KERNELS = (127, 7, 3)
 STRIDES = (64, 3, 2)
@@ -133,14 +132,7 @@ class Encoder(nn.Module):
         return self.norm(x), lengths
 
 
-def sight(lengths: Tensor, size: int) -> Tensor | None:
-    """(B, 1, 1, S) true where there is audio; None where all is."""
-    if bool((lengths == size).all()):
-        return None
-    return length_mask(lengths, size)[:, None, None]
-
-
-class Decoder(nn.Module):
+class Decoder(TokenDecoder):
     """Tokens so far and a memory → the next token; the embedding is also the output layer."""
 
     def __init__(self, config: MoonshineConfig) -> None:
@@ -154,39 +146,18 @@ class Decoder(nn.Module):
         )
         self.norm = norm(config.width)
 
-    def forward(
-        self, tokens: Tensor, memory: Memory, cache: Cache | None, weights_of: set[int]
-    ) -> tuple[Tensor, dict[int, Tensor]]:
-        """tokens (R, n) → (R, n, D) before the output layer, and the attention to the memory
-        (B, H, K·n, S) of the layers in ``weights_of``."""
-        c, (R, n), device = self.config, tokens.shape, tokens.device
-        start = cache.length if cache is not None else 0
-        places = torch.arange(start, start + n, device=device)
-        x = self.embed(tokens)
-        if cache is not None:
-            cache.reserve(n)
-            hidden = cache.hidden(n)
-            x = x.view(cache.keys.shape[1], -1, x.shape[-1])  # (B, K·n, D): beams ride on
-            places = places.repeat(cache.beams)
-        else:
-            hidden = torch.ones(n, n, dtype=torch.bool, device=device).triu(1)
-        turn = Turn.at(places, c.rotated, c.width // c.heads, c.rotary_base)
-        mask = sight(memory.lengths, memory.frames.shape[1])
-        found: dict[int, Tensor] = {}
-        for layer, block in enumerate(self.blocks):
-            wanted = layer in weights_of
-            keys: Projected = memory.keys[layer]
-            x, weights = block(x, turn, keys, mask, cache, layer, hidden, wanted)
-            if wanted:
-                found[layer] = weights
-        return cast(Tensor, self.norm(x)).view(R, n, -1), found
+    def embedded(self, tokens: Tensor, places: Tensor) -> Tensor:
+        return cast(Tensor, self.embed(tokens))
+
+    def turn(self, places: Tensor) -> Turn:
+        c = self.config
+        return Turn.at(places, c.rotated, c.width // c.heads, c.rotary_base)
 
     def logits(self, x: Tensor) -> Tensor:
-        """(…, D) → (…, V) in float32"""
         return F.linear(x, self.embed.weight).float()
 
 
-class Moonshine(Net):
+class Moonshine(CachedNet):
     """Encoder and decoder behind the protocol of the nets. Features are frames of samples."""
 
     name: ClassVar[str] = "moonshine"
@@ -205,38 +176,12 @@ class Moonshine(Net):
     def listen(self, samples: Tensor, lengths: Tensor) -> Memory:
         """samples (B, N), lengths (B,) in samples → memory, exact to the sample"""
         frames, lengths = self.encoder(samples, lengths)
-        keys = tuple(cast(DecoderBlock, b).cross.remember(frames) for b in self.decoder.blocks)
-        return Memory(frames, lengths, keys, STEP_S)
+        return Memory(frames, lengths, self.decoder.remember(frames), STEP_S)
 
-    def start(self, memory: Memory, beams: int) -> Tree:
+    @property
+    def decoder_sizes(self) -> tuple[int, int, int]:
         c = self.config
-        rows = memory.frames.shape[0] * beams
-        dtype = torch.float32
-        if memory.frames.device.type != "cpu" and memory.keys:
-            dtype = memory.keys[0].keys.dtype
-        return Cache.empty(
-            c.decoder_layers, rows, c.heads, c.width // c.heads, memory.frames, dtype
-        )
-
-    def step(self, tokens: Tensor, state: Tree, memory: Memory) -> Step:
-        step = self.scores(tokens, state, memory)
-        return step._replace(log_probs=log_softmax_(step.log_probs))
-
-    def scores(self, tokens: Tensor, state: Tree, memory: Memory) -> Step:
-        cache = cast(Cache, state).grouped(memory.frames.shape[0])
-        R, n = tokens.shape
-        last = self.config.decoder_layers - 1
-        x, found = self.decoder(tokens, memory, cache, {last})
-        weights = found[last].mean(1).view(R, n, -1)[:, -1]
-        return Step(self.decoder.logits(x[:, -1]), weights, cache.advanced(n))
-
-    def decode(self, memory: Memory, tokens: Tensor) -> Tensor:
-        x, _ = self.decoder(tokens, memory, None, set())
-        return self.decoder.logits(x)
-
-    def attend(self, memory: Memory, tokens: Tensor) -> Tensor:
-        _, found = self.decoder(tokens, memory, None, set(range(self.config.decoder_layers)))
-        return torch.stack([found[layer] for layer in sorted(found)], 1)
+        return c.decoder_layers, c.heads, c.width
 
     @property
     def max_tokens(self) -> int | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from attnasr_cli.errors import ModelError
+from attnasr_cli.families.common.folder import GENERIC, Fields
 from attnasr_cli.families.moonshine.net import MoonshineConfig
 
 TIED = "proj_out.weight"
@@ -60,18 +61,9 @@ _SAME_AS_HEADS = (
 _ROTARY = ("rope_theta", "partial_rotary_factor", "rope_parameters")
 _TOKENS = ("bos_token_id", "decoder_start_token_id", "eos_token_id")
 _NO_MATTER = (
-    "_name_or_path",
-    "architectures",
     "attention_dropout",
-    "auto_map",
-    "dtype",
-    "initializer_range",
-    "model_type",
     "pad_head_dim_to_multiple_of",  # zeros that change no product
     "pad_token_id",
-    "torch_dtype",
-    "transformers_version",
-    "use_cache",
 )
 
 
@@ -87,25 +79,20 @@ def to_hf(name: str) -> list[str]:
 
 def config_from_hf(table: Mapping[str, Any]) -> MoonshineConfig:
     """The sizes in a ``config.json``. Raises ModelError that names the field at fault."""
-    known = {*_SIZES.values(), *_FIXED, *_SAME_AS_HEADS, *_ROTARY, *_TOKENS, *_NO_MATTER}
-    unknown = sorted(set(table) - known)
-    if unknown:
-        raise ModelError(
-            f"config.json has the unknown field {unknown[0]!r}",
-            "a newer kind of Moonshine, which this version does not compute",
-        )
-    sizes: dict[str, Any] = {own: _number(table, theirs) for own, theirs in _SIZES.items()}
+    fields = Fields(table, "Moonshine")
+    known = (*_SIZES.values(), *_FIXED, *_SAME_AS_HEADS, *_ROTARY, *_TOKENS, *_NO_MATTER, *GENERIC)
+    fields.refuse_unknown(known)
+    sizes: dict[str, Any] = {own: fields.number(theirs) for own, theirs in _SIZES.items()}
     for name, allowed in _FIXED.items():
-        if table.get(name) not in allowed:
-            raise _cannot(name, table[name])
+        fields.only(name, allowed)
     for name in _SAME_AS_HEADS:
-        if table.get(name) not in (sizes["heads"], None):
-            raise _cannot(name, table[name])
+        fields.only(name, (sizes["heads"], None))
     rotary = table.get("rope_parameters") or {}
     if not isinstance(rotary, dict) or rotary.get("rope_type", "default") != "default":
-        raise _cannot("rope_parameters", rotary)
-    share = _number({**table, **rotary}, "partial_rotary_factor", (int, float))
-    base = _number({**table, **rotary}, "rope_theta", (int, float))
+        raise fields.cannot("rope_parameters", rotary)
+    turned = Fields({**table, **rotary}, "Moonshine")
+    share = turned.number("partial_rotary_factor", (int, float))
+    base = turned.number("rope_theta", (int, float))
     rotated = int(sizes["width"] // sizes["heads"] * share)
     try:
         return MoonshineConfig(**sizes, rotated=rotated, rotary_base=float(base))
@@ -115,8 +102,8 @@ def config_from_hf(table: Mapping[str, Any]) -> MoonshineConfig:
 
 def special_from_hf(table: Mapping[str, Any]) -> tuple[int, int]:
     """The tokens of start and end."""
-    start, end = _number(table, "decoder_start_token_id"), _number(table, "eos_token_id")
-    return int(start), int(end)
+    fields = Fields(table, "Moonshine")
+    return fields.number("decoder_start_token_id"), fields.number("eos_token_id")
 
 
 def config_to_hf(config: MoonshineConfig, bos: int, eos: int) -> dict[str, Any]:
@@ -140,18 +127,3 @@ def config_to_hf(config: MoonshineConfig, bos: int, eos: int) -> dict[str, Any]:
         "pad_token_id": eos,
         "dtype": "float32",
     }
-
-
-def _number(table: Mapping[str, Any], name: str, kinds: Any = int) -> Any:
-    value = table.get(name)
-    if value is None:
-        raise ModelError(f"config.json lacks the field {name!r}", "copy the model again")
-    if isinstance(value, bool) or not isinstance(value, kinds) or value < 0:
-        raise ModelError(f"config.json: {name} is {value!r}", "copy the model again")
-    return value
-
-
-def _cannot(name: str, value: Any) -> ModelError:
-    return ModelError(
-        f"config.json: {name} is {value!r}", "this version does not compute such a Moonshine"
-    )

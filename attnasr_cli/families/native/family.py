@@ -83,7 +83,8 @@ class NativeFamily:
                 "change net, or start from another model",
             )
         _refuse_what_follows(recipe, start)
-        recipe = replace(recipe, features=start.features)
+        shortest_s = recipe.features.shortest_s or start.features.shortest_s
+        recipe = replace(recipe, features=replace(start.features, shortest_s=shortest_s))
         untouched = recipe.decoding == type(recipe.decoding)()
         if recipe.init and recipe.init.keep_tokenizer and untouched:
             recipe = replace(recipe, decoding=start.decoding)
@@ -104,7 +105,8 @@ def _refuse_what_follows(recipe: Recipe, start: Model) -> None:
                 f"[config] {name} = {wanted!r}, the model of [init] has {own!r}",
                 "leave [config] out beside [init], or train without [init]",
             )
-    if recipe.features not in (type(recipe.features)(), start.features):
+    given = replace(recipe.features, shortest_s=0.0)  # which may differ
+    if given not in (type(given)(), replace(start.features, shortest_s=0.0)):
         raise UsageError(
             "[features] is not that of the model of [init]", "leave [features] out beside [init]"
         )

@@ -4,10 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attnasr_cli.checkpoint.hub import Source
+from attnasr_cli.checkpoint.hub import About, Source
+from attnasr_cli.families.languages import NAMES
+
+ALL = tuple(NAMES)[:99]
+"""before large-v3, which knows Cantonese too"""
+APACHE, MIT = "Apache-2.0", "MIT"
+ABOUT: Mapping[str, About] = {
+    "whisper-tiny": About(39, ALL, APACHE, "7.6/16.9"),
+    "whisper-tiny.en": About(39, ("en",), APACHE, "5.6/14.6"),
+    "whisper-base": About(74, ALL, APACHE, "5.0/12.4"),
+    "whisper-base.en": About(74, ("en",), APACHE, "4.2/10.2"),
+    "whisper-small": About(244, ALL, APACHE, "3.4/7.6"),
+    "whisper-small.en": About(244, ("en",), APACHE, "3.1/7.4"),
+    "whisper-medium": About(769, ALL, APACHE, "2.9/5.9"),
+    "whisper-medium.en": About(769, ("en",), APACHE, "3.1/6.3"),
+    "whisper-large-v1": About(1550, ALL, APACHE, "2.7/5.6"),
+    "whisper-large-v2": About(1550, ALL, APACHE, "2.7/5.2"),
+    "whisper-large-v3": About(1550, tuple(NAMES), APACHE, "2.0/3.9"),
+    "whisper-large-v3-turbo": About(809, tuple(NAMES), MIT, "2.2/4.2"),
+    "distil-large-v3": About(756, ("en",), MIT),
+}
+"""greedy, from Radford et al. 2022, table 8; large-v3 and turbo from the OLMoASR report, table 4"""
 
 PUBLISHED: Mapping[str, Source] = {
-    name: Source(repo, revision)
+    name: Source(repo, revision, ABOUT[name])
     for name, repo, revision in (
         ("whisper-tiny", "openai/whisper-tiny", "169d4a4341b33bc18d8881c4b69c2e104e1cc0af"),
         ("whisper-tiny.en", "openai/whisper-tiny.en", "87c7102498dcde7456f24cfd30239ca606ed9063"),

@@ -15,8 +15,6 @@ Samples = npt.NDArray[np.float32]
 SOUND_M_PER_S = 343.0
 DECAY_S = (0.03, 0.2)
 """time constants of the amplitude: from a furnished room to a hall (RT60 is 6.9 times as long)"""
-DIRECT_DB = (-30.0, 10.0)
-"""energy of the direct sound over that of the diffuse field: from none to near"""
 ORDER = 6  # images on each side in each direction
 SIDES_M = ((3.0, 3.0, 2.3), (10.0, 8.0, 4.0))
 REFLECTION = (0.5, 0.95)
@@ -25,7 +23,7 @@ REFLECTION = (0.5, 0.95)
 def random_room(draw: np.random.Generator) -> Samples:
     """The response (M,) of a room by chance, its first arrival at 0."""
     if draw.random() < 0.5:
-        return diffuse(draw.uniform(*DECAY_S), draw.uniform(*DIRECT_DB), draw)
+        return diffuse(draw.uniform(*DECAY_S), draw.uniform(-15, 10), draw)
     sides = draw.uniform(*SIDES_M)
     places = draw.uniform(0.1, 0.9, (2, 3)) * sides
     return shoebox(sides, places[0], places[1], draw.uniform(*REFLECTION))

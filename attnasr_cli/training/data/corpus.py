@@ -56,6 +56,9 @@ class Corpus:
     speeds: tuple[float, ...]
     problems: Mapping[int, str]
     """utterance → why it has no features"""
+    spoken_s: np.ndarray | None = None
+    """(utterances,) seconds of each without the silence that features may put around it; None where
+    the frames say it"""
 
     def frames(self) -> list[np.ndarray]:
         """For each speed the frames (utterances,) of every utterance."""
@@ -63,6 +66,8 @@ class Corpus:
 
     def seconds(self) -> np.ndarray:
         """(utterances,) as they were spoken."""
+        if self.spoken_s is not None:
+            return self.spoken_s
         return self.features[0].lengths() * self.speeds[0] / FRAMES_PER_S
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attnasr_cli.audio.features import FeatureConfig
+from attnasr_cli.audio.features import FeatureConfig, shortest
 from attnasr_cli.audio.frames import HOP, SAMPLE_RATE_HZ
 from attnasr_cli.families.registry import family_of_style
 from attnasr_cli.training.augment.distort import Distortion
@@ -82,11 +82,16 @@ class DrawnFeatures:
     def lengths(self) -> np.ndarray:
         """(utterances,) frames"""
         samples = -(-self.samples * SAMPLE_RATE_HZ // rate_for(self.speed))
-        return np.where(samples > 0, samples // HOP + 1, 0)
+        least = np.maximum(samples, shortest(self.features))
+        return np.where(samples > 0, least // HOP + 1, 0)
 
     def get(self, index: int, draw: np.random.Generator) -> Tensor:
         """(T, F) float32"""
         samples = change_speed(self.waveforms.get(index), self.speed)
+        missing = shortest(self.features) - samples.shape[0]
+        if missing > 0:  # silence behind it in use, and around it in recordings with a pause
+            before = int(draw.integers(missing + 1))
+            samples = torch.nn.functional.pad(samples, (before, missing - before))
         if self.distortion is not None:
             samples = self.distortion(samples, draw)
         return family_of_style(self.features.style).features(self.features).extract(samples)
@@ -129,4 +134,5 @@ def open_drawn_corpus(
     check_problems(utterances, rows.problems)
     samples = waveforms.lengths()
     views = [DrawnFeatures(waveforms, samples, speed, features, distortion) for speed in speeds]
-    return Corpus(utterances, views, tuple(speeds), rows.problems)
+    spoken_s = samples / SAMPLE_RATE_HZ
+    return Corpus(utterances, views, tuple(speeds), rows.problems, spoken_s)

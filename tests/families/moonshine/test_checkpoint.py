@@ -13,7 +13,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from attnasr_cli.errors import ModelError
-from attnasr_cli.families.moonshine.checkpoint import card_languages, load_moonshine, save_hf
+from attnasr_cli.families.common.folder import card_languages
+from attnasr_cli.families.moonshine.checkpoint import load_moonshine, save_hf
 from attnasr_cli.families.moonshine.tokenizer import MoonshineTokenizer
 from tests.families.moonshine.conftest import SMALL, TEXTS, noise, write_tokenizer
 
@@ -87,7 +88,7 @@ def test_weights_in_half_precision_and_in_shards_are_read(pair: Any, broken: Pat
         ({"decoder_num_key_value_heads": 2}, "decoder_num_key_value_heads is 2"),
         ({"hidden_size": "wide"}, "hidden_size is 'wide'"),
         ({"hidden_size": 50}, "4 heads do not divide"),
-        ({"eos_token_id": 7}, "start and end are 1 and 2"),
+        ({"eos_token_id": 7}, "the end is 2, in config.json 7"),
         ({"intermediate_size": 95}, r"mlp\.fc1\.weight is \(96, 48\), not \(95, 48\)"),
         ({"encoder_num_hidden_layers": 3}, "lacks the weight model.encoder.layers.2"),
         ({"encoder_num_hidden_layers": 1}, "unknown weight model.encoder.layers.1"),

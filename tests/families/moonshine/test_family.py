@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from attnasr_cli.families.moonshine.family import FAMILY
-from attnasr_cli.families.moonshine.published import KNOWN
+from attnasr_cli.families.moonshine.published import PUBLISHED
 from attnasr_cli.testing import check_family
 from tests.families.moonshine.conftest import SMALL
 
@@ -16,5 +16,6 @@ def test_it_keeps_the_protocol(pair: Any) -> None:
 
 def test_published_names() -> None:
     assert FAMILY.published["moonshine-tiny"].repo == "UsefulSensors/moonshine-tiny"
-    assert KNOWN["moonshine-base-uk"].languages == ("uk",)
-    assert {known.parameters for known in KNOWN.values()} == {27, 61}
+    about = {name: source.about for name, source in PUBLISHED.items()}
+    assert about["moonshine-base-uk"].languages == ("uk",)
+    assert {known.parameters for known in about.values()} == {27, 61}

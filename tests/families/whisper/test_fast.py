@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
+from attnasr_cli.families.whisper.checkpoint import load_whisper, save_hf
 from attnasr_cli.families.whisper.decode.decoding import DecodingTask, TaskOptions
 from attnasr_cli.families.whisper.features import WhisperMel
 from attnasr_cli.families.whisper.net.fast import accelerate
@@ -64,6 +69,18 @@ def test_the_net_itself_is_left_alone(pair):
         assert after[name].dtype == torch.float32
         torch.testing.assert_close(after[name], weight, rtol=0, atol=0)
     assert all(parameter.requires_grad for parameter in model.net.parameters())
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux what is in use")
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8"])
+def test_the_file_of_the_weights_is_let_go(pair, tmp_path, dtype):
+    """One copy of the weights: none of the net's own tensors keeps the file in memory."""
+    _, model = pair(SMALL)
+    save_hf(tmp_path, model.net, model.tokenizer)
+    fast = accelerate(load_whisper(tmp_path).net, CPU, dtype)
+    gc.collect()
+    assert str(tmp_path) not in Path("/proc/self/maps").read_text()
+    assert not fast.training
 
 
 def test_an_unknown_form_is_refused(pair):

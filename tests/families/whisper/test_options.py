@@ -74,7 +74,8 @@ def test_each_option_changes_the_plan(vocabulary, options):
 
 
 def test_no_option_was_forgotten_above():
-    assert {f.name for f in fields(WhisperOptions)} == {name for o in CHANGES for name in o}
+    of_phrases = {"phrases", "reject"}  # settings of the decoder, not of the plan
+    assert {f.name for f in fields(WhisperOptions)} == of_phrases | {n for o in CHANGES for n in o}
 
 
 def test_defaults_are_the_reference_command_lines(vocabulary):

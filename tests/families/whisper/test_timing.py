@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -29,6 +31,15 @@ def test_warping_is_the_references(openai, shape):
         found = dtw(matrix)
         assert np.array_equal(found[0], wanted[0])
         assert np.array_equal(found[1], wanted[1])
+
+
+def test_the_median_of_seven_is_that_of_sorting():
+    """Every order of seven values, and ties."""
+    values = torch.tensor(list(itertools.product((0.0, 1.0), repeat=7)))  # enough for a network
+    mixed = torch.randn(50, 7, generator=torch.Generator().manual_seed(2))
+    for x in (values, mixed, mixed.round()):
+        found = median(x[None], 7)[0, :, 3]  # in the middle all seven are seen
+        assert torch.equal(found, x.sort(-1)[0][:, 3])
 
 
 @pytest.mark.parametrize("length", [2, 3, 4, 100])

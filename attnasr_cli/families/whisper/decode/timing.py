@@ -20,7 +20,7 @@ from attnasr_cli.families.whisper.net.model import Whisper
 from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
 from attnasr_cli.families.whisper.vocabulary import TIMESTAMP_S
 from attnasr_cli.families.whisper.words import split_words
-from attnasr_cli.nets.protocol import Memory
+from attnasr_cli.nets.protocol import Memory, select
 from attnasr_cli.search.alignment import dtw
 
 MEDIAN = 7  # memory positions: 140 ms
@@ -65,6 +65,13 @@ def align(
     ``ask_end``: the last word ends where the decoder would write its timestamp. The path alone
     draws the last word out over speech that has no text.
     """
+    if len(texts) > 1 and memory.frames.device.type == "cpu":
+        # The logits of all windows at once would be hundreds of megabytes, and are no faster.
+        some = zip(texts, frames, languages, strict=True)
+        return [
+            align(net, tokenizer, one_of(memory, b), [t], [f], [lang], task, ask_end)[0]
+            for b, (t, f, lang) in enumerate(some)
+        ]
     starts = [tokenizer.start(language, task, True) for language in languages]
     first = tokenizer.timestamp_begin if ask_end else tokenizer.no_timestamps
     rows = [
@@ -92,6 +99,11 @@ def align(
     return found
 
 
+def one_of(memory: Memory, b: int) -> Memory:
+    """The memory of one window."""
+    return select(memory, torch.tensor([b], device=memory.frames.device))
+
+
 def _end_at(words: list[TimedWord], end_s: float) -> None:
     """The last word ends at ``end_s``, unless the path says that it has not begun by then."""
     spoken = [i for i, word in enumerate(words) if any(map(str.isalnum, word.text))]
@@ -110,13 +122,26 @@ def _path_matrix(weights: Tensor) -> Tensor:
     return median((weights - mean) / deviation, MEDIAN).mean(0)
 
 
+EXCHANGES = (
+    (0, 5), (0, 3), (1, 6), (2, 4), (0, 1), (3, 5), (2, 6), (2, 3), (3, 6), (4, 5), (1, 4), (1, 3),
+    (3, 4),
+)  # fmt: skip
+"""pairs to bring into order, one after the other, until the middle one of seven is their median
+(Devillard 1998, "Fast median search")"""
+
+
 def median(x: Tensor, width: int) -> Tensor:
     """Median of ``width`` (odd) neighbours along the last axis of (A, U, S), mirrored outside."""
     reach = width // 2
     if x.shape[-1] <= reach:
         return x
     padded = F.pad(x, (reach, reach), mode="reflect")
-    return padded.unfold(-1, width, 1).sort()[0][..., reach]
+    if width != MEDIAN:
+        return padded.unfold(-1, width, 1).sort()[0][..., reach]
+    parts = list(padded.unfold(-1, width, 1).unbind(-1))  # sorting takes five times as long
+    for i, j in EXCHANGES:
+        parts[i], parts[j] = torch.minimum(parts[i], parts[j]), torch.maximum(parts[i], parts[j])
+    return parts[reach]
 
 
 def _words(

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from attnasr_cli.families.whisper.net.blocks import Attention, Block
-from attnasr_cli.families.whisper.net.int8 import can_quantize_rows, quantized
+from attnasr_cli.families.whisper.net.int8 import Quantized, can_quantize_rows, quantized
 from attnasr_cli.families.whisper.net.memory import PackedMemory
 from attnasr_cli.families.whisper.net.model import Whisper
 from attnasr_cli.families.whisper.net.packed import Packed, can_pack, pack
@@ -101,7 +101,20 @@ def accelerate(
             _pack(fast, Packed(net.decoder.token_embedding.weight.detach(), None))
     else:
         raise ValueError(f"no form of the net for {dtype}")
+    if on_cpu and (dtype != "float32" or fast.readout is not None):
+        _own_storage(fast)
     return fast.to(device)
+
+
+def _own_storage(net: nn.Module) -> None:
+    """What is left as it was read gets memory of its own: norms, positions, biases. A single one of
+    them would keep the whole file in memory that the weights were read from."""
+    for tensor in (*net.parameters(), *net.buffers()):
+        if tensor.dtype == torch.float32:  # what is lower is a copy already
+            tensor.data = tensor.data.clone()
+    for module in net.modules():
+        if isinstance(module, Packed | Quantized) and module.bias is not None:
+            module.bias = module.bias.clone()
 
 
 def _pack(net: FastWhisper, readout: nn.Module) -> None:

@@ -17,6 +17,8 @@ from torch import Tensor, nn
 MIDDLE = 128
 """what stands for 0 among 8 bits without a sign, the kind that the processor takes from the left"""
 SMALLEST = 1e-12
+ROWS = 4096
+"""of a weight that are brought to 8 bits at once"""
 
 
 class Quantized(nn.Module):
@@ -25,9 +27,16 @@ class Quantized(nn.Module):
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         """weight (out, in) and bias (out,) in any floating type"""
         super().__init__()
-        weight = weight.detach().float().cpu()
-        self.scale = (weight.abs().amax(1) / 127).clamp_min(SMALLEST)  # (out,)
-        low = (weight / self.scale[:, None]).round().to(torch.int8)
+        weight = weight.detach().cpu()
+        low = torch.empty(weight.shape, dtype=torch.int8)
+        scales = []
+        # Bit by bit: an output layer in float32 is 100 MB and more, and needs none beside it.
+        for rows, kept in zip(weight.split(ROWS), low.split(ROWS), strict=True):
+            some = rows.float()
+            scale = (some.abs().amax(1) / 127).clamp_min(SMALLEST)
+            kept.copy_((some / scale[:, None]).round())
+            scales.append(scale)
+        self.scale = torch.cat(scales)  # (out,)
         self.packed: Tensor = torch.ops.onednn.qlinear_prepack(low, None)
         self.zero = torch.zeros(weight.shape[0], dtype=torch.int32)
         self.bias = None if bias is None else bias.detach().float().cpu()

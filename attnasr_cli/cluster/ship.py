@@ -1,0 +1,61 @@
+"""A model sent to workers that do not have it, and kept there under the hash of its content."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from attnasr_cli.checkpoint.identity import files_of, model_key
+from attnasr_cli.errors import ClusterError
+
+
+def names(path: Path) -> list[str]:
+    """The files of a model, from its folder; of one that is a file, its name."""
+    if path.is_file():
+        return [path.name]
+    return [file.relative_to(path).as_posix() for file in files_of(path)]
+
+
+def cache() -> Path:
+    """Where models that were sent are kept on this machine."""
+    import platformdirs
+
+    chosen = os.environ.get("ATTNASR_CACHE")
+    return Path(chosen or platformdirs.user_cache_dir("attnasr", appauthor=False)) / "sent"
+
+
+def find(path: Path, key: str) -> Path | None:
+    """The model with this content: where the driver has it, or among those sent before."""
+    for candidate in (path, cache() / key / path.name):
+        if candidate.exists() and model_key(candidate) == key:
+            return candidate
+    return None
+
+
+def keep(path: Path, key: str, files: Sequence[str], contents: Sequence[bytes]) -> Path:
+    """Write a model that was sent; several workers of a machine may do so at a time. Raises
+    ClusterError where there is no room."""
+    folder = cache() / key
+    part = cache() / f".{secrets.token_hex(8)}.part"
+    single = list(files) == [path.name]
+    try:
+        for name, content in zip(files, contents, strict=True):
+            target = part / name if single else part / path.name / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        try:
+            part.replace(folder)
+        except OSError:
+            if find(path, key) is None:
+                raise
+    except OSError as problem:
+        raise ClusterError(
+            f"a model cannot be kept in {cache()}: {problem.strerror or problem}",
+            "free some space there, or point ATTNASR_CACHE elsewhere on the workers",
+        ) from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return folder / path.name

@@ -1,0 +1,140 @@
+"""The layer of a Transformer decoder as the families' nets share it: normalised before each part,
+self-attention over a cache, attention to the memory, a perceptron.
+
+D width · d = D/H channels of a head.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import NamedTuple, cast
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from attnasr_cli.nets.cache import Cache
+
+FEW = 8
+"""queries up to which plain products are faster than the fused kernel"""
+Turn = Callable[[Tensor], Tensor]
+"""(…, n, d) queries or keys → the same, rotated by their positions"""
+
+
+class Projected(NamedTuple):
+    """Keys and values of one layer's attention to the memory, (B, H, S, d) each."""
+
+    keys: Tensor
+    values: Tensor
+
+
+class SelfAttention(nn.Module):
+    """Multi-head attention of positions to each other."""
+
+    def __init__(self, width: int, heads: int, bias: bool = False) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width, bias=bias)
+        self.out = nn.Linear(width, width, bias=bias)
+
+    def project(self, x: Tensor, turn: Turn | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """x (B, n, D) → queries and keys, rotated where they are to be, and values, (B, H, n, d)
+        each"""
+        qkv = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        turned = qkv[:2] if turn is None else turn(qkv[:2])  # (2, B, H, n, d)
+        return turned[0], turned[1], qkv[2]
+
+    def join(self, mixed: Tensor) -> Tensor:
+        """(B, H, n, d) → (B, n, D)"""
+        return cast(Tensor, self.out(mixed.transpose(1, 2).flatten(2)))
+
+
+class CrossAttention(nn.Module):
+    """Multi-head attention from tokens to the memory. Beams ride on the query axis."""
+
+    def __init__(self, width: int, heads: int, bias: bool = False) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(width, width, bias=bias)
+        self.kv = nn.Linear(width, 2 * width, bias=bias)
+        self.out = nn.Linear(width, width, bias=bias)
+
+    def remember(self, frames: Tensor) -> Projected:
+        """frames (B, S, D) → what the queries of all steps look at"""
+        kv = self.kv(frames).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4).contiguous()
+        return Projected(kv[0], kv[1])
+
+    def forward(
+        self, x: Tensor, memory: Projected, mask: Tensor | None, want_weights: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """x (B, n, D), mask (B, 1, 1, S) true where there is audio, None where all is → (B, n, D)
+        and, where wanted, the weights (B, H, n, S) in float32"""
+        q = self.query(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        q = q.to(memory.keys.dtype)
+        weights = None
+        if want_weights or q.shape[2] <= FEW:
+            scores = (q * q.shape[-1] ** -0.5) @ memory.keys.transpose(-1, -2)
+            if mask is not None:
+                scores = scores.masked_fill(~mask, float("-inf"))
+            weights = scores.float().softmax(-1)
+            mixed = weights.to(memory.values.dtype) @ memory.values
+        else:
+            mixed = F.scaled_dot_product_attention(q, *memory, attn_mask=mask)
+        mixed = mixed.to(x.dtype)
+        return self.out(mixed.transpose(1, 2).flatten(2)), weights
+
+
+class DecoderBlock(nn.Module, ABC):
+    """One layer; a family adds its perceptron."""
+
+    def __init__(self, width: int, heads: int, bias: bool = False) -> None:
+        """bias: of the products in both attentions and of the normalisation."""
+        super().__init__()
+        self.attn_norm = nn.LayerNorm(width, bias=bias)
+        self.attn = SelfAttention(width, heads, bias)
+        self.cross_norm = nn.LayerNorm(width, bias=bias)
+        self.cross = CrossAttention(width, heads, bias)
+        self.mlp_norm = nn.LayerNorm(width, bias=bias)
+
+    @abstractmethod
+    def perceptron(self, x: Tensor) -> Tensor:
+        """(B, n, D) → (B, n, D)"""
+
+    def forward(
+        self,
+        x: Tensor,
+        turn: Turn | None,
+        memory: Projected,
+        mask: Tensor | None,
+        cache: Cache | None,
+        layer: int,
+        hidden: Tensor | None,
+        want_weights: bool,
+    ) -> tuple[Tensor, Tensor | None]:
+        """x (B, K·n, D), n new positions of K rows an utterance → (B, K·n, D) and, where wanted,
+        the attention to the memory (B, H, K·n, S). ``hidden`` (…, K·n, positions) is true where a
+        row must not look at what was written."""
+        q, k, v = self.attn.project(self.attn_norm(x), turn)
+        if cache is not None:
+            k, v = cache.append(layer, k, v)  # (B, H, (seen + n)·K, d)
+        x = x + self.attn.join(attend_past(q, k, v, cache, hidden).to(x.dtype))
+        seen, weights = self.cross(self.cross_norm(x), memory, mask, want_weights)
+        x = x + seen
+        return x + self.perceptron(self.mlp_norm(x)), weights
+
+
+def attend_past(
+    q: Tensor, k: Tensor, v: Tensor, cache: Cache | None, hidden: Tensor | None
+) -> Tensor:
+    """q (B, H, K·n, d) look at what was written, k and v (B, H, positions, d); ``hidden`` is true
+    where one must not → (B, H, K·n, d)"""
+    q = q.to(k.dtype)
+    if cache is None or q.shape[2] > cache.beams:
+        sees = None if hidden is None else ~hidden
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=sees)
+    # The fused kernel takes four times as long for a single position.
+    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
+    if hidden is not None:
+        scores = scores.masked_fill_(hidden, float("-inf"))
+    mixed: Tensor = scores.softmax(-1) @ v
+    return mixed

@@ -1,0 +1,93 @@
+"""A recording cut in one process, and its segments decoded in others: where they are, and the
+samples of those places."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
+from attnasr_cli.audio.segment import SegmentConfig, Segmenter, Speech
+from attnasr_cli.recognize.jobs import Job, Place
+
+BLOCK_S = 10.0
+
+
+class Cutter(Protocol):
+    """Samples of a recording in blocks → its segments."""
+
+    def push(self, samples: Tensor) -> list[Speech]:
+        """samples (N,) at 16 kHz → the segments that are complete by now, in order."""
+
+    def finish(self) -> list[Speech]:
+        """The rest, after the last sample."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A recording that was read and cut, and not decoded."""
+
+    places: list[Place]
+    duration_s: float
+    warnings: list[str]
+
+
+def survey(job: Job, cut: SegmentConfig) -> Survey:
+    """Read a whole recording. Raises AudioError."""
+    segmenter, found, duration_s = Segmenter(cut), list[Speech](), 0.0
+    places: list[Place] = []
+    with job.opened() as recording:
+        for block in recording.blocks(BLOCK_S):
+            duration_s += block.shape[0] / SAMPLE_RATE_HZ
+            found = segmenter.push(block)
+            places += map(_place, found)
+        places += map(_place, segmenter.finish())
+        return Survey(places, duration_s, list(recording.probe.warnings))
+
+
+def _place(speech: Speech) -> Place:
+    first = round(speech.start_s * SAMPLE_RATE_HZ)
+    return Place(first, speech.samples.shape[0], speech.spoken)
+
+
+class Placed:
+    """The cutter of a recording that was cut before: the same segments to the bit."""
+
+    def __init__(self, places: Sequence[Place]) -> None:
+        """places: in the order of time."""
+        self.waiting = deque(places)
+        self.buffer = torch.zeros(0)
+        self.origin = 0
+        """position of the buffer's first sample"""
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more needs to be read."""
+        return not self.waiting
+
+    def push(self, samples: Tensor) -> list[Speech]:
+        """samples (N,) at 16 kHz → the segments that are complete by now, in order."""
+        self.buffer = torch.cat([self.buffer, samples])
+        found: list[Speech] = []
+        while self.waiting:
+            place = self.waiting[0]
+            start = place.first - self.origin
+            if start + place.count > self.buffer.shape[0]:
+                break
+            part = self.buffer[start : start + place.count].clone()
+            found.append(Speech(place.first / SAMPLE_RATE_HZ, part, place.spoken))
+            self.waiting.popleft()
+        end = self.origin + self.buffer.shape[0]
+        needed = min((place.first for place in self.waiting), default=end)
+        drop = min(max(needed - self.origin, 0), self.buffer.shape[0])
+        self.buffer, self.origin = self.buffer[drop:].clone(), self.origin + drop
+        return found
+
+    def finish(self) -> list[Speech]:
+        """Nothing: all that is complete was given."""
+        return []

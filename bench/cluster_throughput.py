@@ -1,0 +1,83 @@
+"""A run on a cluster of this machine against the same run without one.
+
+    python bench/cluster_throughput.py recordings/ [--workers 1 2] [options of transcribe]
+
+For each: seconds of the clock, seconds of processor of all its processes (Ray's too), and whether
+the outputs are those of the run without a cluster, byte for byte. On a machine that does something
+else as well only the seconds of processor say something.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def used(root: int) -> dict[int, float]:
+    """pid → seconds of processor, of a process and all that it has started."""
+    parents: dict[int, int] = {}
+    seconds: dict[int, float] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            parents[int(entry.name)] = int(fields[1])
+            seconds[int(entry.name)] = (int(fields[11]) + int(fields[12])) / TICK
+    inside = {root}
+    while more := {pid for pid, parent in parents.items() if parent in inside} - inside:
+        inside |= more
+    return {pid: seconds[pid] for pid in inside if pid in seconds}
+
+
+def measured(command: list[str]) -> tuple[float, float]:
+    """Seconds of the clock, and of processor."""
+    started = time.monotonic()
+    process = subprocess.Popen(command)
+    most: dict[int, float] = {}
+    while process.poll() is None:
+        most |= used(process.pid)
+        time.sleep(0.5)
+    assert process.returncode == 0
+    return time.monotonic() - started, sum(most.values())
+
+
+def outputs(folder: Path) -> dict[str, bytes]:
+    files = [p for p in folder.rglob("*") if p.is_file() and ".attnasr" not in p.parts]
+    return {str(p.relative_to(folder)): p.read_bytes() for p in files}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("recordings")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    given, more = parser.parse_known_args()
+    command = [sys.executable, "-m", "attnasr_cli", "transcribe", given.recordings, "-q", *more]
+    with tempfile.TemporaryDirectory() as place:
+        plain = Path(place, "plain")
+        wall, cpu = measured([*command, "-o", str(plain)])
+        print(f"no cluster: {wall:.0f} s of clock, {cpu:.1f} s of processor", flush=True)
+        want = outputs(plain)
+        for workers in given.workers:
+            folder = Path(place, str(workers))
+            extra = ["-o", str(folder), "--cluster", "local", "--workers", str(workers)]
+            wall, more_cpu = measured([*command, *extra])
+            got = outputs(folder)
+            same = sum(got.get(name) == content for name, content in want.items())
+            print(
+                f"{workers} workers: {wall:.0f} s of clock, {more_cpu:.1f} s of processor "
+                f"({cpu / more_cpu:.2f} x); {same} of {len(want)} outputs the same",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""A signal to the command reaches all of its processes."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.training.conftest import command
+
+
+def children(process: int) -> list[int]:
+    return [
+        int(one) for one in Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    ]
+
+
+def until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    while not condition():
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.02)  # however slow the machine is
+            raise AssertionError(process.communicate()[1])
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks processes up in /proc")
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_to_the_command_ends_all_processes(
+    kind: signal.Signals, recipe: Path, tones: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    endless = command(recipe, out, tones, "--workers", "2", "--set", "optim.updates=100000")
+    endless += ["--set", "run.save_minutes=0.0"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "attnasr_cli", *endless], stderr=subprocess.PIPE, text=True
+    )
+    state = out / "train" / "state.pt"
+    until(state.is_file, process)
+    workers = children(process.pid)
+    assert len(workers) >= 2
+    process.send_signal(kind)
+    _, said = process.communicate()
+    for worker in workers:
+        while _status(worker) != "Z":
+            select.select([], [], [], 0.02)
+    if kind != signal.SIGKILL:
+        assert process.returncode == 130
+        assert "stopped at update" in said
+        assert "Traceback" not in said
+    assert torch.load(state, weights_only=True)["progress"]["update"] > 0
+
+
+def _status(process: int) -> str:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "Z"
