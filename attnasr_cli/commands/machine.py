@@ -13,7 +13,7 @@ from typing import Any
 
 from attnasr_cli import device
 from attnasr_cli.checkpoint import hub, registry
-from attnasr_cli.errors import AttnasrError
+from attnasr_cli.errors import AttnasrError, reason
 from attnasr_cli.version import __version__
 
 PACKAGES: tuple[str, ...] = (
@@ -209,4 +209,4 @@ def _said(problem: Exception) -> str:
     """An error on one line."""
     if isinstance(problem, AttnasrError):
         return f"{problem.message} ({problem.hint})" if problem.hint else problem.message
-    return f"{type(problem).__name__}: {(str(problem).strip().splitlines() or [''])[0]}"
+    return f"{type(problem).__name__}: {reason(problem)}"

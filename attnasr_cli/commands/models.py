@@ -11,7 +11,8 @@ import typer
 from attnasr_cli import console
 from attnasr_cli.checkpoint.hub import Source
 from attnasr_cli.checkpoint.registry import Entry, user_folder
-from attnasr_cli.errors import ModelError, UsageError
+from attnasr_cli.errors import ModelError, OutputError, UsageError, reason
+from attnasr_cli.files import replacing_folder
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="The models at hand.")
 
@@ -146,7 +147,16 @@ def export(
 
     extra = {} if tokenizer is None else {"tokenizer": tokenizer}
     model = load(name, **extra)
-    family_of_style(model.features.style).export(model, folder)
+    from safetensors import SafetensorError
+
+    try:
+        with replacing_folder(folder) as part:
+            family_of_style(model.features.style).export(model, part)
+    except (OSError, SafetensorError) as problem:
+        raise OutputError(
+            f"cannot write {folder}: {reason(problem)}",
+            "nothing is left half-written; check space and rights, then export it again",
+        ) from None
     console.result(str(folder))
 
 

@@ -11,9 +11,10 @@ import typer
 from attnasr_cli import console, remote
 from attnasr_cli.checkpoint.registry import DEFAULT
 from attnasr_cli.commands.configured import Configured, takes
+from attnasr_cli.data import STDIN
 from attnasr_cli.errors import ClusterError
 from attnasr_cli.transcribe.config import Settings, show, unknown_variables
-from attnasr_cli.transcribe.inputs import STDIN, Patterns, find, read_list
+from attnasr_cli.transcribe.inputs import Patterns, find, read_list
 from attnasr_cli.transcribe.options import (
     OPTIONS,
     ClusterOptions,

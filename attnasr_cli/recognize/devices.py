@@ -12,7 +12,7 @@ from torch import Tensor
 
 from attnasr_cli.audio.segment import Speech
 from attnasr_cli.device import is_out_of_memory
-from attnasr_cli.errors import AttnasrError
+from attnasr_cli.errors import AttnasrError, reason
 from attnasr_cli.families.base import Decoded, SegmentDecoder
 from attnasr_cli.recognize.jobs import Result
 
@@ -122,13 +122,12 @@ def as_error(problem: Exception, piece: Piece) -> AttnasrError:
     """What became of a piece, in one line with its place in the recording."""
     start = piece.speech.start_s
     where = f"{piece.result.job.shown}, {start:.1f} to {start + piece.speech.duration_s:.1f} s"
-    text = str(problem).strip().splitlines() or [type(problem).__name__]
     hint = (
         "choose a smaller --batch"
         if is_out_of_memory(problem)
         else "please report this; --batch 1 decodes every segment by itself"
     )
-    return AttnasrError(f"{where}: {text[0]}", hint)
+    return AttnasrError(f"{where}: {reason(problem)}", hint)
 
 
 def _free_memory() -> None:

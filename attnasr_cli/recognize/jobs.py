@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from attnasr_cli.audio.load import STDIN, Recording
+from attnasr_cli.audio.load import Recording
+from attnasr_cli.data import STDIN
 from attnasr_cli.errors import AttnasrError
 from attnasr_cli.families.base import Decoded
 from attnasr_cli.files import display_name

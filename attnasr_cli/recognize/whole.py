@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.audio.segment import SegmentConfig, Segmenter, Speech
-from attnasr_cli.errors import AttnasrError, UsageError
+from attnasr_cli.errors import AttnasrError, UsageError, reason
 from attnasr_cli.families.base import SegmentDecoder
 from attnasr_cli.recognize.align import Aligner
 from attnasr_cli.recognize.coverage import text_spans, uncovered
@@ -44,8 +44,9 @@ def events(
         except AttnasrError as problem:
             result.error = problem
         except Exception as problem:  # one strange file must not stop the others
-            line = (str(problem).strip().splitlines() or [type(problem).__name__])[0]
-            result.error = AttnasrError(f"{job.shown}: {line}", "please report this recording")
+            result.error = AttnasrError(
+                f"{job.shown}: {reason(problem)}", "please report this recording"
+            )
         result.complete = True
         yield result
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from attnasr_cli.nets.log_softmax import log_softmax_
 from attnasr_cli.nets.protocol import Memory, Net, Tree, reorder, select
 from attnasr_cli.search.hypotheses import Ended, Finished, Hypothesis, Kept, SearchConfig
+from attnasr_cli.search.rules import NEVER
 from attnasr_cli.search.scorers import Scorer
 from attnasr_cli.search.topk import best
 
@@ -24,8 +25,6 @@ set to −inf. A row may be off by a constant; the search normalises what is lef
 the allowed logits would."""
 
 __all__ = ["Hypothesis", "Rule", "SearchConfig", "search"]
-
-NEVER = float("-inf")
 
 
 @torch.inference_mode()

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from attnasr_cli.nets.protocol import Memory, Net
 from attnasr_cli.search.beam import Hypothesis, SearchConfig, search
+from attnasr_cli.search.rules import NEVER
 from attnasr_cli.search.scorers import Scorer
 
-NEVER = float("-inf")
 ROOT, OUTSIDE = 0, -1
 
 

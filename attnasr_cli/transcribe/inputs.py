@@ -12,11 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from attnasr_cli import console, remote
-from attnasr_cli.data import AUDIO_ENDINGS
+from attnasr_cli.data import AUDIO_ENDINGS, STDIN
 from attnasr_cli.errors import DataError, UsageError
 from attnasr_cli.files import display_name
 
-STDIN = "-"
 ENDINGS = frozenset(AUDIO_ENDINGS)
 HIDDEN = "."
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from attnasr_cli import remote
+from attnasr_cli.data import STDIN
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families.options import flag
 from attnasr_cli.transcribe.config import COMMAND_LINE, Settings
-from attnasr_cli.transcribe.inputs import STDIN, is_folder
+from attnasr_cli.transcribe.inputs import is_folder
 from attnasr_cli.transcribe.options import OPTIONS, InputOptions, OutputOptions
 
 if TYPE_CHECKING:
