@@ -68,7 +68,9 @@ def write_bytes(path: Path, content: bytes) -> None:
     OutputError with the reason."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists() and not path.is_file() and not path.is_dir():
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if path.exists() and not path.is_file():
             path.write_bytes(content)
             return
         with replacing(path) as file:
