@@ -35,7 +35,8 @@ class About:
     """codes of those that it writes"""
     licence: str
     wer: str = ""
-    """published word error rates on LibriSpeech in percent, test-clean/test-other; else empty"""
+    """published word error rates on LibriSpeech in percent, test-clean/test-other, or of test-clean
+    alone; else empty"""
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def list_models(
     if not rows:
         console.note(f"no models; put one into {user_folder()}")
     if everything:
-        console.note("WER of published models: LibriSpeech test-clean/test-other, as published")
+        console.note("published WER: LibriSpeech test-clean/test-other, or test-clean alone")
     cells = [_cells(row, everything) for row in rows]
     widths = [max((len(cell) for cell in column), default=0) for column in zip(*cells, strict=True)]
     for line in cells:
