@@ -36,6 +36,10 @@ than look-ahead took it to be"""
 EMPTY_WORD = -20.0  # natural logarithm: two word marks with nothing between are no word
 
 
+Arrays = tuple[Ints, Ints, Floats, Ints, Floats]
+"""context, node, ahead, pieces and unknown of a State"""
+
+
 class State(NamedTuple):
     """What a row has read."""
 
@@ -104,7 +108,15 @@ class NgramScorer:
 
     def score(self, state: State) -> Tensor:
         """The natural log score (R, V) that each next token adds, not yet multiplied by weight."""
-        context, node, ahead, pieces, unknown = self._arrays(state)
+        device = state.node.device
+        arrays, row_of = _distinct(self._arrays(state))
+        scores = self._score(*arrays)  # (R', V), a row for each different state
+        return torch.from_numpy(scores[row_of]).to(device)
+
+    def _score(
+        self, context: Ints, node: Ints, ahead: Floats, pieces: Ints, unknown: Floats
+    ) -> Floats:
+        """As ``score``, for arrays: (R, V)."""
         before = words_of(context)
         close, after = self._close(context, before, node, ahead, pieces, unknown)
         following = words_of(after)
@@ -124,7 +136,7 @@ class NgramScorer:
             best = self.look_ahead.values(self._recent(before), rows, target)
             scores[rows, piece] = best - ahead[rows]
         scores[:, self.eos] = close + ends[:, 0]
-        return torch.from_numpy(scores).to(state.node.device)
+        return scores
 
     def advance(self, state: State, tokens: Tensor) -> State:
         """The state after one chosen token (R,) for each row."""
@@ -203,7 +215,7 @@ class NgramScorer:
         close = np.where((node == MARKED) & (pieces > 0), EMPTY_WORD - ahead, close)
         return close.astype(np.float32), self._after(context, node, word)
 
-    def _arrays(self, state: State) -> tuple[Ints, Ints, Floats, Ints, Floats]:
+    def _arrays(self, state: State) -> Arrays:
         context, node, ahead, pieces, unknown = (leaf.detach().cpu().numpy() for leaf in state)
         return context, node, ahead, pieces, unknown
 
@@ -221,6 +233,19 @@ class NgramScorer:
             tensor(pieces, integer),
             tensor(unknown, real),
         )
+
+
+def _distinct(arrays: Arrays) -> tuple[Arrays, Ints]:
+    """Each different state once, and which of them every row has: about half of a beam differs
+    only in words that are further back than a context reaches."""
+    context, node, _, pieces, _ = arrays
+    keys = np.column_stack([context, node, pieces]).tolist()  # the rest follows from these
+    number: dict[tuple[int, ...], int] = {}
+    row_of = np.array([number.setdefault(tuple(key), len(number)) for key in keys], np.int64)
+    first = np.zeros(len(number), np.int64)
+    first[row_of[::-1]] = np.arange(len(keys))[::-1]
+    context, node, ahead, pieces, unknown = (array[first] for array in arrays)
+    return (context, node, ahead, pieces, unknown), row_of
 
 
 def words_of(context: Ints) -> list[Words]:

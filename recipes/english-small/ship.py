@@ -35,10 +35,10 @@ from attnasr_cli.text.phones import PhoneTokenizer
 
 # Found on fifty utterances of the development speakers; see the model's card.
 DECODING = DecodingConfig(
-    beams=20,
-    ctc_weight=0.7,
-    lm_weight=0.75,
-    word_bonus=-3.0,
+    beams=40,
+    ctc_weight=1.0,
+    lm_weight=0.8,
+    word_bonus=-2.0,
     unknown_penalty=-4.0,
 )
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from attnasr_cli.nets.protocol import Memory, Net
 from attnasr_cli.search.beam import Hypothesis, SearchConfig, search
+from attnasr_cli.search.blanks import without_blank_runs
 from attnasr_cli.search.phrases import PhraseScorer, search_phrases
 from attnasr_cli.search.scorers import CtcPrefixScorer, Scorer
 
@@ -37,7 +38,10 @@ class JointSearch:
 
         logits (B, S, V) of the CTC head, None for a net without one.
         """
-        scorers, net_weight = self._scorers(memory, logits)
+        lengths = memory.lengths
+        if logits is not None and self.ctc_weight > 0:
+            logits, lengths = without_blank_runs(logits, lengths)
+        scorers, net_weight = self._scorers(logits, lengths)
         config = SearchConfig(
             beams=self.beams,
             length_penalty=self.length_penalty,
@@ -55,15 +59,15 @@ class JointSearch:
         self, phrases: PhraseScorer, memory: Memory, logits: Tensor | None
     ) -> list[list[Hypothesis]]:
         """The same for phrases of a list only: each with its score, best first."""
-        scorers, net_weight = self._scorers(memory, logits)
+        scorers, net_weight = self._scorers(logits, memory.lengths)
         prompt = self._prompt(memory)
         return search_phrases(self.net, memory, prompt, self.eos, phrases, scorers, net_weight)
 
-    def _scorers(self, memory: Memory, logits: Tensor | None) -> tuple[list[Scorer], float]:
+    def _scorers(self, logits: Tensor | None, lengths: Tensor) -> tuple[list[Scorer], float]:
         """What counts beside the decoder, and the weight of this."""
         if logits is None or self.ctc_weight <= 0:
             return list(self.scorers), 1.0
-        ctc = CtcPrefixScorer(logits, memory.lengths, self.eos, self.ctc_weight)
+        ctc = CtcPrefixScorer(logits, lengths, self.eos, self.ctc_weight)
         return [ctc, *self.scorers], 1.0 - self.ctc_weight
 
     def _prompt(self, memory: Memory) -> Tensor:
