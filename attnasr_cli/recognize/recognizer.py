@@ -183,7 +183,7 @@ class Recognizer:
     ) -> Iterator[Segment]:
         """The segments of a recording, each as soon as it is decoded. See ``transcribe``.
 
-        Raises AttnasrError where the recording cannot be read, or cannot be read on.
+        Raises AttnasrError where the recording cannot be read.
         """
         recognizer = self.changed(**options)
         stitcher = recognizer.stitcher(start or 0.0)
@@ -198,8 +198,7 @@ class Recognizer:
                     raise event.error
 
     def run(self, jobs: Iterable[Job | None], meter: Meter | None = None) -> Iterator[Result]:
-        """The lower level of ``transcribe``: results with their errors, in the order of the
-        jobs."""
+        """Results with their errors, in the order of the jobs; ``transcribe`` uses it."""
         return (event for event in self.events(jobs, meter) if isinstance(event, Result))
 
     def events(
@@ -207,8 +206,8 @@ class Recognizer:
     ) -> Iterator[Part | Result]:
         """Yield segments as they are decoded and, after its last one, the result of each recording.
 
-        ``ordered``: recordings in the order of the jobs, segments in the order of time; otherwise
-        each as soon as it is done.
+        ``ordered``: recordings in order of the jobs, segments in order of time; else as they are
+        done.
         """
         if self.sequential:
             from attnasr_cli.recognize import whole
