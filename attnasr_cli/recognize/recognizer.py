@@ -47,9 +47,8 @@ class Recognizer:
         given: Mapping[str, Any],
         has_ctc: bool = False,
     ) -> None:
-        """header, path: of the model, whose weights only the decoders hold; given: the decoder
-        options as the caller chose them; has_ctc: whether the model has a CTC head, which times its
-        words."""
+        """header, path: of the model, whose weights only the decoders hold; given: decoder options
+        as the caller chose them; has_ctc: whether a CTC head times its words."""
         self.header, self.path, self.decoders = header, path, list(decoders)
         self.placements = [decoder.placement for decoder in decoders]
         self.given = dict(given)
