@@ -31,6 +31,8 @@ SOUND = (
 VIDEO = "webm mp4 m4v mkv mov avi wmv asf 3gp 3g2 mts flv mpg mpeg"
 AUDIO_ENDINGS = tuple(f".{name}" for name in f"{SOUND} {VIDEO}".split())
 
+STDIN = "-"
+"""what stands for standard input where a file is named"""
 DELIMITERS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
 _EXCEL = re.compile(r'"?sep=(.)"?\s*$', re.IGNORECASE)  # Excel's own first line
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -56,7 +58,7 @@ class Table:
 
 def read_text(path: Path) -> str:
     """The text of a file (``-``: of stdin) with ``\\n`` as line end. Raises DataError."""
-    if str(path) == "-":
+    if str(path) == STDIN:
         return decode(sys.stdin.buffer.read(), "stdin")
     try:
         return decode(path.read_bytes(), str(path))

@@ -20,10 +20,10 @@ from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.audio.sources.open import open_source
 from attnasr_cli.audio.sources.types import Probe, Source
 from attnasr_cli.audio.stretch import Stretch
+from attnasr_cli.data import STDIN
 from attnasr_cli.errors import AudioError
 from attnasr_cli.files import display_name
 
-STDIN = "-"
 SHORTEST = 400  # samples: one window of 25 ms at 16 kHz
 Track = int | str
 

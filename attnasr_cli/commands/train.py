@@ -233,7 +233,7 @@ def _train_on_text(
     dev: list[Path],
     unused: list[str],
 ) -> int:
-    """What is made of text alone: a language model, or a net that writes sentences."""
+    """Train on text alone: a language model, or a net for case and punctuation."""
     what = "language model" if "lm" in table else "sentence net"
     if unused:
         raise UsageError(f"{recipe} makes a {what}, which does not use {unused[0]}", "leave it out")
@@ -263,7 +263,7 @@ def _work(
     accept_changes: bool,
     world: World,
 ) -> Outcome:
-    """What each process does."""
+    """The work of each process."""
     import torch
 
     from attnasr_cli.training.train import train as run

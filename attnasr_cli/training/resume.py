@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from attnasr_cli.errors import ModelError, OutputError
+from attnasr_cli.errors import ModelError, OutputError, reason
 from attnasr_cli.files import replacing
 
 STATE = "state.pt"
@@ -59,7 +59,7 @@ def save_state(path: Path, parts: dict[str, Any]) -> None:
         with replacing(path) as file:
             torch.save(parts, file)
     except (OSError, RuntimeError) as problem:  # torch's writer turns a full disk into the latter
-        cause = problem.strerror if isinstance(problem, OSError) else str(problem).splitlines()[0]
+        cause = problem.strerror if isinstance(problem, OSError) else reason(problem)
         raise OutputError(
             f"cannot write {path}: {cause}",
             "the resume point before is left; check space and rights, then run the same command",
@@ -72,7 +72,6 @@ def load_state(path: Path) -> dict[str, Any]:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as problem:  # torch raises a dozen types for damaged files
         raise ModelError(
-            f"damaged resume point {path}: {problem}".splitlines()[0],
-            "train into another folder",
+            f"damaged resume point {path}: {reason(problem)}", "train into another folder"
         ) from None
     return state

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock
 
 from attnasr_cli import console
 from attnasr_cli.checkpoint.folder import (
@@ -24,7 +23,7 @@ from attnasr_cli.checkpoint.tables import to_table
 from attnasr_cli.errors import OutputError, UsageError
 from attnasr_cli.families.recipe.recipe import Recipe
 from attnasr_cli.families.registry import family_of_net
-from attnasr_cli.files import Lock
+from attnasr_cli.files import Lock, waiting
 from attnasr_cli.nets import find_net
 from attnasr_cli.nets.protocol import Net
 from attnasr_cli.text.phones import PhoneTokenizer
@@ -165,7 +164,7 @@ def _prepare(
         warn_of_unreadable(unreadable)
         for sentence in overlaps(utterances, dev):
             console.warn(sentence)
-    with FileLock(out / "train" / "tokenizer.lock"):
+    with waiting(out / "train" / "tokenizer.lock"):
         kept = start is not None and recipe.init is not None and recipe.init.keep_tokenizer
         if start is not None and kept and not only_training_words(recipe):
             tokenizer = start.tokenizer

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from attnasr_cli.app import main
-from attnasr_cli.checkpoint.folder import read_header
+from attnasr_cli.checkpoint.folder import find_sentences, read_header, write_header
+from attnasr_cli.families import models
+from attnasr_cli.families.recipe.recipe import Recipe
+from attnasr_cli.families.recipe.sections import InitConfig
 from attnasr_cli.text.sentences.file import load_net
 from attnasr_cli.text.sentences.written import Case, read
 from attnasr_cli.training.sentences.corpus import load
@@ -127,21 +131,30 @@ def test_a_model_without_one_refuses_what_it_cannot(
     assert "has no sentence net" in ran.err
 
 
-def test_a_net_goes_with_the_words_of_a_model_and_stays(
+def test_a_net_goes_along_where_its_words_or_its_language_do(
     net: Path, tiny_model: Path, tmp_path: Path
 ) -> None:
-    from attnasr_cli.families import models
-
-    first, second = tmp_path / "first", tmp_path / "second"
+    first = tmp_path / "first"
     shutil.copytree(tiny_model, first)
     shutil.copyfile(net, first / net.name)
-    from dataclasses import replace
-
-    from attnasr_cli.checkpoint.folder import find_sentences, write_header
-
-    write_header(first, replace(read_header(first), sentences=find_sentences(first)))
-    keep_parts(models.load(first), second, same_tokens=False)
-    assert (second / net.name).read_bytes() == net.read_bytes()
+    header = replace(read_header(first), sentences=find_sentences(first), languages=("en",))
+    write_header(first, header)
+    start = models.load(first)
+    english = Recipe("x", "conformer", languages=("en",), init=InitConfig(str(first)))
+    commands = replace(english, init=InitConfig(str(first), words="training"))
+    goes = [
+        (english, True, True),
+        (english, False, True),
+        (replace(english, languages=("de",)), True, True),
+        (replace(english, languages=("de",)), False, False),
+        (replace(english, languages=()), False, False),
+        (commands, False, False),
+    ]
+    for number, (wanted, same_tokens, expected) in enumerate(goes):
+        out = tmp_path / str(number)
+        keep_parts(start, out, wanted, same_tokens)
+        assert (out / net.name).is_file() == expected, (wanted, same_tokens)
+    assert (tmp_path / "0" / net.name).read_bytes() == net.read_bytes()
 
 
 def test_training_goes_on_from_a_net(recipe: Path, net: Path, tmp_path: Path) -> None:

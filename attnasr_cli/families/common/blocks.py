@@ -31,11 +31,13 @@ class Projected(NamedTuple):
 class SelfAttention(nn.Module):
     """Multi-head attention of positions to each other."""
 
-    def __init__(self, width: int, heads: int, bias: bool = False) -> None:
+    def __init__(self, width: int, heads: int, bias: bool = False, head: int | None = None) -> None:
+        """head: channels of each, the width divided among them where it is not given."""
         super().__init__()
         self.heads = heads
-        self.qkv = nn.Linear(width, 3 * width, bias=bias)
-        self.out = nn.Linear(width, width, bias=bias)
+        inside = width if head is None else heads * head
+        self.qkv = nn.Linear(width, 3 * inside, bias=bias)
+        self.out = nn.Linear(inside, width, bias=bias)
 
     def project(self, x: Tensor, turn: Turn | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """x (B, n, D) → queries and keys, rotated where they are to be, and values, (B, H, n, d)
@@ -52,12 +54,14 @@ class SelfAttention(nn.Module):
 class CrossAttention(nn.Module):
     """Multi-head attention from tokens to the memory. Beams ride on the query axis."""
 
-    def __init__(self, width: int, heads: int, bias: bool = False) -> None:
+    def __init__(self, width: int, heads: int, bias: bool = False, head: int | None = None) -> None:
+        """head: channels of each, the width divided among them where it is not given."""
         super().__init__()
         self.heads = heads
-        self.query = nn.Linear(width, width, bias=bias)
-        self.kv = nn.Linear(width, 2 * width, bias=bias)
-        self.out = nn.Linear(width, width, bias=bias)
+        inside = width if head is None else heads * head
+        self.query = nn.Linear(width, inside, bias=bias)
+        self.kv = nn.Linear(width, 2 * inside, bias=bias)
+        self.out = nn.Linear(inside, width, bias=bias)
 
     def remember(self, frames: Tensor) -> Projected:
         """frames (B, S, D) → what the queries of all steps look at"""
@@ -87,13 +91,14 @@ class CrossAttention(nn.Module):
 class DecoderBlock(nn.Module, ABC):
     """One layer; a family adds its perceptron."""
 
-    def __init__(self, width: int, heads: int, bias: bool = False) -> None:
-        """bias: of the products in both attentions and of the normalisation."""
+    def __init__(self, width: int, heads: int, bias: bool = False, head: int | None = None) -> None:
+        """bias: of the products in both attentions and of the normalisation; head: channels of
+        each."""
         super().__init__()
         self.attn_norm = nn.LayerNorm(width, bias=bias)
-        self.attn = SelfAttention(width, heads, bias)
+        self.attn = SelfAttention(width, heads, bias, head)
         self.cross_norm = nn.LayerNorm(width, bias=bias)
-        self.cross = CrossAttention(width, heads, bias)
+        self.cross = CrossAttention(width, heads, bias, head)
         self.mlp_norm = nn.LayerNorm(width, bias=bias)
 
     @abstractmethod

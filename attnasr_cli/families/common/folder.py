@@ -47,7 +47,8 @@ class Fields:
             raise ModelError(
                 f"config.json lacks the field {self.prefix + name!r}", "copy the model again"
             )
-        if isinstance(value, bool) or not isinstance(value, kinds) or value < 0:
+        negative = isinstance(value, int | float) and value < 0
+        if isinstance(value, bool) or not isinstance(value, kinds) or negative:
             raise ModelError(
                 f"config.json: {self.prefix}{name} is {value!r}", "copy the model again"
             )

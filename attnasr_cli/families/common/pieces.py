@@ -11,6 +11,7 @@ from typing import ClassVar, Self
 
 from tokenizers import Tokenizer as Library
 
+from attnasr_cli.errors import reason
 from attnasr_cli.text.tokenizer import SPACE
 
 BROKEN = "\ufffd"
@@ -31,7 +32,7 @@ class PieceTokenizer:
         try:
             self._library = Library.from_str(content.decode("utf-8"))
         except Exception as problem:  # the library raises a bare Exception
-            raise ValueError(str(problem).splitlines()[0] if str(problem) else "empty") from None
+            raise ValueError(reason(problem)) from None
         ids = self._library.get_vocab(with_added_tokens=True)
         for needed in (self.START, self.END):
             if needed not in ids:

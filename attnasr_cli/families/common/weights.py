@@ -62,8 +62,7 @@ def fill(net: Net, path: Path, names: Names, keep_low: bool = False) -> None:
     found: dict[str, Tensor] = {}
     for own, parts in plan.items():
         pieces = [reader.read(name) for name in parts]
-        rows = wanted[own].shape[0] // len(parts)
-        shape = (rows, *wanted[own].shape[1:])
+        shape = _part(wanted[own].shape, len(parts))
         for name, piece in zip(parts, pieces, strict=True):
             if _bare(piece.shape) != _bare(shape):
                 raise ModelError(
@@ -73,11 +72,20 @@ def fill(net: Net, path: Path, names: Names, keep_low: bool = False) -> None:
         low = keep_low and pieces[0].dtype in LOW and len(shape) > 1
         dtype = pieces[0].dtype if low else torch.float32
         whole = torch.empty(wanted[own].shape, dtype=dtype)
-        for i, piece in enumerate(pieces):
-            whole[i * rows : (i + 1) * rows] = piece.view(shape)
+        for room, piece in zip(_parts(whole, len(parts)), pieces, strict=True):
+            room.copy_(piece.view(shape))
         found[own] = whole
     net.load_state_dict(found, assign=True)
     net.eval().requires_grad_(True)
+
+
+def _part(shape: tuple[int, ...], parts: int) -> tuple[int, ...]:
+    """The shape of one of several weights that stand one under the other."""
+    return tuple(shape) if parts == 1 else (shape[0] // parts, *shape[1:])
+
+
+def _parts(whole: Tensor, parts: int) -> tuple[Tensor, ...]:
+    return (whole,) if parts == 1 else whole.chunk(parts)
 
 
 def _bare(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -161,5 +169,5 @@ def save(net: Net, path: Path, names: Names) -> None:
 def their_weights(net: Net, names: Names) -> Iterator[tuple[str, Tensor]]:
     for own, tensor in net.state_dict().items():
         called = names.to_hf(own)
-        for name, part in zip(called, tensor.chunk(len(called)), strict=True):
+        for name, part in zip(called, _parts(tensor, len(called)), strict=True):
             yield name, part.detach().cpu().float().contiguous()

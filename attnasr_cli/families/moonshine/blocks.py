@@ -67,8 +67,8 @@ class EncoderBlock(nn.Module):
 class DecoderBlock(blocks.DecoderBlock):
     """Its perceptron has a gate (Shazeer 2020, arXiv:2002.05202)."""
 
-    def __init__(self, width: int, hidden: int, heads: int) -> None:
-        super().__init__(width, heads)
+    def __init__(self, width: int, hidden: int, heads: int, head: int | None = None) -> None:
+        super().__init__(width, heads, head=head)
         self.up, self.down = nn.Linear(width, 2 * hidden), nn.Linear(hidden, width)
 
     def perceptron(self, x: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from attnasr_cli.families.common.segments import SearchedSegments, attended, cho
 from attnasr_cli.families.languages import language_code
 from attnasr_cli.families.moonshine.checkpoint import parts_of
 from attnasr_cli.families.moonshine.features import SampleFrames
-from attnasr_cli.families.moonshine.net import OFFSET_S, Moonshine
+from attnasr_cli.families.moonshine.net import SampleNet
 from attnasr_cli.families.moonshine.options import MoonshineOptions
 from attnasr_cli.families.moonshine.published import tokens_per_s
 from attnasr_cli.nets.protocol import Memory
@@ -33,8 +33,7 @@ FEWEST_TOKENS = 8
 class MoonshineDecoder(SearchedSegments):
     """A ``families.base.SegmentDecoder``. One model with fixed options."""
 
-    net: Moonshine
-    offset_s = OFFSET_S
+    net: SampleNet
 
     def __init__(
         self, model: Model, placement: Placement, options: MoonshineOptions, batch_s: float
@@ -42,9 +41,10 @@ class MoonshineDecoder(SearchedSegments):
         net, self.tokenizer = parts_of(model)
         super().__init__(model, placement, options, batch_s)
         self.net = net.to(placement.device)
+        self.offset_s = net.offset_s
         self.rate = tokens_per_s(model.header.languages)
         room = self.net.config.text_context - 1  # the start is one of them
-        self.max_segment_s = min(LONGEST_S, room / self.rate)
+        self.max_segment_s = min(LONGEST_S, room / self.rate, self.net.longest_s)
 
     def resolve(self, options: MoonshineOptions) -> dict[str, Any]:
         name, languages = self.model.header.name, self.model.header.languages

@@ -9,8 +9,10 @@ of the group normalisation count its own samples only.
 
 from __future__ import annotations
 
+import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -157,11 +159,38 @@ class Decoder(TokenDecoder):
         return F.linear(x, self.embed.weight).float()
 
 
-class Moonshine(CachedNet):
-    """Encoder and decoder behind the protocol of the nets. Features are frames of samples."""
+class SampleNet(CachedNet, ABC):
+    """A net that hears samples. Features are frames of them."""
+
+    config: Any
+    offset_s: ClassVar[float]
+    """what the middle of a memory position is later than half a step"""
+
+    @abstractmethod
+    def listen(self, samples: Tensor, lengths: Tensor) -> Memory:
+        """samples (B, N), lengths (B,) in samples → memory, exact to the sample"""
+
+    @property
+    def longest_s(self) -> float:
+        """Seconds of audio that it can hear at once."""
+        return math.inf
+
+    def encode(self, features: Tensor, lengths: Tensor) -> Memory:
+        """features (B, T, 160): samples in frames of 10 ms; lengths (B,) in frames"""
+        return self.listen(features.flatten(1), lengths * HOP)
+
+    @property
+    def max_tokens(self) -> int | None:
+        held: int = self.config.text_context
+        return held
+
+
+class Moonshine(SampleNet):
+    """Encoder and decoder behind the protocol of the nets."""
 
     name: ClassVar[str] = "moonshine"
     Config: ClassVar[type] = MoonshineConfig
+    offset_s: ClassVar[float] = OFFSET_S
 
     def __init__(self, config: MoonshineConfig) -> None:
         super().__init__()
@@ -169,12 +198,7 @@ class Moonshine(CachedNet):
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
 
-    def encode(self, features: Tensor, lengths: Tensor) -> Memory:
-        """features (B, T, 160): samples in frames of 10 ms; lengths (B,) in frames"""
-        return self.listen(features.flatten(1), lengths * HOP)
-
     def listen(self, samples: Tensor, lengths: Tensor) -> Memory:
-        """samples (B, N), lengths (B,) in samples → memory, exact to the sample"""
         frames, lengths = self.encoder(samples, lengths)
         return Memory(frames, lengths, self.decoder.remember(frames), STEP_S)
 
@@ -182,7 +206,3 @@ class Moonshine(CachedNet):
     def decoder_sizes(self) -> tuple[int, int, int]:
         c = self.config
         return c.decoder_layers, c.heads, c.width
-
-    @property
-    def max_tokens(self) -> int | None:
-        return self.config.text_context

@@ -19,11 +19,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from attnasr_cli.audio.features import FeatureConfig
+from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.checkpoint.folder import SCHEMA, DecodingConfig, Header, Model, Text, Weights
 from attnasr_cli.checkpoint.hub import pull_file
 from attnasr_cli.checkpoint.json_table import read_json
 from attnasr_cli.checkpoint.tables import to_table
-from attnasr_cli.errors import ModelError
+from attnasr_cli.errors import ModelError, reason
 from attnasr_cli.families.whisper.ctranslate2 import read_ctranslate2, vocabulary_of
 from attnasr_cli.families.whisper.formats import is_ctranslate2, is_ggml
 from attnasr_cli.families.whisper.ggml import read_ggml
@@ -146,8 +147,7 @@ def _read_openai(path: Path) -> tuple[WhisperConfig, dict[str, Tensor]]:
             "take the file from its publisher, or a folder with model.safetensors",
         ) from None
     except (RuntimeError, EOFError, ValueError, KeyError) as problem:
-        reason = str(problem).splitlines()[0] if str(problem) else "cut off"
-        raise ModelError(f"damaged {path}: {reason}", "copy it again") from None
+        raise ModelError(f"damaged {path}: {reason(problem)}", "copy it again") from None
     if not isinstance(content, dict) or not {"dims", "model_state_dict"} <= set(content):
         raise ModelError(
             f"{path} is not a Whisper checkpoint of OpenAI", "it has no dims and model_state_dict"
@@ -250,7 +250,7 @@ def _preprocessor(config: WhisperConfig) -> dict[str, Any]:
         "feature_extractor_type": "WhisperFeatureExtractor",
         "processor_class": "WhisperProcessor",
         "feature_size": config.mels,
-        "sampling_rate": 16000,
+        "sampling_rate": SAMPLE_RATE_HZ,
         "hop_length": 160,
         "n_fft": 400,
         "chunk_length": config.audio_context // 50,

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
+from attnasr_cli.data import AUDIO_ENDINGS
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families.recipe.sections import DistortConfig
 from attnasr_cli.training.augment import rooms
@@ -22,7 +23,6 @@ from attnasr_cli.training.augment.codecs import CODECS, through_codec, through_t
 
 Samples = npt.NDArray[np.float32]
 """(N,) at 16 kHz, full scale ±1"""
-SUFFIXES = (".flac", ".wav", ".mp3", ".ogg")
 QUIET = 1e-8  # mean square below which there is nothing to set a ratio to
 
 
@@ -64,7 +64,7 @@ def read_noises(folder: str) -> list[Samples]:
     from attnasr_cli.audio.load import load
 
     root = Path(folder)
-    files = sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES)
+    files = sorted(p for p in root.rglob("*") if p.suffix.lower() in AUDIO_ENDINGS)
     noises = [np.asarray(load(path).numpy(), dtype=np.float32) for path in files]
     noises = [noise for noise in noises if power(noise) > QUIET]
     if not noises:

@@ -21,6 +21,7 @@ from attnasr_cli import console
 from attnasr_cli.audio import tar
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.errors import AttnasrError, DataError
+from attnasr_cli.files import waiting
 from attnasr_cli.training.data.shards import Shards
 from attnasr_cli.training.formats.utterance import Utterance
 
@@ -90,14 +91,12 @@ def open_rows(
     processes may ask for the same: one computes, the others wait. what: for notes. Raises
     OutputError where they cannot be written.
     """
-    from filelock import FileLock
-
     shards = Shards(folder / hashlib.sha256(about.encode()).hexdigest()[:16], kind, width)
     keys = [_key(utterance) for utterance in utterances]
     places = shards.places()
     if any(key not in places for key in keys):
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{shards.folder}.lock"):
+        with waiting(shards.folder.with_name(f"{shards.folder.name}.lock")):
             places = shards.places()  # another process may have made them meanwhile
             missing = {k: u for k, u in zip(keys, utterances, strict=True) if k not in places}
             if missing:
