@@ -1,5 +1,6 @@
-"""Which model of a run is kept: the best on a part of the dev set while training, and at the end
-the better of that one and the last on all of it. None is ever overwritten by a worse one."""
+"""Chooses which model of a run is kept: while training the best on a part of the dev set; at the
+end, the better of that one and the last one on the whole dev set. A model is never overwritten by a
+worse one."""
 
 from __future__ import annotations
 
@@ -51,9 +52,9 @@ class Best:
         world: World,
         average_best: int = 0,
     ) -> None:
-        """model: what is trained, with the header that it is to have; limit: utterances that are
-        looked at while training; origin: goes into ``[origin]`` of every model that is kept;
-        average_best: evaluations whose mean is tried at the end."""
+        """model: the model in training, with the header to save; limit: utterances evaluated while
+        training; origin: the ``[origin]`` table of saved models; average_best: number of best
+        evaluations whose mean is tried at the end."""
         self.out, self.model, self.dev, self.origin = out, model, dev, dict(origin)
         self.device, self.dtype, self.world = device, dtype, world
         self.part = part_of(dev, limit)
@@ -61,7 +62,8 @@ class Best:
         self.top = Top(out, average_best, world)
 
     def look(self, weights: Mapping[str, Tensor], state: TrainState) -> Score:
-        """Evaluate weights on the part of the dev set; they are kept where they are the best."""
+        """Evaluate weights on the part of the dev set, and save them if they are the best so
+        far."""
         self._forget_lost(state)
         key = key_of(self.part, self.model)
         if state.dev != key and state.best_update:  # other utterances than the best was chosen by
@@ -81,7 +83,7 @@ class Best:
         return score
 
     def decide(self, weights: Mapping[str, Tensor], state: TrainState) -> None:
-        """Keep the best on the whole dev set: the best model so far, these weights, or the mean of
+        """Save the best on the whole dev set: the best model so far, these weights, or the mean of
         the best evaluations."""
         self._forget_lost(state)
         whole = len(self.part) == len(self.dev)
@@ -143,7 +145,7 @@ class Best:
         return evaluate(model, utterances, self.device, self.dtype, self.world)
 
     def _forget_lost(self, state: TrainState) -> None:
-        """A best model that somebody has removed is none."""
+        """Forget a best model whose folder was removed."""
         there = self.world.gather((self.out / "model.toml").is_file())
         if not all(there):
             state.best_wer, state.best_update = float("inf"), 0
@@ -189,7 +191,7 @@ class Best:
         self._write_card(header)
 
     def _describe(self, wer: float, cer: float, update: int) -> None:
-        """Write what the whole dev set says into the model that stays."""
+        """Write the rates on the whole dev set into the model that is kept."""
         if self.world.is_main:
             header = read_header(self.out)
             origin = {**header.origin, "updates": update, **_measured(wer, cer, self.dev)}
