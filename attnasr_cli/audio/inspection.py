@@ -1,4 +1,4 @@
-"""What is in a recording, found by reading all of it."""
+"""Inspects a recording by reading all of it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class TrackReport:
 
     track: Track
     seconds: float = 0.0
-    """that were decoded"""
+    """seconds of sound that were decoded"""
     warnings: list[str] = field(default_factory=list)
     problem: AudioError | None = None
 
@@ -30,7 +30,7 @@ class TrackReport:
 
 @dataclass
 class Inspection:
-    """A recording."""
+    """The result of inspecting a recording."""
 
     container: str
     parts: int

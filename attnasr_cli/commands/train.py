@@ -40,7 +40,7 @@ def train(
         list[str] | None, typer.Option("--set", help="change the recipe: key.sub=value")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
-    dtype: Annotated[str, typer.Option(help="auto, float32 or bfloat16")] = "auto",
+    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads in all; 0: all cores", min=0)] = 0,
     workers: Annotated[int, typer.Option(help="processes; 0: one for each core or GPU", min=0)] = 0,
     cache: Annotated[

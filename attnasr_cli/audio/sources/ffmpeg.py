@@ -26,17 +26,17 @@ from attnasr_cli.errors import AudioError
 BLOCK = 16_384
 BUFFER_BYTES = 1 << 18
 MOST_ERRORS = 10_000
-"""after so many in a row a demuxer fails for ever"""
+"""errors in a row after which reading is given up"""
 LARGEST_GAP_S = 3_600.0
 """a longer hole between time stamps is a damaged stamp, not silence"""
 EARLIER_S = 0.5
-"""a time stamp this much before its place means that the clock began anew"""
+"""a time stamp that is earlier by this much means that the clock was reset"""
 COUNTED = ("ape", "tak", "tta", "wv")
 """formats whose header has the number of samples; all other durations may be estimates"""
 STAMPED = ("asf", "avi", "flv", "matroska", "mov", "mpeg", "mpegts", "mxf", "nut", "ogg", "rm")
 """formats whose packets carry times; elsewhere FFmpeg makes them up from the first rate it sees"""
 CAPTURED = ("aac", "ac3", "amr", "dts", "eac3", "mp3", "mpeg", "mpegts")
-"""formats without a length, which captures begin and end in anywhere: in the middle of a frame"""
+"""formats without a length, whose captures may begin and end in the middle of a frame"""
 PLAYLISTS = ("hls", "concat", "dash", "sdp", "rtsp")
 DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
 KNOWN = "wav, flac, mp3, ogg, opus, m4a, mp4, mkv, webm, mov, wma and amr are known"
@@ -115,7 +115,7 @@ class FfmpegSource:
         self.errors = 0
         """packets that could not be decoded"""
         self.edges = 0
-        """those of a capture before its first frame and after its last one"""
+        """packets of a capture before its first and after its last whole frame"""
         pending: list[npt.NDArray[Any]] = []  # decoded frames of one format
         held, now = 0, _Format(0, 0, "", False)
         for frame in self._frames():
@@ -192,7 +192,7 @@ class FfmpegSource:
         return gap
 
     def _judge(self) -> None:
-        """Say what is missing; without ``salvage`` a damaged file is an error."""
+        """Warn about missing audio; without ``salvage`` raise AudioError for a damaged file."""
         total = self.part.promised_s
         if total is None and self.container.format.name in COUNTED:
             total = self.probe.duration_s

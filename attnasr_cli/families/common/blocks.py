@@ -22,14 +22,14 @@ Turn = Callable[[Tensor], Tensor]
 
 
 class Projected(NamedTuple):
-    """Keys and values of one layer's attention to the memory, (B, H, S, d) each."""
+    """Keys and values (B, H, S, d) of one layer's cross-attention."""
 
     keys: Tensor
     values: Tensor
 
 
 class SelfAttention(nn.Module):
-    """Multi-head attention of positions to each other."""
+    """Multi-head self-attention."""
 
     def __init__(self, width: int, heads: int, bias: bool = False, head: int | None = None) -> None:
         """head: channels of each, the width divided among them where it is not given."""
@@ -52,7 +52,7 @@ class SelfAttention(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """Multi-head attention from tokens to the memory. Beams ride on the query axis."""
+    """Multi-head cross-attention from tokens to the memory. Beams share the query axis."""
 
     def __init__(self, width: int, heads: int, bias: bool = False, head: int | None = None) -> None:
         """head: channels of each, the width divided among them where it is not given."""
@@ -64,7 +64,7 @@ class CrossAttention(nn.Module):
         self.out = nn.Linear(inside, width, bias=bias)
 
     def remember(self, frames: Tensor) -> Projected:
-        """frames (B, S, D) → what the queries of all steps look at"""
+        """frames (B, S, D) → keys and values, computed once for all steps"""
         kv = self.kv(frames).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4).contiguous()
         return Projected(kv[0], kv[1])
 
@@ -131,8 +131,8 @@ class DecoderBlock(nn.Module, ABC):
 def attend_past(
     q: Tensor, k: Tensor, v: Tensor, cache: Cache | None, hidden: Tensor | None
 ) -> Tensor:
-    """q (B, H, K·n, d) look at what was written, k and v (B, H, positions, d); ``hidden`` is true
-    where one must not → (B, H, K·n, d)"""
+    """Attention over the tokens so far: q (B, H, K·n, d), k and v (B, H, positions, d) → (B, H,
+    K·n, d). ``hidden`` is true where a query must not attend."""
     q = q.to(k.dtype)
     if cache is None or q.shape[2] > cache.beams:
         sees = None if hidden is None else ~hidden

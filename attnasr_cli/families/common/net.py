@@ -1,5 +1,5 @@
-"""A Transformer decoder over a memory, and the net around it: the same in every family whose
-decoder keeps a cache of what was written."""
+"""A Transformer decoder with a self-attention cache, and the net around it, shared by several
+families."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from attnasr_cli.nets.protocol import Memory, Net, Step, Tree, length_mask
 
 
 class TokenDecoder(nn.Module, ABC):
-    """Tokens so far and a memory → the next token. A family gives it ``blocks`` and ``norm``."""
+    """The decoder; a family sets ``blocks`` and ``norm``."""
 
     blocks: nn.ModuleList
     norm: nn.LayerNorm
 
     @abstractmethod
     def embedded(self, tokens: Tensor, places: Tensor) -> Tensor:
-        """tokens (R, n) at places (n,) → (R, n, D)"""
+        """Embed tokens (R, n) at positions (n,) → (R, n, D)."""
 
     @abstractmethod
     def logits(self, x: Tensor) -> Tensor:
         """(…, D) → (…, V) in float32"""
 
     def turn(self, places: Tensor) -> Turn | None:
-        """How queries and keys at places (n,) are rotated; None: not at all."""
+        """The rotation of queries and keys at positions (n,), or None."""
         return None
 
     def remember(self, frames: Tensor) -> tuple[Projected, ...]:
@@ -107,7 +107,7 @@ class CachedNet(Net, ABC):
 
 
 def sight(lengths: Tensor, size: int) -> Tensor | None:
-    """(B, 1, 1, S) true where there is audio; None where all is."""
+    """The mask (B, 1, 1, S), true where there is audio; None where nothing is padded."""
     if bool((lengths == size).all()):
         return None
     return length_mask(lengths, size)[:, None, None]

@@ -23,7 +23,7 @@ from attnasr_cli.nets.protocol import Memory
 
 DEFAULT_LANGUAGE = "en"
 MORE_TOKENS = 50
-"""that a text may have beyond one for each memory position, as NeMo allows"""
+"""tokens allowed beyond one for each memory position, as in NeMo"""
 
 
 class FastConformerDecoder(SearchedSegments):

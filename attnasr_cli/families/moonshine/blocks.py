@@ -1,4 +1,4 @@
-"""The parts of Moonshine's encoder and decoder: partial rotary positions, and the two layers.
+"""Layers of Moonshine's encoder and decoder, with partial rotary positions.
 
 D width · d = D/H channels of a head.
 """
@@ -19,7 +19,8 @@ from attnasr_cli.families.common import blocks
 class Turn:
     """Rotary positions (Su et al. 2021, arXiv:2104.09864) of the first channels of each head.
 
-    Channels 2i and 2i + 1 turn together; those behind the rotated ones stand still (cos 1, sin 0).
+    Channels 2i and 2i + 1 are rotated together; the channels after the rotated ones are left as
+    they are (cos 1, sin 0).
     """
 
     cos: Tensor
@@ -49,7 +50,7 @@ def norm(width: int) -> nn.LayerNorm:
 
 
 class EncoderBlock(nn.Module):
-    """Attention of all to all, then a perceptron with a GELU; each normalises what it reads."""
+    """Self-attention, then feed-forward with a GELU, both pre-normalised."""
 
     def __init__(self, width: int, hidden: int, heads: int) -> None:
         super().__init__()
@@ -65,7 +66,7 @@ class EncoderBlock(nn.Module):
 
 
 class DecoderBlock(blocks.DecoderBlock):
-    """Its perceptron has a gate (Shazeer 2020, arXiv:2002.05202)."""
+    """A decoder layer with a gated feed-forward (Shazeer 2020, arXiv:2002.05202)."""
 
     def __init__(self, width: int, hidden: int, heads: int, head: int | None = None) -> None:
         super().__init__(width, heads, head=head)

@@ -27,7 +27,7 @@ from attnasr_cli.nets.protocol import Memory
 LONGEST_S = 30.0
 """the longest utterances in training"""
 FEWEST_TOKENS = 8
-"""that any segment may have, however short"""
+"""tokens allowed for any segment, however short"""
 
 
 class MoonshineDecoder(SearchedSegments):
@@ -76,7 +76,8 @@ class MoonshineDecoder(SearchedSegments):
     def attention(self, samples: Tensor, decoded: Decoded) -> SegmentAttention:
         """Teacher-force the tokens of a decoded segment (N,) and return the attention.
 
-        Samples are no picture: what is shown beside the weights is their log-mel spectrogram.
+        The features to show beside the weights are a log-mel spectrogram, as samples make no
+        picture.
         """
         features, lengths = SampleFrames()([samples])  # (1, T, 160), (1,)
         found = attended(self, features, int(lengths[0]), samples, decoded)

@@ -1,8 +1,8 @@
-"""Moonshine Streaming: an encoder that hears only what is near, and the decoder of Moonshine.
+"""Moonshine Streaming: an encoder with limited context, and the decoder of Moonshine.
 
 Kudlur et al. 2026, "Moonshine v2: Ergodic streaming encoder ASR for latency-critical speech
-applications" (arXiv 2602.12241). Here a segment is heard as a whole. The decoder is told where a
-position stands, by a table that is added to what comes from the encoder.
+applications" (arXiv 2602.12241). Here a whole segment is encoded at once. A table of positions is
+added to the output of the encoder for the decoder.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class MoonshineStreamingConfig:
     head: int = 40
     """channels of each of them"""
     windows: tuple[tuple[int, int], ...] = ((16, 3), (16, 3), (16, 0), (16, 0), (16, 3), (16, 3))
-    """of each of its layers: positions that one sees, up to and with itself, and after it"""
+    """for each of its layers: positions attended to before (the own one included) and after"""
     decoder_width: int = 320
     """channels of the decoder"""
     decoder_hidden: int = 1280
@@ -101,7 +101,7 @@ class Decoder(TokenDecoder):
 
 
 class MoonshineStreaming(SampleNet):
-    """Encoder and decoder behind the protocol of the nets."""
+    """Encoder and decoder with the interface of ``nets.protocol``."""
 
     name: ClassVar[str] = "moonshine-streaming"
     Config: ClassVar[type] = MoonshineStreamingConfig
