@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from attnasr_cli import remote
+from attnasr_cli.audio import tar
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.audio.sources.open import open_source
 from attnasr_cli.audio.sources.types import Probe, Source
@@ -46,7 +47,8 @@ def load(
 
 def probe(path: str | Path, track: Track | None = None) -> Probe:
     """Rate, channels, tracks and perhaps the length of a recording, without decoding it."""
-    copy = on_disk(path) if remote.is_url(path) else nullcontext(Path(path))
+    elsewhere = remote.is_url(path) or tar.find(path) is not None
+    copy = on_disk(path) if elsewhere else nullcontext(Path(path))
     with copy as local:
         source = open_recording(local, name=display_name(path), track=track, headers_only=True)
         source.close()
@@ -55,13 +57,21 @@ def probe(path: str | Path, track: Track | None = None) -> Probe:
 
 @contextmanager
 def on_disk(path: str | Path) -> Iterator[Path]:
-    """The path itself, or a temporary copy of stdin (``-``) or of what is at an address: formats
-    may have to seek in it."""
+    """The path itself, or a temporary copy of stdin (``-``), of what is at an address, or in a tar:
+    formats may have to seek in it."""
     if remote.is_url(path):
         url = str(path)
         suffix = Path(remote.name_of(url)).suffix[:16]
         with tempfile.NamedTemporaryFile(prefix="attnasr-", suffix=suffix) as copy:
             remote.fetch(url, copy)
+            copy.flush()
+            yield Path(copy.name)
+        return
+    member = tar.find(path)
+    if member is not None:
+        suffix = Path(member.name).suffix[:16]
+        with tempfile.NamedTemporaryFile(prefix="attnasr-", suffix=suffix) as copy:
+            tar.copy(member, copy)
             copy.flush()
             yield Path(copy.name)
         return

@@ -53,7 +53,7 @@ def doctor(
 
 
 def _look_into(recordings: list[str], format: str) -> int:
-    """Every recording, whatever is wrong with another one."""
+    """Report on every recording, whatever is wrong with the others; returns the exit code."""
     from attnasr_cli.audio.inspection import inspect
     from attnasr_cli.transcribe.inputs import printable
 

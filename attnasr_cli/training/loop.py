@@ -158,14 +158,23 @@ class Loop:
         )
 
     def _step(self) -> float:
-        """Move the weights, unless a gradient is not finite; the norm of all gradients."""
+        """Move the weights, unless a gradient is not finite; the norm of all gradients. In float16
+        they are not where their scale was too large, which is found out by trying."""
         config, state = self.recipe.optim, self.state
         for group in self.optimizer.param_groups:
             group["lr"] = rate_at(state.update, config)
+        scaler = self.gradients.scaler
+        scaler.unscale_(self.optimizer)
         norm = torch.nn.utils.clip_grad_norm_(self._trained, config.clip)
         if torch.isfinite(norm):
-            self.optimizer.step()
+            scaler.step(self.optimizer)
+            scaler.update()
             state.skipped_in_a_row = 0
+            return float(norm)
+        scale = scaler.get_scale()
+        scaler.update()
+        if scaler.is_enabled() and scale > 1:  # it was too large: half of it may do
+            self.log.event(state, "rescaled", scale=scaler.get_scale())
             return float(norm)
         state.skipped += 1  # one bad batch must not spoil hours of work
         state.skipped_in_a_row += 1
@@ -224,6 +233,7 @@ class Loop:
             "net": self.net.state_dict(),
             "average": self.average.values,
             "optimizer": self.optimizer.state_dict(),
+            "scaler": self.gradients.scaler.state_dict(),
         }
         save_state(self.state_path, parts)
 
@@ -233,6 +243,8 @@ class Loop:
         self.net.load_state_dict(parts["net"])
         self.optimizer.load_state_dict(parts["optimizer"])
         self.average.load(parts["average"])
+        if parts.get("scaler"):  # none where the run was begun in another precision
+            self.gradients.scaler.load_state_dict(parts["scaler"])
         if len(set(self.world.gather(self.state.update))) > 1:
             raise AttnasrError(
                 f"{self.state_path} is not the same file for all processes",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from attnasr_cli.audio.features import LogMel
+from attnasr_cli.audio.features import LogMel, lead_s
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.checkpoint.folder import Model, checked_lm
 from attnasr_cli.device import Placement
@@ -32,7 +32,7 @@ from attnasr_cli.families.native.phrases import choose_phrases, phrase_list
 from attnasr_cli.families.phrases.choose import Choice, chosen
 from attnasr_cli.families.suspect import suspect
 from attnasr_cli.families.threads import few_threads, spread
-from attnasr_cli.families.words import spaced, words_of
+from attnasr_cli.families.words import LEAD_S, TAIL_S, spaced, words_of
 from attnasr_cli.nets.protocol import Memory, map_tree, select
 from attnasr_cli.search.alignment import Spans, attention_align, ctc_align
 from attnasr_cli.search.beam import Hypothesis
@@ -212,6 +212,7 @@ class NativeDecoder:
             weights = self.net.attend(one, fed.to(memory.frames.device))  # (1, L, H, U + 1, S)
             first, last = attention_align(weights[0, ..., :size])
             spans = Spans(first[:-1], last[:-1])
+        before_s = lead_s(duration_s, self.model.features)
         return words_of(
             best.tokens,
             best.token_log_probs,
@@ -219,7 +220,9 @@ class NativeDecoder:
             memory.step_s,
             duration_s,
             self.model.tokenizer,
-            texts=written_words(self.model.tokenizer, self.lm, best.tokens),
+            LEAD_S + before_s,
+            TAIL_S - before_s,
+            written_words(self.model.tokenizer, self.lm, best.tokens),
         )
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from torch import Tensor
 
 from attnasr_cli import console
+from attnasr_cli.audio import tar
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.errors import AttnasrError, DataError
 from attnasr_cli.files import waiting
@@ -117,9 +118,9 @@ def _key(utterance: Utterance) -> str:
     """Of a recording as it is now, and the part of it."""
     u = utterance
     try:
-        stat = u.path.stat()
-        stamp = f"{u.path.resolve()} {stat.st_size} {stat.st_mtime_ns} {u.start_s} {u.end_s}"
-    except OSError:
+        size, changed = tar.size_and_time(u.path)
+        stamp = f"{u.path.resolve()} {size} {changed} {u.start_s} {u.end_s}"
+    except (OSError, AttnasrError):
         stamp = f"{u.place} -"
     return hashlib.sha256(stamp.encode("utf-8", "surrogateescape")).hexdigest()[:24]
 

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attnasr_cli.audio.features import FeatureConfig, shortest
+from attnasr_cli.audio.features import FeatureConfig, shortest, with_pause
 from attnasr_cli.audio.frames import HOP, SAMPLE_RATE_HZ
 from attnasr_cli.families.registry import family_of_style
 from attnasr_cli.training.augment.distort import Distortion
@@ -89,9 +89,8 @@ class DrawnFeatures:
         """(T, F) float32"""
         samples = change_speed(self.waveforms.get(index), self.speed)
         missing = shortest(self.features) - samples.shape[0]
-        if missing > 0:  # silence behind it in use, and around it in recordings with a pause
-            before = int(draw.integers(missing + 1))
-            samples = torch.nn.functional.pad(samples, (before, missing - before))
+        if missing > 0:  # half of the pause is before it in use, and any part in recordings
+            samples = with_pause(samples, self.features, int(draw.integers(missing + 1)))
         if self.distortion is not None:
             samples = self.distortion(samples, draw)
         return family_of_style(self.features.style).features(self.features).extract(samples)

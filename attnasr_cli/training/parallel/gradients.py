@@ -42,6 +42,8 @@ class Gradients:
         self.recipe, self.net, self.targets, self.corpus = recipe, net, targets, corpus
         self.device, self.world = device, world
         self.autocast = torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
+        """what small gradients are multiplied by, which float16 would round to nothing"""
         self.tokens = [targets.encode(u.text) for u in corpus.utterances]
         self.frames = corpus.frames()
         self.generator = torch.Generator()
@@ -58,8 +60,9 @@ class Gradients:
         return [self._augmented(row, seed) for row in self._own(batch)]
 
     def backward(self, batch: Batch, update: int) -> Tensor:
-        """Add the gradients of this process's share of a batch to the net's; its share of the three
-        losses of the batch (total, attention, ctc) is returned (3,)."""
+        """Add the gradients of this process's share of a batch to the net's, times the scale of
+        ``scaler``; its share of the three losses of the batch (total, attention, ctc) is returned
+        (3,)."""
         counted = [self._text(group) for group in batch]
         rows, seed = self._own(batch), self._seed(update)
         made = self.ahead.take(update) if self.ahead else None
@@ -131,7 +134,7 @@ class Gradients:
                 self.recipe.loss,
                 counted,
             )
-        found.total.backward()
+        self.scaler.scale(found.total).backward()
         return torch.stack([found.total.detach(), found.attention, found.ctc])
 
     def _augmented(self, row: Row, seed: int) -> Tensor:

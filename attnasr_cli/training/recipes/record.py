@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from attnasr_cli.audio import tar
 from attnasr_cli.checkpoint.tables import dumps, to_table
-from attnasr_cli.errors import UsageError
+from attnasr_cli.errors import AttnasrError, UsageError
 from attnasr_cli.families.recipe.recipe import Recipe
 from attnasr_cli.families.recipe.sections import InitConfig
 from attnasr_cli.files import write_text
@@ -48,8 +49,8 @@ def data_record(utterances: Sequence[Utterance]) -> DataRecord:
     lines = []
     for u in utterances:
         try:
-            size = u.path.stat().st_size
-        except OSError:
+            size = tar.size_and_time(u.path)[0]
+        except (OSError, AttnasrError):
             size = -1
         lines.append(
             f"{u.id}\t{size}\t{u.start_s}\t{u.end_s}\t{u.text}\n".encode("utf-8", "surrogateescape")
