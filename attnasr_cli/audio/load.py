@@ -6,7 +6,6 @@ from __future__ import annotations
 import math
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -21,7 +20,7 @@ from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.audio.sources.open import open_source
 from attnasr_cli.audio.sources.types import Probe, Source
 from attnasr_cli.audio.stretch import Stretch
-from attnasr_cli.data import STDIN
+from attnasr_cli.data import STDIN, stdin
 from attnasr_cli.errors import AudioError
 from attnasr_cli.files import display_name
 
@@ -81,7 +80,7 @@ def on_disk(path: str | Path) -> Iterator[Path]:
         yield Path(path)
         return
     with tempfile.NamedTemporaryFile(prefix="attnasr-stdin-") as copy:
-        shutil.copyfileobj(sys.stdin.buffer, copy)
+        shutil.copyfileobj(stdin(), copy)
         copy.flush()
         if copy.tell() == 0:
             raise AudioError("stdin is empty", "pipe a recording in: … | attnasr transcribe -")

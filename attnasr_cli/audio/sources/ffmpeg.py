@@ -33,6 +33,8 @@ EARLIER_S = 0.5
 """a time stamp that is earlier by this much means that the clock was reset"""
 COUNTED = ("ape", "tak", "tta", "wv")
 """formats whose header has the number of samples; all other durations may be estimates"""
+LEAST_BYTES_S = 50
+"""no codec needs fewer bytes for a second of speech (AMR: 600, Codec 2: 90)"""
 STAMPED = ("asf", "avi", "flv", "matroska", "mov", "mpeg", "mpegts", "mxf", "nut", "ogg", "rm")
 """formats whose packets carry times; elsewhere FFmpeg makes them up from the first rate it sees"""
 CAPTURED = ("aac", "ac3", "amr", "dts", "eac3", "mp3", "mpeg", "mpegts")
@@ -96,6 +98,9 @@ class FfmpegSource:
             duration = float(self.stream.duration * self.stream.time_base)
         elif self.container.duration is not None:
             duration = self.container.duration / 1e6  # FFmpeg's clock of microseconds
+        longest = float("inf") if kind in COUNTED else self._file.size / LEAST_BYTES_S
+        if duration is not None and duration > longest:
+            duration = None  # a header that lies
         self.probe = Probe(
             duration, context.sample_rate, max(context.channels, 1), kind, [], tracks, chosen.number
         )
@@ -170,7 +175,7 @@ class FfmpegSource:
                     self.edges += errors
                 errors, begun = 0, True
             yield from frames
-        if self.captured and begun:
+        if begun and (self.captured or self.part.warnings):  # its last bytes may be missing
             self.edges += errors
         else:
             self.errors += errors
