@@ -113,6 +113,9 @@ class SegmentDecoder(Protocol):
     """device and precision; the decoder may extend the reason"""
     max_segment_s: float
     """the longest stretch of audio that the net can see at once"""
+    min_cost_s: float
+    """seconds of audio that a segment costs at least: those of the window to which the net pads
+    it, or 0. Batches are packed by cost"""
 
     @property
     def settings(self) -> Mapping[str, Any]:

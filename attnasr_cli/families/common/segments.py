@@ -41,6 +41,7 @@ class SearchedSegments(ABC):
     net: CachedNet
     tokenizer: PieceTokenizer
     max_segment_s: float
+    min_cost_s = 0.0
     offset_s: float = 0.0
     """seconds by which the middle of a memory position is later than half a step"""
 

@@ -56,7 +56,7 @@ class NativeDecoder:
                 "use --dtype bfloat16, float32 or auto",
             )
         self.model, self.placement, self.batch_s = model, placement, batch_s
-        self.max_segment_s = MAX_SEGMENT_S
+        self.max_segment_s, self.min_cost_s = MAX_SEGMENT_S, 0.0
         self.net = model.net.to(placement.device)
         self.features = LogMel(model.features)
         self.step_bytes = sum(

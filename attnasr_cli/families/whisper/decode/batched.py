@@ -72,11 +72,12 @@ class BatchedDecoder:
         self.phrases = phrase_list(self.plan, self.tokenizer, self.net)
         self.features = WhisperMel(model.features.bins)
         self.max_segment_s: float = self.net.config.window / FRAMES_PER_S
+        self.min_cost_s = self.max_segment_s
 
     def decode(self, segments: Sequence[Tensor]) -> list[Decoded]:
         """segments: mono float32 samples (N,) at 16 kHz, each no longer than a window."""
         results: dict[int, Decoded] = {}
-        for batch in pack([self.max_segment_s] * len(segments), self.batch_s):
+        for batch in pack([self.min_cost_s] * len(segments), self.batch_s):
             found = spread(self._batch, [segments[i] for i in batch], self.placement.device)
             results |= zip(batch, found, strict=True)
         return [results[i] for i in range(len(segments))]
