@@ -58,10 +58,10 @@ class Best:
         self.out, self.model, self.dev, self.origin = out, model, dev, dict(origin)
         self.device, self.dtype, self.world = device, dtype, world
         self.part = part_of(dev, limit)
-        self.looked: tuple[int, Score] | None = None  # the last evaluation and its update
+        self.last: tuple[int, Score] | None = None  # the last evaluation and its update
         self.top = Top(out, average_best, world)
 
-    def look(self, weights: Mapping[str, Tensor], state: TrainState) -> Score:
+    def evaluate(self, weights: Mapping[str, Tensor], state: TrainState) -> Score:
         """Evaluate weights on the part of the dev set, and save them if they are the best so
         far."""
         self._forget_lost(state)
@@ -79,7 +79,7 @@ class Best:
                 self._is_best(score, state)
         self.top.add(score.wer, weights, state)
         self._note_worst(score, state, self.part)
-        state.evaluated, self.looked = state.update, (state.update, score)
+        state.evaluated, self.last = state.update, (state.update, score)
         return score
 
     def decide(self, weights: Mapping[str, Tensor], state: TrainState) -> None:
@@ -88,7 +88,7 @@ class Best:
         self._forget_lost(state)
         whole = len(self.part) == len(self.dev)
         with weights_of(self.model.net, weights):
-            part = self.looked[1] if self.looked and self.looked[0] == state.update else None
+            part = self.last[1] if self.last and self.last[0] == state.update else None
             last = part if whole and part is not None else self._score(self.model, self.dev)
             other = state.best_update not in (0, state.update)
             best = self._best_of_all(state) if other else (float("inf"), 0.0)

@@ -192,7 +192,7 @@ class Loop:
         """Measure the WER of a part of the dev set with the averaged weights."""
         state = self.state
         try:
-            score = self.best.look(self._plain(), state)
+            score = self.best.evaluate(self._plain(), state)
         except KeyboardInterrupt:
             self._save()
             console.note(f"stopped at update {state.update}; the same command goes on from there")

@@ -17,7 +17,7 @@ from attnasr_cli.nets.cache import Cache
 
 FEW = 8
 """queries up to which plain products are faster than the fused kernel"""
-Turn = Callable[[Tensor], Tensor]
+Rotate = Callable[[Tensor], Tensor]
 """(…, n, d) queries or keys → the same, rotated by their positions"""
 
 
@@ -39,12 +39,12 @@ class SelfAttention(nn.Module):
         self.qkv = nn.Linear(width, 3 * inside, bias=bias)
         self.out = nn.Linear(inside, width, bias=bias)
 
-    def project(self, x: Tensor, turn: Turn | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    def project(self, x: Tensor, rotation: Rotate | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """x (B, n, D) → queries and keys, rotated where they are to be, and values, (B, H, n, d)
         each"""
         qkv = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        turned = qkv[:2] if turn is None else turn(qkv[:2])  # (2, B, H, n, d)
-        return turned[0], turned[1], qkv[2]
+        rotated = qkv[:2] if rotation is None else rotation(qkv[:2])  # (2, B, H, n, d)
+        return rotated[0], rotated[1], qkv[2]
 
     def join(self, mixed: Tensor) -> Tensor:
         """(B, H, n, d) → (B, n, D)"""
@@ -63,7 +63,7 @@ class CrossAttention(nn.Module):
         self.kv = nn.Linear(width, 2 * inside, bias=bias)
         self.out = nn.Linear(inside, width, bias=bias)
 
-    def remember(self, frames: Tensor) -> Projected:
+    def project_memory(self, frames: Tensor) -> Projected:
         """frames (B, S, D) → keys and values, computed once for all steps"""
         kv = self.kv(frames).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4).contiguous()
         return Projected(kv[0], kv[1])
@@ -108,7 +108,7 @@ class DecoderBlock(nn.Module, ABC):
     def forward(
         self,
         x: Tensor,
-        turn: Turn | None,
+        rotation: Rotate | None,
         memory: Projected,
         mask: Tensor | None,
         cache: Cache | None,
@@ -119,7 +119,7 @@ class DecoderBlock(nn.Module, ABC):
         """x (B, K·n, D), n new positions of K rows an utterance → (B, K·n, D) and, where wanted,
         the attention to the memory (B, H, K·n, S). ``hidden`` (…, K·n, positions) is true where a
         row must not look at what was written."""
-        q, k, v = self.attn.project(self.attn_norm(x), turn)
+        q, k, v = self.attn.project(self.attn_norm(x), rotation)
         if cache is not None:
             k, v = cache.append(layer, k, v)  # (B, H, (seen + n)·K, d)
         x = x + self.attn.join(attend_past(q, k, v, cache, hidden).to(x.dtype))

@@ -60,7 +60,7 @@ class SearchedSegments(ABC):
         ``language`` and ``word_timestamps``. Raises UsageError for what the model cannot do."""
 
     @abstractmethod
-    def listen(self, segments: Sequence[Tensor]) -> Memory:
+    def encode_segments(self, segments: Sequence[Tensor]) -> Memory:
         """Encode segments (N,) of samples → memory on the device of the net."""
 
     @property
@@ -132,7 +132,7 @@ class SearchedSegments(ABC):
     def _batch(self, segments: list[Tensor]) -> list[Decoded]:
         device = self.placement.device
         with self.placement.autocast:
-            memory = self.listen(segments)
+            memory = self.encode_segments(segments)
         # On a CPU a step is a product of few rows, where low precision costs time.
         slow = device.type == "cpu" and self.placement.dtype != "float32"
         if slow:

@@ -114,7 +114,7 @@ class FastConformerDecoder(SearchedSegments):
             self.kind.space_first,
         )
 
-    def listen(self, segments: Sequence[Tensor]) -> Memory:
+    def encode_segments(self, segments: Sequence[Tensor]) -> Memory:
         features, lengths = self.features(segments)
         device = self.placement.device
         return self.net.encode(features.to(device), lengths.to(device))

@@ -177,7 +177,7 @@ class FastConformer(CachedNet):
         if self.decoder.bridge is not None:
             frames = self.decoder.bridge(frames)
         step_s = FRAME_S * self.config.subsampling
-        return Memory(frames, lengths, self.decoder.remember(frames), step_s)
+        return Memory(frames, lengths, self.decoder.project_memory(frames), step_s)
 
     @property
     def decoder_sizes(self) -> tuple[int, int, int]:

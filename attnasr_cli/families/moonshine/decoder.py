@@ -63,11 +63,11 @@ class MoonshineDecoder(SearchedSegments):
     def prompt(self) -> list[int]:
         return [self.tokenizer.bos]
 
-    def listen(self, segments: Sequence[Tensor]) -> Memory:
+    def encode_segments(self, segments: Sequence[Tensor]) -> Memory:
         device = self.placement.device
         lengths = torch.tensor([samples.shape[0] for samples in segments])
         samples = torch.nn.utils.rnn.pad_sequence(list(segments), batch_first=True)  # (B, N)
-        return self.net.listen(samples.to(device), lengths.to(device))
+        return self.net.encode_samples(samples.to(device), lengths.to(device))
 
     def limits(self, segments: Sequence[Tensor], memory: Memory) -> Tensor:
         lengths = torch.tensor([samples.shape[0] for samples in segments])

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from attnasr_cli.audio.frames import HOP, SAMPLE_RATE_HZ
 from attnasr_cli.families.common.net import CachedNet, TokenDecoder, sight
-from attnasr_cli.families.moonshine.blocks import DecoderBlock, EncoderBlock, Turn, norm
+from attnasr_cli.families.moonshine.blocks import DecoderBlock, EncoderBlock, PartialRotation, norm
 from attnasr_cli.nets.protocol import Memory, length_mask
 
 KERNELS = (127, 7, 3)
@@ -127,12 +127,12 @@ class Encoder(nn.Module):
         c = self.config
         x = self.front(samples, lengths)
         lengths = positions(lengths)
-        turn = Turn.at(
+        rotation = PartialRotation.at(
             torch.arange(x.shape[1], device=x.device), c.rotated, c.width // c.heads, c.rotary_base
         )
         mask = sight(lengths, x.shape[1])
         for block in self.blocks:
-            x = block(x, turn, mask)
+            x = block(x, rotation, mask)
         return self.norm(x), lengths
 
 
@@ -154,9 +154,9 @@ class Decoder(TokenDecoder):
     def embedded(self, tokens: Tensor, places: Tensor) -> Tensor:
         return cast(Tensor, self.embed(tokens))
 
-    def turn(self, places: Tensor) -> Turn:
+    def rotation(self, places: Tensor) -> PartialRotation:
         c = self.config
-        return Turn.at(places, c.rotated, c.width // c.heads, c.rotary_base)
+        return PartialRotation.at(places, c.rotated, c.width // c.heads, c.rotary_base)
 
     def logits(self, x: Tensor) -> Tensor:
         return F.linear(x, self.embed.weight).float()
@@ -170,7 +170,7 @@ class SampleNet(CachedNet, ABC):
     """seconds by which the middle of a memory position is later than half a step"""
 
     @abstractmethod
-    def listen(self, samples: Tensor, lengths: Tensor) -> Memory:
+    def encode_samples(self, samples: Tensor, lengths: Tensor) -> Memory:
         """Encode samples (B, N) with lengths (B,) in samples → memory."""
 
     @property
@@ -180,7 +180,7 @@ class SampleNet(CachedNet, ABC):
 
     def encode(self, features: Tensor, lengths: Tensor) -> Memory:
         """features (B, T, 160): samples in frames of 10 ms; lengths (B,) in frames"""
-        return self.listen(features.flatten(1), lengths * HOP)
+        return self.encode_samples(features.flatten(1), lengths * HOP)
 
     @property
     def max_tokens(self) -> int | None:
@@ -201,9 +201,9 @@ class Moonshine(SampleNet):
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
 
-    def listen(self, samples: Tensor, lengths: Tensor) -> Memory:
+    def encode_samples(self, samples: Tensor, lengths: Tensor) -> Memory:
         frames, lengths = self.encoder(samples, lengths)
-        return Memory(frames, lengths, self.decoder.remember(frames), STEP_S)
+        return Memory(frames, lengths, self.decoder.project_memory(frames), STEP_S)
 
     @property
     def decoder_sizes(self) -> tuple[int, int, int]:
