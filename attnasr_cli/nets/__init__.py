@@ -19,6 +19,7 @@ BUILT_IN = {
     "conformer": "attnasr_cli.nets.conformer:Conformer",
     "whisper": "attnasr_cli.families.whisper.net.model:Whisper",
     "moonshine": "attnasr_cli.families.moonshine.net:Moonshine",
+    "moonshine-streaming": "attnasr_cli.families.moonshine.streaming.net:MoonshineStreaming",
     "canary": "attnasr_cli.families.fastconformer.net:Canary",
     "cohere": "attnasr_cli.families.fastconformer.net:CohereTranscribe",
 }

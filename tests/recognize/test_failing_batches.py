@@ -26,6 +26,7 @@ class Decoder:
     """Says how many samples a segment has; ``fail`` may raise before."""
 
     max_segment_s = 20.0
+    min_cost_s = 0.0
 
     def __init__(self, fail: Callable[[Sequence[Tensor]], None]) -> None:
         self.fail = fail

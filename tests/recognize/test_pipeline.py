@@ -137,6 +137,18 @@ def test_packing() -> None:
     assert pack([], 10.0) == []
 
 
+def test_short_segments_cost_the_window_that_they_are_padded_to(recordings: list[Path]) -> None:
+    """Two windows are a full batch, however short the segments in them are."""
+    decoder = Echo()
+    jobs = [Job(path) for path in recordings]
+    list(pipeline.run(jobs, [decoder], SegmentConfig(vad=False), 60.0, 2))
+    assert decoder.batches == [4]
+    decoder.batches.clear()
+    decoder.min_cost_s = 30.0
+    list(pipeline.run(jobs, [decoder], SegmentConfig(vad=False), 60.0, 2))
+    assert decoder.batches == [2, 2]
+
+
 def test_an_error_of_a_job_hook_fails_that_job(recordings: list[Path]) -> None:
     def refuse() -> None:
         raise AttnasrError("no", "never")

@@ -1,8 +1,8 @@
-"""The weights of a Hugging Face folder: read tensor by tensor into a net that has none, and
-written.
+"""Reads the weights of a Hugging Face folder tensor by tensor into a net on the device "meta", and
+writes them.
 
-``model.safetensors`` or its sharded index. A net is in memory once: what of a file was read is
-mapped, and the map is let go of every few hundred megabytes.
+``model.safetensors`` or its sharded index. Only one copy is in memory: files are memory-mapped, and
+pages that were read are released every few hundred megabytes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from attnasr_cli.nets.protocol import Net
 SAFETENSORS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 MAPPED = 256 << 20
-"""bytes read before the pages of the files are given back"""
+"""bytes read before the mapped pages are released"""
 LOW = (torch.bfloat16, torch.float16)
 
 
@@ -34,14 +34,14 @@ def _same(name: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Names:
-    """How a family's weights are called elsewhere."""
+    """Names of weights in the files of other programs."""
 
     family: str
     """as messages call it"""
     to_hf: Callable[[str], list[str]]
-    """our name → transformers' names of what it holds, one under the other"""
+    """our name → names in transformers of the tensors that it concatenates along the first axis"""
     ignored: Callable[[str], bool]
-    """whether a weight of a file is known to be of no use"""
+    """whether a weight of a file is known not to be needed"""
     aliases: Callable[[str], tuple[str, ...]] = _same
     """a name of transformers → all names that a file may have for it"""
 
@@ -62,8 +62,7 @@ def fill(net: Net, path: Path, names: Names, keep_low: bool = False) -> None:
     found: dict[str, Tensor] = {}
     for own, parts in plan.items():
         pieces = [reader.read(name) for name in parts]
-        rows = wanted[own].shape[0] // len(parts)
-        shape = (rows, *wanted[own].shape[1:])
+        shape = _part(wanted[own].shape, len(parts))
         for name, piece in zip(parts, pieces, strict=True):
             if _bare(piece.shape) != _bare(shape):
                 raise ModelError(
@@ -73,15 +72,24 @@ def fill(net: Net, path: Path, names: Names, keep_low: bool = False) -> None:
         low = keep_low and pieces[0].dtype in LOW and len(shape) > 1
         dtype = pieces[0].dtype if low else torch.float32
         whole = torch.empty(wanted[own].shape, dtype=dtype)
-        for i, piece in enumerate(pieces):
-            whole[i * rows : (i + 1) * rows] = piece.view(shape)
+        for room, piece in zip(_parts(whole, len(parts)), pieces, strict=True):
+            room.copy_(piece.view(shape))
         found[own] = whole
     net.load_state_dict(found, assign=True)
     net.eval().requires_grad_(True)
 
 
+def _part(shape: tuple[int, ...], parts: int) -> tuple[int, ...]:
+    """The shape of one of ``parts`` weights that are concatenated along the first axis."""
+    return tuple(shape) if parts == 1 else (shape[0] // parts, *shape[1:])
+
+
+def _parts(whole: Tensor, parts: int) -> tuple[Tensor, ...]:
+    return (whole,) if parts == 1 else whole.chunk(parts)
+
+
 def _bare(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """A shape without the ones that it ends with: a convolution of one frame is a product."""
+    """A shape without trailing ones: a convolution over one frame is a matrix product."""
     end = len(shape)
     while end > 1 and shape[end - 1] == 1:
         end -= 1
@@ -100,14 +108,15 @@ class _Reader:
         self._read = 0
 
     def called(self, path: Path, names: Names, name: str) -> str:
-        """What the files call a weight of transformers. Raises ModelError where none has it."""
+        """The name in the files for a weight of transformers. Raises ModelError where it is
+        missing."""
         for alias in names.aliases(name):
             if alias in self.where:
                 return alias
         raise ModelError(f"{path} lacks the weight {name}", "copy the model again")
 
     def read(self, name: str) -> Tensor:
-        """The tensor, on pages of its file. Raises ModelError where it is damaged."""
+        """A memory-mapped tensor. Raises ModelError where it is damaged."""
         if self._read > MAPPED:
             self._open.clear()
             self._read = 0
@@ -161,5 +170,5 @@ def save(net: Net, path: Path, names: Names) -> None:
 def their_weights(net: Net, names: Names) -> Iterator[tuple[str, Tensor]]:
     for own, tensor in net.state_dict().items():
         called = names.to_hf(own)
-        for name, part in zip(called, tensor.chunk(len(called)), strict=True):
+        for name, part in zip(called, _parts(tensor, len(called)), strict=True):
             yield name, part.detach().cpu().float().contiguous()

@@ -1,12 +1,15 @@
-"""The border to Moonshine's published weights: Hugging Face folders, in and out.
+"""Reads and writes Moonshine's published weights, which are Hugging Face folders.
 
 ``config.json``, ``model.safetensors`` (or its sharded index) and ``tokenizer.json`` become a
-``Model`` like any other.
+``Model`` like any other. There are two nets, Moonshine and Moonshine Streaming.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -23,20 +26,57 @@ from attnasr_cli.families.common.folder import (
     write_tables,
 )
 from attnasr_cli.families.common.weights import SAFETENSORS, Names, fill, save
-from attnasr_cli.families.moonshine.net import Moonshine, MoonshineConfig
+from attnasr_cli.families.moonshine import weight_names
+from attnasr_cli.families.moonshine.net import Moonshine, SampleNet
 from attnasr_cli.families.moonshine.published import PUBLISHED
+from attnasr_cli.families.moonshine.streaming import weight_names as streaming_names
+from attnasr_cli.families.moonshine.streaming.net import MoonshineStreaming
 from attnasr_cli.families.moonshine.tokenizer import MoonshineTokenizer
-from attnasr_cli.families.moonshine.weight_names import (
-    TIED,
-    config_from_hf,
-    config_to_hf,
-    special_from_hf,
-    to_hf,
-)
+from attnasr_cli.families.moonshine.weight_names import TIED, special_from_hf
 
 FEATURES = FeatureConfig(style="moonshine", bins=HOP, normalize="none")
 DECODING = DecodingConfig(beams=1, ctc_weight=0.0)
-NAMES = Names("Moonshine", to_hf, lambda name: name == TIED)
+
+
+@dataclass(frozen=True)
+class Border:
+    """Names of one of the nets, its weights and sizes in files."""
+
+    title: str
+    """as messages call it"""
+    net: Callable[[Any], SampleNet]
+    to_hf: Callable[[str], list[str]]
+    config_from_hf: Callable[[Mapping[str, Any]], Any]
+    config_to_hf: Callable[[Any, int, int], dict[str, Any]]
+    processor: str
+
+    def names(self, config: Any) -> Names:
+        """Of its weights; a net without an output layer of its own has the embedding twice."""
+        tied = getattr(config, "tied", True)
+        return Names(self.title, self.to_hf, lambda name: tied and name == TIED)
+
+
+MOONSHINE = Border(
+    "Moonshine",
+    Moonshine,
+    weight_names.to_hf,
+    weight_names.config_from_hf,
+    weight_names.config_to_hf,
+    "Wav2Vec2Processor",
+)
+STREAMING = Border(
+    streaming_names.TITLE,
+    MoonshineStreaming,
+    streaming_names.to_hf,
+    streaming_names.config_from_hf,
+    streaming_names.config_to_hf,
+    "MoonshineStreamingProcessor",
+)
+
+
+def border_of(table: Mapping[str, Any]) -> Border:
+    """The net for the ``model_type`` of a ``config.json``."""
+    return STREAMING if table.get("model_type") == streaming_names.MODEL_TYPE else MOONSHINE
 
 
 def load_moonshine(path: Path, name: str, tokenizer: Path | None = None) -> Model:
@@ -46,8 +86,9 @@ def load_moonshine(path: Path, name: str, tokenizer: Path | None = None) -> Mode
     a part is missing, damaged or of another model.
     """
     table = read_json(path / "config.json")
+    border = border_of(table)
     try:
-        config, (start, end) = config_from_hf(table), special_from_hf(table)
+        config, (start, end) = border.config_from_hf(table), special_from_hf(table)
     except ModelError as problem:
         raise ModelError(f"{path}: {problem.message}", problem.hint) from None
     text = read_tokenizer(
@@ -56,10 +97,11 @@ def load_moonshine(path: Path, name: str, tokenizer: Path | None = None) -> Mode
         config.vocab,
         {"bos": ("start", start), "eos": ("end", end)},
     )
+    net = _net(path, border, config)
     header = Header(
         schema=SCHEMA,
         name=name,
-        net=Moonshine.name,
+        net=net.name,
         config=to_table(config),
         features=FEATURES,
         text=Text(MoonshineTokenizer.file_name),
@@ -68,25 +110,27 @@ def load_moonshine(path: Path, name: str, tokenizer: Path | None = None) -> Mode
         languages=languages_of(path, name, PUBLISHED),
         origin={"path": str(path)},
     )
-    return Model(header, _net(path, config), text, path)
+    return Model(header, net, text, path)
 
 
-def read_net(path: Path) -> Moonshine:
+def read_net(path: Path) -> SampleNet:
     """The net of a folder alone. Raises ModelError."""
-    return _net(path, config_from_hf(read_json(path / "config.json")))
+    table = read_json(path / "config.json")
+    border = border_of(table)
+    return _net(path, border, border.config_from_hf(table))
 
 
-def _net(path: Path, config: MoonshineConfig) -> Moonshine:
+def _net(path: Path, border: Border, config: Any) -> SampleNet:
     with torch.device("meta"):
-        net = Moonshine(config)
-    fill(net, path, NAMES)
+        net = border.net(config)
+    fill(net, path, border.names(config))
     return net
 
 
-def parts_of(model: Model) -> tuple[Moonshine, MoonshineTokenizer]:
+def parts_of(model: Model) -> tuple[SampleNet, MoonshineTokenizer]:
     """Net and tokenizer of a model. Raises ModelError where one is of another family."""
     net, tokenizer = model.net, model.tokenizer
-    if not isinstance(net, Moonshine) or not isinstance(tokenizer, MoonshineTokenizer):
+    if not isinstance(net, SampleNet) or not isinstance(tokenizer, MoonshineTokenizer):
         raise ModelError(
             f"model {model.header.name} has Moonshine's features but not its net or tokenizer",
             "take net, features and tokenizer from one model",
@@ -98,17 +142,18 @@ def save_hf(path: Path, model: Model) -> None:
     """Write a folder that transformers loads as it is, with a card that names the language."""
     net, tokenizer = parts_of(model)
     path.mkdir(parents=True, exist_ok=True)
-    save(net, path, NAMES)
+    border = STREAMING if isinstance(net, MoonshineStreaming) else MOONSHINE
+    save(net, path, border.names(net.config))
     (path / tokenizer.file_name).write_bytes(tokenizer.to_bytes())
-    config = config_to_hf(net.config, tokenizer.bos, tokenizer.eos)
+    config = border.config_to_hf(net.config, tokenizer.bos, tokenizer.eos)
     special = {k: config[k] for k in config if k.endswith("_token_id")}
     write_tables(
         path,
         {
             "config.json": config,
             "generation_config.json": {**special, "max_length": net.config.text_context},
-            "preprocessor_config.json": _PREPROCESSOR,
-            "tokenizer_config.json": _TOKENIZER_CONFIG,
+            "preprocessor_config.json": _PREPROCESSOR | {"processor_class": border.processor},
+            "tokenizer_config.json": _TOKENIZER_CONFIG | {"processor_class": border.processor},
         },
     )
     write_card(path, model.header.name, model.header.languages)
@@ -116,7 +161,6 @@ def save_hf(path: Path, model: Model) -> None:
 
 _PREPROCESSOR = {
     "feature_extractor_type": "Wav2Vec2FeatureExtractor",
-    "processor_class": "Wav2Vec2Processor",
     "feature_size": 1,
     "sampling_rate": SAMPLE_RATE_HZ,
     "do_normalize": False,
@@ -126,7 +170,6 @@ _PREPROCESSOR = {
 }
 _TOKENIZER_CONFIG = {
     "tokenizer_class": "PreTrainedTokenizerFast",
-    "processor_class": "Wav2Vec2Processor",
     "bos_token": "<s>",
     "eos_token": "</s>",
     "pad_token": "</s>",

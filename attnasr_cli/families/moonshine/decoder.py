@@ -19,7 +19,7 @@ from attnasr_cli.families.common.segments import SearchedSegments, attended, cho
 from attnasr_cli.families.languages import language_code
 from attnasr_cli.families.moonshine.checkpoint import parts_of
 from attnasr_cli.families.moonshine.features import SampleFrames
-from attnasr_cli.families.moonshine.net import OFFSET_S, Moonshine
+from attnasr_cli.families.moonshine.net import SampleNet
 from attnasr_cli.families.moonshine.options import MoonshineOptions
 from attnasr_cli.families.moonshine.published import tokens_per_s
 from attnasr_cli.nets.protocol import Memory
@@ -27,14 +27,13 @@ from attnasr_cli.nets.protocol import Memory
 LONGEST_S = 30.0
 """the longest utterances in training"""
 FEWEST_TOKENS = 8
-"""that any segment may have, however short"""
+"""tokens allowed for any segment, however short"""
 
 
 class MoonshineDecoder(SearchedSegments):
     """A ``families.base.SegmentDecoder``. One model with fixed options."""
 
-    net: Moonshine
-    offset_s = OFFSET_S
+    net: SampleNet
 
     def __init__(
         self, model: Model, placement: Placement, options: MoonshineOptions, batch_s: float
@@ -42,9 +41,10 @@ class MoonshineDecoder(SearchedSegments):
         net, self.tokenizer = parts_of(model)
         super().__init__(model, placement, options, batch_s)
         self.net = net.to(placement.device)
+        self.offset_s = net.offset_s
         self.rate = tokens_per_s(model.header.languages)
         room = self.net.config.text_context - 1  # the start is one of them
-        self.max_segment_s = min(LONGEST_S, room / self.rate)
+        self.max_segment_s = min(LONGEST_S, room / self.rate, self.net.longest_s)
 
     def resolve(self, options: MoonshineOptions) -> dict[str, Any]:
         name, languages = self.model.header.name, self.model.header.languages
@@ -63,11 +63,11 @@ class MoonshineDecoder(SearchedSegments):
     def prompt(self) -> list[int]:
         return [self.tokenizer.bos]
 
-    def listen(self, segments: Sequence[Tensor]) -> Memory:
+    def encode_segments(self, segments: Sequence[Tensor]) -> Memory:
         device = self.placement.device
         lengths = torch.tensor([samples.shape[0] for samples in segments])
         samples = torch.nn.utils.rnn.pad_sequence(list(segments), batch_first=True)  # (B, N)
-        return self.net.listen(samples.to(device), lengths.to(device))
+        return self.net.encode_samples(samples.to(device), lengths.to(device))
 
     def limits(self, segments: Sequence[Tensor], memory: Memory) -> Tensor:
         lengths = torch.tensor([samples.shape[0] for samples in segments])
@@ -76,7 +76,8 @@ class MoonshineDecoder(SearchedSegments):
     def attention(self, samples: Tensor, decoded: Decoded) -> SegmentAttention:
         """Teacher-force the tokens of a decoded segment (N,) and return the attention.
 
-        Samples are no picture: what is shown beside the weights is their log-mel spectrogram.
+        The features to show beside the weights are a log-mel spectrogram, as samples make no
+        picture.
         """
         features, lengths = SampleFrames()([samples])  # (1, T, 160), (1,)
         found = attended(self, features, int(lengths[0]), samples, decoded)

@@ -1,4 +1,4 @@
-"""The Moonshine family: small models that hear raw samples, one language each."""
+"""The Moonshine family: small models on raw samples, each for one language."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 class MoonshineFamily:
     """Jeffries et al. 2024, "Moonshine: Speech recognition for live transcription and voice
-    commands"."""
+    commands"; Kudlur et al. 2026, "Moonshine v2: Ergodic streaming encoder ASR"."""
 
     name = "moonshine"
     style = "moonshine"
-    nets: tuple[str, ...] = ("moonshine",)
+    nets: tuple[str, ...] = ("moonshine", "moonshine-streaming")
     published: Mapping[str, Source] = PUBLISHED
     extra_files: tuple[str, ...] = ("tokenizer",)
     cpu_batch_s = 120.0
@@ -46,8 +46,8 @@ class MoonshineFamily:
     }
 
     def claims(self, path: Path) -> bool:
-        """A Hugging Face folder with ``model_type`` moonshine."""
-        return model_type(path) == "moonshine"
+        """A Hugging Face folder with ``model_type`` moonshine or moonshine_streaming."""
+        return model_type(path) in ("moonshine", "moonshine_streaming")
 
     def load(self, path: Path, name: str, **extra: Path) -> Model:
         from attnasr_cli.families.moonshine.checkpoint import load_moonshine

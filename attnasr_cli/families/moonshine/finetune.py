@@ -1,6 +1,6 @@
-"""Fine-tuning of Moonshine's weights: what a recipe may ask for, and what the decoder is taught.
+"""Fine-tuning of Moonshine's weights: checks of the recipe, and targets.
 
-It learns to write as it reads: start, text, end.
+Targets are the start token, the text and the end token.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from attnasr_cli.families.common.finetune import (
 from attnasr_cli.families.languages import language_code
 from attnasr_cli.families.moonshine.checkpoint import parts_of
 from attnasr_cli.families.moonshine.decoder import LONGEST_S
-from attnasr_cli.families.moonshine.net import Moonshine
+from attnasr_cli.families.moonshine.net import SampleNet
 from attnasr_cli.families.moonshine.tokenizer import MoonshineTokenizer
 from attnasr_cli.families.targets import Targets
 from attnasr_cli.nets.protocol import Net
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 
 def check_recipe(recipe: Recipe) -> None:
-    """Refuse, before anything is loaded, what cannot be chosen. Raises UsageError."""
-    check_start(recipe, "Moonshine", "moonshine-tiny")
+    """Refuse keys that cannot be chosen, before anything is loaded. Raises UsageError."""
+    check_start(recipe, "Moonshine", f"{recipe.net}-tiny")
     if recipe.augment.frequency_masks:
         raise UsageError(
             "augment.frequency_masks is set: Moonshine hears samples, not frequencies",
@@ -41,9 +41,11 @@ def check_recipe(recipe: Recipe) -> None:
 
 
 def fit_recipe(recipe: Recipe, start: Model) -> Recipe:
-    """The recipe with what follows from the weights. Raises UsageError where both cannot be."""
+    """The recipe with values that follow from the weights. Raises UsageError where it contradicts
+    them."""
     check_same_net(recipe, start)
-    parts_of(start)
+    net, _ = parts_of(start)
+    check_longest(recipe, net.longest_s, "this model holds")
     # The vocabulary spells any language, and one model has been taught another language before.
     codes = tuple(language_code(language) for language in recipe.languages)
     return replace(
@@ -56,7 +58,7 @@ def fit_recipe(recipe: Recipe, start: Model) -> Recipe:
 
 def moonshine_targets(recipe: Recipe, net: Net, tokenizer: Tokenizer) -> Targets:
     """Start, the tokens of the text, end."""
-    if not isinstance(net, Moonshine) or not isinstance(tokenizer, MoonshineTokenizer):
+    if not isinstance(net, SampleNet) or not isinstance(tokenizer, MoonshineTokenizer):
         raise not_of("Moonshine", net, tokenizer)
     vocabulary = tokenizer
 

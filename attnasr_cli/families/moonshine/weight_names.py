@@ -59,7 +59,7 @@ _SAME_AS_HEADS = (
     "decoder_num_key_value_heads",
 )
 _ROTARY = ("rope_theta", "partial_rotary_factor", "rope_parameters")
-_TOKENS = ("bos_token_id", "decoder_start_token_id", "eos_token_id")
+TOKENS = ("bos_token_id", "decoder_start_token_id", "eos_token_id")
 _NO_MATTER = (
     "attention_dropout",
     "pad_head_dim_to_multiple_of",  # zeros that change no product
@@ -80,7 +80,7 @@ def to_hf(name: str) -> list[str]:
 def config_from_hf(table: Mapping[str, Any]) -> MoonshineConfig:
     """The sizes in a ``config.json``. Raises ModelError that names the field at fault."""
     fields = Fields(table, "Moonshine")
-    known = (*_SIZES.values(), *_FIXED, *_SAME_AS_HEADS, *_ROTARY, *_TOKENS, *_NO_MATTER, *GENERIC)
+    known = (*_SIZES.values(), *_FIXED, *_SAME_AS_HEADS, *_ROTARY, *TOKENS, *_NO_MATTER, *GENERIC)
     fields.refuse_unknown(known)
     sizes: dict[str, Any] = {own: fields.number(theirs) for own, theirs in _SIZES.items()}
     for name, allowed in _FIXED.items():
@@ -103,7 +103,9 @@ def config_from_hf(table: Mapping[str, Any]) -> MoonshineConfig:
 def special_from_hf(table: Mapping[str, Any]) -> tuple[int, int]:
     """The tokens of start and end."""
     fields = Fields(table, "Moonshine")
-    return fields.number("decoder_start_token_id"), fields.number("eos_token_id")
+    start = "decoder_start_token_id"
+    name = start if table.get(start) is not None else "bos_token_id"
+    return fields.number(name), fields.number("eos_token_id")
 
 
 def config_to_hf(config: MoonshineConfig, bos: int, eos: int) -> dict[str, Any]:

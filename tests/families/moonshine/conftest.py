@@ -48,6 +48,36 @@ BASE = TINY | {
     "decoder_num_hidden_layers": 8,
     "partial_rotary_factor": 0.62,
 }
+WINDOWS = [[16, 4], [16, 0], [5, 2]]
+STREAMING = {
+    "vocab_size": LETTERS,
+    "hidden_size": 48,
+    "intermediate_size": 96,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 4,  # the default configuration has none, and cannot be computed
+    "head_dim": 10,
+    "max_position_embeddings": 250,
+    "encoder_config": {
+        "hidden_size": 50,
+        "intermediate_size": 96,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 4,
+        "head_dim": 8,
+        "sliding_windows": WINDOWS,
+    },
+}
+"""Moonshine Streaming: heads that do not divide a width, encoder and decoder of two widths"""
+STREAMING_TINY = {"num_key_value_heads": 8, "encoder_config": {}}
+"""as published"""
+STREAMING_TIED = {
+    **STREAMING,
+    "hidden_size": 50,
+    "tie_word_embeddings": True,
+    "max_position_embeddings": 120,
+}
+"""with no layer between encoder and decoder, and one table of tokens"""
 
 
 @pytest.fixture(scope="session")
@@ -58,20 +88,42 @@ def transformers() -> ModuleType:
     return pytest.importorskip("transformers", reason="needs transformers: the extra `dev`")
 
 
+def new_reference(transformers: ModuleType, sizes: dict[str, Any]) -> Any:
+    """transformers' model of these sizes: Moonshine's, or Moonshine Streaming's where it has an
+    encoder's."""
+    sizes = {"pad_token_id": 2, **sizes}
+    if "encoder_config" in sizes:
+        config = transformers.MoonshineStreamingConfig(**sizes)
+        return transformers.MoonshineStreamingForConditionalGeneration(config)
+    return transformers.MoonshineForConditionalGeneration(transformers.MoonshineConfig(**sizes))
+
+
+def heard(reference: Any, audio: torch.Tensor) -> dict[str, torch.Tensor]:
+    """samples (N,) as its processor hands them to a reference: Moonshine Streaming's are filled up
+    to a frame, with a mask, without which it would not keep its windows."""
+    if reference.config.model_type == "moonshine":
+        return {"input_values": audio[None]}
+    rest = -audio.shape[0] % 80
+    mask = torch.ones(1, audio.shape[0], dtype=torch.long)
+    pad = torch.nn.functional.pad
+    return {"input_values": pad(audio[None], (0, rest)), "attention_mask": pad(mask, (0, rest))}
+
+
 def random_reference(transformers: ModuleType, sizes: dict[str, Any], seed: int = 1) -> Any:
     """transformers' model with random weights that give lively text of every length."""
     generator = torch.Generator().manual_seed(seed)
-    config = transformers.MoonshineConfig(**{"pad_token_id": 2, **sizes})
-    model = transformers.MoonshineForConditionalGeneration(config)
+    model = new_reference(transformers, sizes)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             noise = torch.randn(parameter.shape, generator=generator)
-            if parameter.ndim == 1:
+            if parameter.ndim == 0:
+                parameter.copy_(0.2 * noise)
+            elif parameter.ndim == 1:
                 parameter.copy_(0.1 * noise + (1.0 if name.endswith("weight") else 0.0))
             else:
                 gain = 3.0 if "conv1" in name else 1.5
                 parameter.copy_(gain * noise / parameter[0].numel() ** 0.5)
-        words = model.model.decoder.embed_tokens.weight
+        words = model.proj_out.weight
         words[3:259] *= 0.3  # bytes are rare
         words[LETTERS - len(MERGES) : LETTERS] *= 1.4  # most of these begin a word
         words[2] *= 3.0  # and ends are not rare

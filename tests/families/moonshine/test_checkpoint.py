@@ -16,7 +16,16 @@ from attnasr_cli.errors import ModelError
 from attnasr_cli.families.common.folder import card_languages
 from attnasr_cli.families.moonshine.checkpoint import load_moonshine, save_hf
 from attnasr_cli.families.moonshine.tokenizer import MoonshineTokenizer
-from tests.families.moonshine.conftest import SMALL, TEXTS, noise, write_tokenizer
+from tests.families.moonshine.conftest import (
+    SMALL,
+    STREAMING,
+    STREAMING_TIED,
+    TEXTS,
+    WINDOWS,
+    heard,
+    noise,
+    write_tokenizer,
+)
 
 
 @pytest.fixture
@@ -42,20 +51,26 @@ def test_the_tokenizer_is_the_references(transformers: ModuleType, tmp_path: Pat
     assert ours.decode(broken_bytes) == "".join(t for t, _ in ours.characters(broken_bytes))
 
 
+@pytest.mark.parametrize("sizes", [SMALL, STREAMING, STREAMING_TIED])
 def test_saved_it_is_a_folder_that_the_reference_loads(
-    pair: Any, transformers: ModuleType, tmp_path: Path
+    pair: Any, transformers: ModuleType, tmp_path: Path, sizes: dict[str, Any]
 ) -> None:
-    reference, model, _ = pair(SMALL)
+    reference, model, _ = pair(sizes)
     save_hf(tmp_path / "again", model)
-    again = transformers.MoonshineForConditionalGeneration.from_pretrained(tmp_path / "again")
+    again = type(reference).from_pretrained(tmp_path / "again")
     for name, tensor in reference.state_dict().items():
         assert torch.equal(again.state_dict()[name], tensor), name
-    audio = noise(1, 1.0)[None]
+    given = heard(reference, noise(1, 1.0))
     with torch.inference_mode():
-        wanted = reference(audio, decoder_input_ids=torch.tensor([[1, 5]])).logits
-        found = again.eval()(audio, decoder_input_ids=torch.tensor([[1, 5]])).logits
+        wanted = reference(**given, decoder_input_ids=torch.tensor([[1, 5]])).logits
+        found = again.eval()(**given, decoder_input_ids=torch.tensor([[1, 5]])).logits
     assert torch.equal(found, wanted)
-    assert load_moonshine(tmp_path / "again", "x").header.languages == ("en",)
+    loaded = load_moonshine(tmp_path / "again", "x")
+    assert (loaded.header.languages, loaded.net.config) == (("en",), model.net.config)
+    processor = transformers.AutoProcessor.from_pretrained(tmp_path / "again")
+    assert type(processor).__name__.startswith(
+        "MoonshineStreaming" if "encoder_config" in sizes else "Wav2Vec2"
+    )
 
 
 def test_weights_in_half_precision_and_in_shards_are_read(pair: Any, broken: Path) -> None:
@@ -102,6 +117,41 @@ def test_configurations_that_do_not_fit_are_named(
     (broken / "config.json").write_text(json.dumps(table))
     with pytest.raises(ModelError, match=message) as problem:
         load_moonshine(broken, "x")
+    assert problem.value.hint
+    assert "\n" not in problem.value.message
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"vocab_size": None}, "lacks the field 'vocab_size'"),
+        ({"encoder_config": None}, "lacks the field 'encoder_config'"),
+        ({"rope_parameters": None}, "lacks the field 'rope_parameters'"),
+        ({"num_experts": 4}, "unknown field 'num_experts'"),
+        ({"num_key_value_heads": 2}, "num_key_value_heads is 2"),
+        ({"head_dim": 6}, r"q_proj\.weight is \(40, 48\), not \(24, 48\)"),
+        ({"head_dim": 9}, "rotated is 7"),
+        ({"encoder_config.mel_bins": 80}, "unknown field 'encoder_config.mel_bins'"),
+        ({"encoder_config.hidden_size": None}, "lacks the field 'encoder_config.hidden_size'"),
+        ({"encoder_config.frame_ms": 10.0}, "encoder_config.frame_ms is 10.0"),
+        ({"encoder_config.sliding_windows": WINDOWS[1:]}, "encoder_config.sliding_windows is"),
+        ({"encoder_config.sliding_windows": [[0, 0]] * 3}, "windows is"),
+        ({"encoder_config.num_attention_heads": 0}, "num_key_value_heads is 4"),
+    ],
+)
+def test_streaming_configurations_that_do_not_fit_are_named(
+    pair: Any, tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    folder = shutil.copytree(pair(STREAMING)[2], tmp_path / "broken")
+    table = json.loads((folder / "config.json").read_text())
+    for name, value in changes.items():
+        inside, key = (table, name) if "." not in name else (table["encoder_config"], name[15:])
+        inside[key] = value
+        if value is None:
+            del inside[key]
+    (folder / "config.json").write_text(json.dumps(table))
+    with pytest.raises(ModelError, match=message) as problem:
+        load_moonshine(folder, "x")
     assert problem.value.hint
     assert "\n" not in problem.value.message
 

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from tests.conftest import Ran
-from tests.families.moonshine.conftest import SMALL, noise
+from tests.families.moonshine.conftest import SMALL, STREAMING, noise
 
 Attnasr = Callable[..., Ran]
 
@@ -22,16 +22,19 @@ def recording(tmp_path: Path) -> Path:
     return tmp_path / "a.wav"
 
 
+@pytest.mark.parametrize("sizes", [SMALL, STREAMING])
 def test_transcribe_and_attend(
-    pair: Any, recording: Path, tmp_path: Path, attnasr: Attnasr
+    pair: Any, recording: Path, tmp_path: Path, attnasr: Attnasr, sizes: dict[str, Any]
 ) -> None:
-    folder = pair(SMALL)[2]
+    folder = pair(sizes)[2]
     quick = ["-m", folder, "--no-vad", "--dtype", "float32"]
     ran = attnasr("transcribe", recording, *quick, "-q", "-f", "json", "--language", "en")
     assert ran.code == 0, ran.err
     table = json.loads(ran.out)
     assert (table["language"], table["options"]["beam"]) == ("en", 1)
     assert table["text"]
+    low = attnasr("transcribe", recording, "-m", folder, "--no-vad", "--dtype", "bfloat16")
+    assert low.code == 0, low.err
     picture = attnasr("attend", recording, *quick, "-o", tmp_path / "a.npz")
     assert picture.code == 0, picture.err
 

@@ -12,7 +12,7 @@ from attnasr_cli.families.moonshine.decoder import MoonshineDecoder, token_limit
 from attnasr_cli.families.moonshine.options import MoonshineOptions
 from attnasr_cli.search.beam import SearchConfig, search
 from attnasr_cli.testing.families import CPU
-from tests.families.moonshine.conftest import SMALL, noise
+from tests.families.moonshine.conftest import SMALL, STREAMING, heard, noise
 
 INPUTS = 30
 
@@ -22,23 +22,27 @@ def decoder(model: Any, **options: Any) -> MoonshineDecoder:
 
 
 @pytest.mark.parametrize("beams", [1, 4])
-def test_token_sequences_are_the_references(pair: Any, beams: int) -> None:
+@pytest.mark.parametrize("sizes", [SMALL, STREAMING])
+def test_token_sequences_are_the_references(pair: Any, beams: int, sizes: dict[str, Any]) -> None:
     """30 inputs alone through ``generate``, and through our search in one padded batch."""
-    reference, model, _ = pair(SMALL)
+    reference, model, _ = pair(sizes)
     segments = [noise(n, 0.3 + 0.03 * n) for n in range(INPUTS)]
     lengths = torch.tensor([segment.shape[0] for segment in segments])
-    limits = token_limits(lengths, 13.0, SMALL["max_position_embeddings"])
+    limits = token_limits(lengths, 13.0, 60)
     config = SearchConfig(beams=beams, length_penalty=None, exhaustive=True)
     padded = torch.nn.utils.rnn.pad_sequence(segments, batch_first=True)
     with torch.inference_mode():
-        memory = model.net.listen(padded, lengths)
+        memory = model.net.encode_samples(padded, lengths)
         found = search(model.net, memory, torch.ones(INPUTS, 1).long(), 2, limits, config)
         ended = 0
         for n, segment in enumerate(segments):
             wanted = reference.generate(
-                segment[None], num_beams=beams, max_new_tokens=int(limits[n]), do_sample=False
+                **heard(reference, segment),
+                num_beams=beams,
+                max_new_tokens=int(limits[n]),
+                do_sample=False,
             )[0].tolist()[1:]
-            alone = model.net.listen(segment[None], lengths[n : n + 1])
+            alone = model.net.encode_samples(segment[None], lengths[n : n + 1])
             [[again]] = search(
                 model.net, alone, torch.ones(1, 1).long(), 2, limits[n : n + 1], config
             )
@@ -49,13 +53,15 @@ def test_token_sequences_are_the_references(pair: Any, beams: int) -> None:
     assert 3 < ended < INPUTS  # both ways to end were seen
 
 
-def test_the_decoder_gives_those_texts(pair: Any) -> None:
-    reference, model, _ = pair(SMALL)
+@pytest.mark.parametrize("sizes", [SMALL, STREAMING])
+def test_the_decoder_gives_those_texts(pair: Any, sizes: dict[str, Any]) -> None:
+    reference, model, _ = pair(sizes)
     segments = [noise(n, 1.0 + 0.1 * n) for n in range(4)]
     together = decoder(model).decode(segments)
     for segment, found in zip(segments, together, strict=True):
         limit = int(token_limits(torch.tensor([segment.shape[0]]), 6.5, 60)[0])
-        wanted = reference.generate(segment[None], max_new_tokens=limit)[0].tolist()
+        given = heard(reference, segment)
+        wanted = reference.generate(**given, max_new_tokens=limit)[0].tolist()
         tokens = [token for piece in found.pieces for token in piece.tokens]
         assert tokens == [token for token in wanted[1:] if token != 2]
         assert found.language == "en"
@@ -63,8 +69,9 @@ def test_the_decoder_gives_those_texts(pair: Any) -> None:
         assert text.split() == model.tokenizer.decode(tokens).split()
 
 
-def test_pieces_and_words_have_times_in_order(pair: Any) -> None:
-    _, model, _ = pair(SMALL)
+@pytest.mark.parametrize("sizes", [SMALL, STREAMING])
+def test_pieces_and_words_have_times_in_order(pair: Any, sizes: dict[str, Any]) -> None:
+    _, model, _ = pair(sizes)
     segments = [noise(n, 0.6 + 0.1 * n) for n in range(6)]
     results = decoder(model, word_timestamps=True).decode(segments)
     counts = []
@@ -92,6 +99,7 @@ def test_a_segment_is_no_longer_than_its_text_may_be(pair: Any) -> None:
     assert decoder(model).max_segment_s == pytest.approx(59 / 6.5)
     other = replace(model, header=replace(model.header, languages=("ko",)))
     assert decoder(other).max_segment_s == pytest.approx(59 / 13)
+    assert decoder(pair(STREAMING)[1]).max_segment_s == pytest.approx(250 * 0.02)
 
 
 @pytest.mark.parametrize(

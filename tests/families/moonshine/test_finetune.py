@@ -22,22 +22,25 @@ from attnasr_cli.families.recipe.sections import LossConfig
 from attnasr_cli.training.loss import losses
 from attnasr_cli.training.recipes.read import read_recipe
 from tests.conftest import Ran
-from tests.families.moonshine.conftest import SMALL, save_folder
+from tests.families.moonshine.conftest import SMALL, STREAMING, heard, new_reference, save_folder
 
 TEXTS = {"one": "Yes, two.", "two": "No"}
-MINIMAL = 'name = "mine"\nnet = "moonshine"\n[init]\nmodel = "{}"\n'
+MINIMAL = 'name = "mine"\nnet = "{}"\n[init]\nmodel = "{}"\n'
 QUICK = (
     "data.max_s=3", "data.speeds=[1.0]", "augment.time_masks_per_s=0", "optim.rate=4e-3",
     "optim.average=0.5", "optim.warmup=5",
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def start(transformers: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=[SMALL, STREAMING], ids=["moonshine", "streaming"])
+def start(
+    request: pytest.FixtureRequest,
+    transformers: ModuleType,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
     """A model folder with the weights that training from nothing begins with."""
     torch.manual_seed(1)
-    config = transformers.MoonshineConfig(**{"pad_token_id": 2, **SMALL})
-    reference = transformers.MoonshineForConditionalGeneration(config)
+    reference = new_reference(transformers, request.param)
     return save_folder(reference, tmp_path_factory.mktemp("moonshine") / "start")
 
 
@@ -58,7 +61,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def recipe_of(tmp_path: Path) -> Callable[..., Any]:
     """What is read of a minimal recipe with these changes."""
     path = tmp_path / "minimal.toml"
-    path.write_text(MINIMAL.format("moonshine-tiny"))
+    path.write_text(MINIMAL.format("moonshine", "moonshine-tiny"))
     return lambda *changes: read_recipe(path, changes)
 
 
@@ -67,7 +70,8 @@ def test_two_utterances_are_learnt_and_the_result_is_a_model_everywhere(
     recipe_of: Callable[..., Any], transformers: ModuleType,
 ) -> None:  # fmt: skip
     out, exported, recipe = tmp_path / "mine", tmp_path / "exported", tmp_path / "recipe.toml"
-    recipe.write_text(MINIMAL.format(start))
+    net = models.load(start).net.name
+    recipe.write_text(MINIMAL.format(net, start))
     changes = (*QUICK, "optim.updates=80", "optim.fall=0.2", "run.evaluate=80")
     ran = attnasr(
         "train", recipe, "-o", out, "--train", data / "all.tsv", "--dev", data / "all.tsv",
@@ -79,7 +83,9 @@ def test_two_utterances_are_learnt_and_the_result_is_a_model_everywhere(
     assert model.header.languages == ("en",)
 
     def loss(net: Any) -> float:
-        targets = moonshine_targets(fit_recipe(recipe_of(), model), net, model.tokenizer)
+        targets = moonshine_targets(
+            fit_recipe(recipe_of(f"net={net.name}", "data.max_s=3"), model), net, model.tokenizer
+        )
         rows = [SampleFrames().extract(sound(data / f"{name}.wav")) for name in TEXTS]
         tokens = [targets.encode(text) for text in TEXTS.values()]
         plain = LossConfig(ctc=0.0, smoothing=0.0)
@@ -92,8 +98,8 @@ def test_two_utterances_are_learnt_and_the_result_is_a_model_everywhere(
     assert (ran.code, ran.out.split()) == (0, TEXTS["one"].split()), ran.err
 
     assert attnasr("models", "export", out, exported).code == 0
-    theirs = transformers.MoonshineForConditionalGeneration.from_pretrained(exported).eval()
-    written = theirs.generate(sound(data / "one.wav")[None], max_new_tokens=20)
+    theirs = transformers.AutoModelForSpeechSeq2Seq.from_pretrained(exported).eval()
+    written = theirs.generate(**heard(theirs, sound(data / "one.wav")), max_new_tokens=20)
     vocabulary = transformers.PreTrainedTokenizerFast.from_pretrained(exported)
     assert vocabulary.batch_decode(written, skip_special_tokens=True) == [TEXTS["one"]]
 
