@@ -40,7 +40,8 @@ class Attending:
             chosen(decoder.attention(silence, Decoded([], 0.0)), layer, head)
         self.decoder, self.layer, self.head = decoder, layer, head
         self.kept = 0
-        self.max_segment_s, self.placement = decoder.max_segment_s, decoder.placement
+        self.max_segment_s, self.min_cost_s = decoder.max_segment_s, decoder.min_cost_s
+        self.placement = decoder.placement
 
     @property
     def settings(self) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Log-mel features: what a net sees of the audio."""
+"""Log-mel features of the nets that are trained here."""
 
 from __future__ import annotations
 

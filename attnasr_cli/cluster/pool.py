@@ -22,6 +22,8 @@ LOAD_DEATHS = 3
 """how many workers in a row may die while loading the model, before any has loaded it"""
 LOOK_S = 5.0
 """how often the size of the cluster is looked at"""
+NODE_LEFT = ("its node has died", "node it was running on is dead", "owner's node has crashed")
+"""what Ray says where a whole machine has gone; it calls a machine without memory a node, too"""
 
 
 @dataclass(eq=False)
@@ -169,10 +171,11 @@ class Pool:
 
     def _lost(self, seat: Seat, problem: Exception) -> Death:
         self.seats.remove(seat)
-        self.looked = -LOOK_S
         self.kill(seat)
         reason = _reason(problem)
-        if seat.loaded is None:
+        if seat.loaded is not None:
+            self.looked = -LOOK_S  # the next one at once
+        else:
             self.load_deaths += 1
             if self.load_deaths >= LOAD_DEATHS and not self.proven:
                 raise ClusterError(
@@ -181,7 +184,9 @@ class Pool:
                 )
         console.note(f"{seat.name} is gone ({reason}); what it had in hand is done again")
         self.tell({"event": "died", "worker": seat.name, "reason": reason})
-        return Death(seat, list(seat.chunks.values()), reason, "node" in reason.lower())
+        text = str(problem).lower()
+        left = any(words in text for words in NODE_LEFT)
+        return Death(seat, list(seat.chunks.values()), reason, left)
 
     def kill(self, seat: Seat) -> None:
         """End a worker, if it still lives."""

@@ -68,7 +68,8 @@ def events(
     reader = Reader(cut, threads, batch_s * BATCHES_AT_ONCE * len(decoders), meter)
     devices: Devices[Piece] = Devices(decoders)
     try:
-        run = _Run(reader, devices, batch_s, cut, ordered, aligner)
+        least_s = max(decoder.min_cost_s for decoder in decoders)
+        run = _Run(reader, devices, batch_s, least_s, cut, ordered, aligner)
         yield from run.events(iter(jobs))
     finally:
         devices.close()
@@ -108,6 +109,10 @@ class Piece:
     def result(self) -> Result:
         return self.segment.recording.result
 
+    def cost_s(self, least_s: float) -> float:
+        """Seconds of audio that are computed for it."""
+        return max(self.speech.duration_s, least_s)
+
 
 class _Run:
     def __init__(
@@ -115,11 +120,13 @@ class _Run:
         reader: Reader,
         devices: Devices[Piece],
         batch_s: float,
+        least_s: float,
         cut: SegmentConfig,
         ordered: bool,
         aligner: Aligner | None = None,
     ) -> None:
-        self.reader, self.devices = reader, devices
+        """least_s: the cost of a segment at least, ``SegmentDecoder.min_cost_s``."""
+        self.reader, self.devices, self.least_s = reader, devices, least_s
         self.pad_s, self.apart = cut.pad_s, cut.apart
         self.batch_s, self.ordered, self.aligner = batch_s, ordered, aligner
         self.ramp = deque(RAMP if ordered else RAMP[-1:])
@@ -176,7 +183,7 @@ class _Run:
             # batch and is complete after it.
             yield from self._full_batches()
             self.pool.append(Piece(segment, speech, Coverage(speech, self.pad_s)))
-            self.pooled_s += speech.duration_s
+            self.pooled_s += self.pool[-1].cost_s(self.least_s)
 
     def _full_batches(self) -> Iterator[Part | Result]:
         """Decode from the pool while it fills enough batches."""
@@ -188,22 +195,21 @@ class _Run:
 
     def _full(self) -> int:
         """How many of the first segments in the pool fit into the batches decoded at once."""
-        lengths = [piece.speech.duration_s for piece in self.pool]
+        costs = [piece.cost_s(self.least_s) for piece in self.pool]
 
         def batches(count: int) -> int:
-            return len(pack(lengths[:count], self.batch_s))
+            return len(pack(costs[:count], self.batch_s))
 
         most = self._batches()
-        return max(bisect_right(range(1, len(lengths) + 1), most, key=batches), 1)
+        return max(bisect_right(range(1, len(costs) + 1), most, key=batches), 1)
 
     def _decode(self, pieces: list[Piece]) -> Iterator[Part | Result]:
         """Decode the first segments of the pool."""
-        self.pool = self.pool[len(pieces) :]
-        self.pooled_s = sum(piece.speech.duration_s for piece in self.pool)
+        self._pool(self.pool[len(pieces) :])
         if len(self.ramp) > 1:
             self.ramp.popleft()
         wanted = [piece for piece in pieces if piece.result.error is None]
-        batches = pack([piece.speech.duration_s for piece in wanted], self.batch_s)
+        batches = pack([piece.cost_s(self.least_s) for piece in wanted], self.batch_s)
         again: list[Piece] = []
         for batch, found in self.devices.decode([[wanted[i] for i in b] for b in batches]):
             for piece, decoded in zip(batch, found, strict=True):
@@ -215,8 +221,11 @@ class _Run:
             self.reader.meter.decoded(sum(p.speech.duration_s for p in batch if not p.rest))
             yield from self._ready()
         again.sort(key=lambda piece: (piece.result.number, piece.speech.start_s))
-        self.pool = again + self.pool
-        self.pooled_s = sum(piece.speech.duration_s for piece in self.pool)
+        self._pool(again + self.pool)
+
+    def _pool(self, pieces: list[Piece]) -> None:
+        self.pool = pieces
+        self.pooled_s = sum(piece.cost_s(self.least_s) for piece in pieces)
 
     def _align(self, done: Sequence[Piece]) -> None:
         """Time the words of segments whose text is final. As with a decoder, an error that does not

@@ -6,12 +6,11 @@ import contextlib
 import fnmatch
 import json
 import os
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
-from attnasr_cli import console, remote
+from attnasr_cli import console, data, remote
 from attnasr_cli.data import AUDIO_ENDINGS, STDIN
 from attnasr_cli.errors import DataError, UsageError
 from attnasr_cli.files import display_name
@@ -56,6 +55,21 @@ class Patterns:
         if self.include:
             return any(_matches(name, pattern) for pattern in self.include)
         return name.suffix.lower() in ENDINGS
+
+    def may_take(self, name: PurePath) -> bool:
+        """Whether it is for the content to decide: ``.ts`` is a broadcast or a TypeScript."""
+        excluded = any(_matches(name, pattern) for pattern in self.exclude)
+        return not self.include and not excluded and name.suffix.lower() == ".ts"
+
+
+def _is_broadcast(path: Path) -> bool:
+    """Whether packets of an MPEG transport stream begin a file: 188 bytes, each from 0x47 on."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(2 * 188 + 1)
+    except OSError:
+        return False
+    return head[:1] == head[188:189] == head[376:377] == b"G"
 
 
 def _matches(name: PurePath, pattern: str) -> bool:
@@ -176,7 +190,10 @@ def walk(folder: Path, patterns: Patterns, output_dir: Path | None = None) -> It
         subfolders[:] = kept
         for name in sorted(files):
             path = Path(here, name)
-            if not name.startswith(HIDDEN) and patterns.take(path.relative_to(folder)):
+            if name.startswith(HIDDEN):
+                continue
+            inside = path.relative_to(folder)
+            if patterns.take(inside) or (patterns.may_take(inside) and _is_broadcast(path)):
                 yield path
 
 
@@ -187,7 +204,7 @@ def read_list(name: str) -> list[str]:
     for what is in it, so that names with line ends can be listed. Relative paths start from here.
     """
     try:
-        content = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
+        content = data.stdin().read() if name == STDIN else Path(name).read_bytes()
     except OSError as problem:
         raise DataError(
             f"cannot read the list {name}: {problem.strerror}", "check the path of --from-file"

@@ -1,4 +1,4 @@
-"""The attention of a decoded segment, with its tokens and words as they are written."""
+"""The cross-attention of a decoded segment, with its tokens and words as text."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _without_pause(found: SegmentAttention, extract: LogMel) -> SegmentAttention
 
 
 def _pieces(tokenizer: Tokenizer, tokens: Sequence[int]) -> list[str]:
-    """What each token stands for; phones by the names that they have in the lexicon."""
+    """The text of each token; phones by their names in the lexicon."""
     if not isinstance(tokenizer, PhoneTokenizer):
         return [tokenizer.pieces[token].replace(SPACE, " ") for token in tokens]
     special, phones = list(SPECIAL), tokenizer.phones

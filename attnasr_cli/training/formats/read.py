@@ -1,4 +1,4 @@
-"""Training data as people have it: whatever stands at a path becomes utterances."""
+"""Reads training data in any supported format into utterances."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def read_data(path: Path) -> list[Utterance]:
 
 
 def _reader(path: Path) -> tuple[str, Reader]:
-    """What stands at a path, and who reads it."""
+    """The format of the data at a path, and its reader."""
     if not path.is_dir() and shards(path):
         return "tar shards", tar_shards
     if path.is_file():
@@ -100,8 +100,8 @@ def _audiofolder(root: Path) -> Iterator[Utterance]:
 
 
 def _with_ids(found: list[Utterance]) -> list[Utterance]:
-    """Utterances without an id are called by their file, by its folder too where that is not
-    enough, and by their start where they are part of a recording."""
+    """Give utterances without an id one: the name of their file, with its folder where that is not
+    unique, and with their start where they are part of a recording."""
     paths = {u.path for u in found if not u.id}
     if not paths:
         return found
