@@ -87,7 +87,8 @@ def _cosines(bins: int) -> Tensor:
     """The first cosines over the bins (SMOOTH, F), each of length 1."""
     places = (torch.arange(bins) + 0.5) * math.pi / bins
     found = torch.stack([torch.cos(n * places) for n in range(SMOOTH)])
-    return found / found.norm(dim=1, keepdim=True)
+    scaled: Tensor = found / found.norm(dim=1, keepdim=True)
+    return scaled
 
 
 @lru_cache(maxsize=8)
