@@ -296,6 +296,5 @@ class LoraConfig:
     """last names of linear layers, such as query and value; none: all of them"""
 
     def __post_init__(self) -> None:
-        _within(1, INFINITE, rank=self.rank)
-        _within(1, INFINITE, alpha=self.alpha)
+        _within(1, INFINITE, rank=self.rank, alpha=self.alpha)
         _within(0, 0.99, dropout=self.dropout)
