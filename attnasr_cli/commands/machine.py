@@ -1,4 +1,4 @@
-"""Facts about this machine and this installation, with what is wrong with them."""
+"""Facts about this machine and this installation, and problems found."""
 
 from __future__ import annotations
 
@@ -44,9 +44,10 @@ class Section:
 
 
 def examine(model: str | None = None) -> list[Section]:
-    """Everything, the self-test last. ``model``: of the self-test; by default the shipped one.
+    """All sections, the self-test last. ``model``: of the self-test; by default the shipped one.
 
-    What breaks one section is a problem of that one: doctor is for machines that are broken.
+    An exception in one section is reported as a problem of that section: doctor must work on a
+    broken machine.
     """
     makers: dict[str, Callable[[], Section]] = {
         "versions": _versions,

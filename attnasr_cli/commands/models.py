@@ -1,4 +1,4 @@
-"""``attnasr models``: what there is, what it is, and where."""
+"""``attnasr models``: list, show, download, export and choose models."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _cells(row: dict[str, Any], everything: bool) -> list[str]:
 
 
 def _on_the_hub(here: set[str]) -> list[dict[str, Any]]:
-    """Rows of the published models that are not at hand."""
+    """Rows of the published models that are not on this machine."""
     from attnasr_cli.families.registry import families
 
     return [
@@ -83,7 +83,7 @@ def _on_the_hub(here: set[str]) -> list[dict[str, Any]]:
 
 
 def _known(source: Source | None) -> dict[str, Any]:
-    """What is known of a published model, in the words of a row."""
+    """The columns of a row that are known of a published model."""
     about = source.about if source is not None else None
     if about is None:
         return {"parameters": None, "licence": None, "published_wer": None}
@@ -118,7 +118,7 @@ def show(
 def pull(
     name: Annotated[str, typer.Argument(help="whisper-tiny … or owner/name[@revision] on the hub")],
 ) -> None:
-    """Download a published model, or say where it stands already."""
+    """Download a published model, or say where it is already."""
     from attnasr_cli.checkpoint import hub
     from attnasr_cli.families.registry import published
 
@@ -182,7 +182,7 @@ def default(
 
 
 def _usable(name: str) -> str:
-    """A model's name, or its whole path; a published one need not be there yet."""
+    """The name of a model, or its absolute path; a published one need not be downloaded yet."""
     from attnasr_cli.checkpoint import hub, registry
     from attnasr_cli.families.registry import published
 
@@ -217,7 +217,7 @@ def _header(path: Path) -> dict[str, Any]:
 
 
 def _file_header(path: Path) -> dict[str, Any]:
-    """What is known of a checkpoint that is one file, without loading it."""
+    """Facts about a checkpoint that is a single file, without loading it."""
     from attnasr_cli.families.registry import family_of_checkpoint
 
     family = family_of_checkpoint(path)

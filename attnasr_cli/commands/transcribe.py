@@ -140,7 +140,7 @@ def _load(
     journal: Journal | RemoteJournal | None,
     stack: contextlib.ExitStack,
 ) -> Recognizer | ClusterRecognizer:
-    """The model, with the options that somebody chose, said in one line."""
+    """Load the model with the chosen options, and say in one line what was chosen."""
     options = {o.name: settings[o.name] for o in OPTIONS if o.decoder}
     if options["word_timestamps"] is None:
         options["word_timestamps"] = any(kind.word_times for kind in formats) or None

@@ -30,7 +30,7 @@ SCHEMA = 1
 STEP = 0.15  # natural logarithm; 255 · 0.15 = 38, e⁻³⁸ is less than any probability in a model
 PLANES = 3  # bytes of a word id or a count: up to 16 million
 CONTEXTS = 1 << 18
-"""whose n-grams are numbered at once"""
+"""contexts whose n-grams are numbered at once"""
 Bytes = npt.NDArray[np.uint8]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from attnasr_cli import console
+from attnasr_cli.audio.features import FeatureConfig
 from attnasr_cli.checkpoint.folder import (
     SCHEMA,
     Header,
@@ -34,6 +35,7 @@ from attnasr_cli.training.best import Best
 from attnasr_cli.training.data.corpus import Corpus, open_corpus, read_sets
 from attnasr_cli.training.data.overlap import overlaps
 from attnasr_cli.training.data.selection import report, select, write_list
+from attnasr_cli.training.data.statistics import with_statistics
 from attnasr_cli.training.data.waveforms import open_drawn_corpus
 from attnasr_cli.training.evaluate import readable, warn_of_unreadable
 from attnasr_cli.training.formats.utterance import Utterance
@@ -73,7 +75,8 @@ def train(
     accept_changes: bool = False,
     world: World | None = None,
 ) -> Outcome:
-    """Train a model into the folder ``out``, or go on there; what it gives on the dev set."""
+    """Train a model in the folder ``out``, or resume the run there. Returns its rates on the dev
+    set. Raises UsageError for what does not fit together, DataError for unusable data."""
     if not train_paths:
         raise UsageError("training needs training data", "give --train, or [data] train")
     find_net(recipe.net)  # a wrong name must not cost the reading of the data
@@ -86,6 +89,7 @@ def train(
             check_folder(out)
             held.enter_context(_lock(out))
         made = _prepare(recipe, start, train_paths, dev_paths, out, cache, accept_changes, world)
+        recipe = replace(recipe, features=made.features)
         world.join(device)
         held.callback(world.leave)
         if not (out / RECIPE).is_file():
@@ -112,7 +116,7 @@ def train(
 
 
 def _learner(recipe: Recipe, net: Net, is_main: bool) -> Net:
-    """The net that is trained: with parts frozen, or with adapters beside its own weights."""
+    """The net to train: with parts frozen, or with adapters."""
     if recipe.init is not None:
         freeze(net, recipe.init.freeze)
     learner = net if recipe.lora is None else with_adapters(net, recipe.lora, recipe.run.seed)
@@ -123,12 +127,14 @@ def _learner(recipe: Recipe, net: Net, is_main: bool) -> Net:
 
 @dataclass(frozen=True)
 class _Made:
-    """What is made before the processes meet."""
+    """What every process prepares before it joins the others."""
 
     corpus: Corpus
     dev: list[Utterance]
     tokenizer: Tokenizer
     records: dict[str, DataRecord]
+    features: FeatureConfig
+    """with statistics where they need them"""
 
 
 def _lock(out: Path) -> Lock:
@@ -150,7 +156,7 @@ def _prepare(
     accept_changes: bool,
     world: World,
 ) -> _Made:
-    """Read the data, and compute what other processes have not computed yet."""
+    """Read the data, and compute features that other processes have not computed yet."""
     normalizer = recipe.text.normalizer
     utterances, dev, held_out = read_sets(recipe.data, normalizer, train_paths, dev_paths)
     dev, unreadable = readable(dev)
@@ -170,6 +176,9 @@ def _prepare(
             tokenizer = start.tokenizer
         else:
             tokenizer = make_tokenizer(recipe, utterances, out, start)
+        longest_s = recipe.data.max_s
+        features = with_statistics(recipe.features, utterances, longest_s, out / "train")
+    recipe = replace(recipe, features=features)
     if world.is_main:
         if start is not None:
             keep_parts(start, out, recipe, tokenizer is start.tokenizer)
@@ -179,12 +188,12 @@ def _prepare(
     corpus = _corpus(recipe, folder, utterances)
     if world.is_main:
         write_record(out, whole, records)
-    return _Made(corpus, dev, tokenizer, records)
+    return _Made(corpus, dev, tokenizer, records, features)
 
 
 def _corpus(recipe: Recipe, folder: Path, utterances: list[Utterance]) -> Corpus:
-    """With features computed once, or anew at every draw where the recipe says so or distorts the
-    audio."""
+    """The corpus, with features computed once, or at every draw where the recipe says so or
+    distorts the audio."""
     data, distort, features = recipe.data, recipe.distort, recipe.features
     if data.cache == "features" and not distort.any:
         return open_corpus(folder, utterances, features, data.speeds, data.max_s)
@@ -214,7 +223,7 @@ def _describe(
 
 
 def _header(recipe: Recipe, net: Net, tokenizer: Tokenizer, out: Path) -> Header:
-    """The header of the model while it is trained: what is written gets its own checksum."""
+    """The header of the model in training; saving fills in the checksum."""
     return Header(
         schema=SCHEMA,
         name=recipe.name,
@@ -231,7 +240,7 @@ def _header(recipe: Recipe, net: Net, tokenizer: Tokenizer, out: Path) -> Header
 
 
 def _origin(recipe: Recipe, made: _Made, world: World, dtype: torch.dtype) -> dict[str, Any]:
-    """Where a model comes from: enough to make it again."""
+    """The ``[origin]`` table: what is needed to train the model again."""
     return {
         **recipe.origin,
         "attnasr": __version__,

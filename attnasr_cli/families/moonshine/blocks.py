@@ -1,4 +1,4 @@
-"""The parts of Moonshine's encoder and decoder: partial rotary positions, and the two layers.
+"""Layers of Moonshine's encoder and decoder, with partial rotary positions.
 
 D width · d = D/H channels of a head.
 """
@@ -16,10 +16,11 @@ from attnasr_cli.families.common import blocks
 
 
 @dataclass(frozen=True)
-class Turn:
+class PartialRotation:
     """Rotary positions (Su et al. 2021, arXiv:2104.09864) of the first channels of each head.
 
-    Channels 2i and 2i + 1 turn together; those behind the rotated ones stand still (cos 1, sin 0).
+    Channels 2i and 2i + 1 are rotated together; the channels after the rotated ones are left as
+    they are (cos 1, sin 0).
     """
 
     cos: Tensor
@@ -28,14 +29,14 @@ class Turn:
     """(n, d), negative for even channels"""
 
     @staticmethod
-    def at(positions: Tensor, rotated: int, width: int, base: float) -> Turn:
+    def at(positions: Tensor, rotated: int, width: int, base: float) -> PartialRotation:
         """positions (n,) → angles of ``rotated`` of the ``width`` channels of a head."""
         device = positions.device
         rate = base ** (-torch.arange(0, rotated, 2, device=device).float() / rotated)
         angle = (positions.float()[:, None] * rate).repeat_interleave(2, -1)  # (n, rotated)
         angle = F.pad(angle, (0, width - rotated))
         sign = torch.tensor([-1.0, 1.0], device=device).repeat(width // 2)
-        return Turn(angle.cos(), angle.sin() * sign)
+        return PartialRotation(angle.cos(), angle.sin() * sign)
 
     def __call__(self, x: Tensor) -> Tensor:
         """(…, n, d) rotated by position."""
@@ -49,7 +50,7 @@ def norm(width: int) -> nn.LayerNorm:
 
 
 class EncoderBlock(nn.Module):
-    """Attention of all to all, then a perceptron with a GELU; each normalises what it reads."""
+    """Self-attention, then feed-forward with a GELU, both pre-normalised."""
 
     def __init__(self, width: int, hidden: int, heads: int) -> None:
         super().__init__()
@@ -57,15 +58,15 @@ class EncoderBlock(nn.Module):
         self.mlp_norm = norm(width)
         self.up, self.down = nn.Linear(width, hidden), nn.Linear(hidden, width)
 
-    def forward(self, x: Tensor, turn: Turn, mask: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, rotation: PartialRotation, mask: Tensor | None) -> Tensor:
         """x (B, S, D), mask (B, 1, 1, S) true where there is audio → (B, S, D)"""
-        q, k, v = self.attn.project(self.attn_norm(x), turn)
+        q, k, v = self.attn.project(self.attn_norm(x), rotation)
         x = x + self.attn.join(F.scaled_dot_product_attention(q, k, v, attn_mask=mask))
         return x + cast(Tensor, self.down(F.gelu(self.up(self.mlp_norm(x)))))
 
 
 class DecoderBlock(blocks.DecoderBlock):
-    """Its perceptron has a gate (Shazeer 2020, arXiv:2002.05202)."""
+    """A decoder layer with a gated feed-forward (Shazeer 2020, arXiv:2002.05202)."""
 
     def __init__(self, width: int, hidden: int, heads: int, head: int | None = None) -> None:
         super().__init__(width, heads, head=head)

@@ -1,4 +1,4 @@
-"""The border to Whisper's published weights: the only place that knows their formats.
+"""Reads and writes Whisper's published weights; the only module that knows all their formats.
 
 A transformers folder (``config.json``, ``model.safetensors`` or its sharded index,
 ``tokenizer.json``, ``generation_config.json``), an OpenAI ``.pt``, a CTranslate2 folder or a file
@@ -48,9 +48,9 @@ INDEX = "model.safetensors.index.json"
 def load_whisper(path: Path, tokenizer: Path | None = None, name: str = "") -> Model:
     """Load a folder or a file on the CPU, in float32 and evaluation mode.
 
-    tokenizer: a vocabulary file to use in place of the model's own; a ``.pt`` has none. name: what
-    the model is to be called, by default as its folder or file. Raises ModelError with the next
-    step where a part is missing, damaged or of another model.
+    tokenizer: a vocabulary file to use in place of the model's own; a ``.pt`` has none. name: of
+    the model, by default that of its folder or file. Raises ModelError with the next step where a
+    part is missing, damaged or of another model.
     """
     text: WhisperTokenizer | None = None
     vocabulary = tokenizer
@@ -83,8 +83,8 @@ def load_whisper(path: Path, tokenizer: Path | None = None, name: str = "") -> M
 
 
 def pull_tokenizer(vocab: int) -> Path | None:
-    """The vocabulary of the hub's copy of a model with so many tokens, or None if it cannot be
-    had."""
+    """Download the vocabulary of a published model with ``vocab`` tokens; None if that is not
+    possible."""
     if vocab not in VOCABULARIES:
         return None
     try:
@@ -120,7 +120,7 @@ def _header(path: Path, name: str, config: WhisperConfig, tokenizer: WhisperToke
 
 
 def _net(path: Path, config: WhisperConfig, weights: dict[str, Tensor]) -> Whisper:
-    """A net that owns these weights; none of its own are made first."""
+    """A net that takes these weights without allocating its own first."""
     with torch.device("meta"):
         net = Whisper(config)
     for name, wanted in net.state_dict().items():

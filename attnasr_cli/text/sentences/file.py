@@ -1,4 +1,5 @@
-"""A net over words as one safetensors file: weights in eight bits, its words, and its sizes."""
+"""The net for case and punctuation as one safetensors file: weights in eight bits, vocabulary and
+sizes."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def test_token_sequences_are_the_references(pair: Any, beams: int, sizes: dict[s
     config = SearchConfig(beams=beams, length_penalty=None, exhaustive=True)
     padded = torch.nn.utils.rnn.pad_sequence(segments, batch_first=True)
     with torch.inference_mode():
-        memory = model.net.listen(padded, lengths)
+        memory = model.net.encode_samples(padded, lengths)
         found = search(model.net, memory, torch.ones(INPUTS, 1).long(), 2, limits, config)
         ended = 0
         for n, segment in enumerate(segments):
@@ -42,7 +42,7 @@ def test_token_sequences_are_the_references(pair: Any, beams: int, sizes: dict[s
                 max_new_tokens=int(limits[n]),
                 do_sample=False,
             )[0].tolist()[1:]
-            alone = model.net.listen(segment[None], lengths[n : n + 1])
+            alone = model.net.encode_samples(segment[None], lengths[n : n + 1])
             [[again]] = search(
                 model.net, alone, torch.ones(1, 1).long(), 2, limits[n : n + 1], config
             )
