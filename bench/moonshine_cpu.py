@@ -20,6 +20,8 @@ from typing import Any
 import torch
 
 import attnasr_cli.audio._torchaudio  # noqa: F401
+from attnasr_cli.device import Placement
+from attnasr_cli.families.common.fast import placed
 from attnasr_cli.families.moonshine.checkpoint import read_net
 from attnasr_cli.families.threads import spread
 from attnasr_cli.families.whisper.features import WhisperMel
@@ -61,7 +63,7 @@ def main() -> None:
     given = {"attention_mask": mask} if args.streaming else {}
     with tempfile.TemporaryDirectory() as folder:
         theirs.save_pretrained(folder)
-        moonshine = read_net(Path(folder))
+        moonshine = placed(read_net(Path(folder)), Placement(CPU, "float32", "for a measurement"))
     whisper = accelerate(Whisper(WhisperConfig()).eval(), CPU, "float32", low_encoder=False)
     mel, greedy = WhisperMel(80), SearchConfig()
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from attnasr_cli.families.whisper.net.packed import order, product
+from attnasr_cli.nets.packed import order, product
 
 HEADS = 4
 """at most, that share a layer: fewer are more calls, more are more products with 0"""
