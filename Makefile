@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help demo test check lint types model eval wheel clean
+.PHONY: help demo test check lint types model eval pictures wheel clean
 
 help:   ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -82,6 +82,12 @@ model: $(VENV)/.installed   ## the embedded model again from its data; hours
 
 eval: $(VENV)/.installed   ## WER of the embedded model on the development speakers
 	$(BIN)/attnasr score $(DEV) --model english-small --normalizer lower
+
+pictures: $(VENV)/.installed-dev   ## the pictures in README; needs Chromium
+	$(BIN)/attnasr attend examples/sample.flac -o docs/images/attention.png
+	$(BIN)/attnasr score examples/references.tsv examples/hypotheses.tsv --by speaker -o build/report.html
+	chromium --headless --no-sandbox --hide-scrollbars --window-size=1100,1000 \
+		--screenshot=docs/images/score.png build/report.html
 
 wheel: $(VENV)/.installed-dev   ## the wheel, into dist/
 	$(BIN)/python -m build --wheel

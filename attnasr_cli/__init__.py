@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 from attnasr_cli.version import __version__
 
 if TYPE_CHECKING:
+    from attnasr_cli.device import keep_freed_memory
     from attnasr_cli.errors import (
         AttnasrError,
         AudioError,
+        ClusterError,
         DataError,
         ModelError,
         OutputError,
@@ -44,11 +46,14 @@ _LAZY = {
     "ModelError": "errors",
     "DataError": "errors",
     "OutputError": "errors",
+    "ClusterError": "errors",
+    "keep_freed_memory": "device",
 }
 
 __all__ = [
     "AttnasrError",
     "AudioError",
+    "ClusterError",
     "DataError",
     "ModelError",
     "OutputError",
@@ -59,6 +64,7 @@ __all__ = [
     "UsageError",
     "Word",
     "__version__",
+    "keep_freed_memory",
     "load",
     "score",
 ]

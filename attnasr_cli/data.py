@@ -19,18 +19,20 @@ import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from attnasr_cli.errors import DataError
+from attnasr_cli.errors import DataError, UsageError
 
 # The most usual ones first: where only a stem is known, they are tried in this order.
 SOUND = (
     "flac wav mp3 ogg opus m4a oga mp2 m4b aac wma amr aif aiff aifc au snd caf w64 rf64 ac3 eac3"
     " dts mka spx ape wv tta voc sph nist"
 )
-VIDEO = "webm mp4 m4v mkv mov avi wmv asf 3gp 3g2 mts flv mpg mpeg"
+VIDEO = "webm mp4 m4v mkv mov avi wmv asf 3gp 3g2 mts m2ts flv f4v mpg mpeg vob ogv"
 AUDIO_ENDINGS = tuple(f".{name}" for name in f"{SOUND} {VIDEO}".split())
 
+STDIN = "-"
+"""what stands for standard input where a file is named"""
 DELIMITERS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
 _EXCEL = re.compile(r'"?sep=(.)"?\s*$', re.IGNORECASE)  # Excel's own first line
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -54,10 +56,17 @@ class Table:
     rows: Iterator[Row]
 
 
+def stdin() -> BinaryIO:
+    """Standard input as bytes. Raises UsageError where the shell closed it (``<&-``)."""
+    if sys.stdin is None:
+        raise UsageError("stdin is closed", "pipe something in, or name a file in place of -")
+    return sys.stdin.buffer
+
+
 def read_text(path: Path) -> str:
     """The text of a file (``-``: of stdin) with ``\\n`` as line end. Raises DataError."""
-    if str(path) == "-":
-        return decode(sys.stdin.buffer.read(), "stdin")
+    if str(path) == STDIN:
+        return decode(stdin().read(), "stdin")
     try:
         return decode(path.read_bytes(), str(path))
     except OSError as problem:

@@ -105,14 +105,15 @@ def choose_all(devices: str = "auto", dtype: str = "auto") -> list[Placement]:
 
 
 def choose_for_training(devices: str = "auto", dtype: str = "auto") -> list[Placement]:
-    """As ``choose_all``, in bfloat16 where the device computes in it and float32 elsewhere.
+    """As ``choose_all``, in bfloat16 where the device computes in it and float32 elsewhere; float16
+    where it is asked for.
 
     ``auto`` and ``cuda`` are all GPUs. Raises UsageError for a precision that training lacks.
     """
     import torch
 
-    if dtype not in ("auto", "float32", "bfloat16"):
-        raise UsageError(f"training in {dtype} is not offered", "use float32 or bfloat16")
+    if dtype == "int8":
+        raise UsageError("training in int8 is not offered", "use float32, bfloat16 or float16")
     if devices in ("auto", "cuda") and torch.cuda.is_available():
         devices = ",".join(f"cuda:{i}" for i in range(torch.cuda.device_count()))
     chosen = choose_all(devices, dtype)

@@ -25,6 +25,12 @@ class AttnasrError(Exception):
         self.hint = hint
 
 
+def reason(problem: BaseException) -> str:
+    """What an exception of a library says, as one line: the first one of its text, or the name of
+    its type where it has none."""
+    return next(iter(str(problem).strip().splitlines()), type(problem).__name__)
+
+
 class UsageError(AttnasrError):
     """The command line, a recipe or a configuration file is wrong."""
 

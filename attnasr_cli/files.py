@@ -1,4 +1,5 @@
-"""The only atomic write and the only lock: files are never half-written, runs never meet."""
+"""The only atomic write and the only locks: no file is ever half-written, and two processes never
+write the same one."""
 
 from __future__ import annotations
 
@@ -49,12 +50,27 @@ def replacing(path: Path, beside: Path | None = None) -> Iterator[IO[bytes]]:
         part.unlink(missing_ok=True)
 
 
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """An empty folder to write into that becomes ``path`` when the block ends without an error;
+    ``path`` may only be there as an empty folder. Raises OSError."""
+    part = path.parent / f".{secrets.token_hex(8)}.part"
+    try:
+        part.mkdir(parents=True)
+        yield part
+        os.replace(part, path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file as a whole or not at all; a device or a pipe stays what it is. Raises
     OutputError with the reason."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists() and not path.is_file() and not path.is_dir():
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if path.exists() and not path.is_file():
             path.write_bytes(content)
             return
         with replacing(path) as file:
@@ -69,6 +85,21 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """UTF-8 with \\n, as a whole or not at all."""
     write_bytes(path, text.encode("utf-8"))
+
+
+@contextmanager
+def waiting(path: Path) -> Iterator[None]:
+    """Hold a lock between processes, waiting for whoever has it. A file system without locks gives
+    none. Raises OSError where the file cannot be made."""
+    from filelock import FileLock
+
+    lock = FileLock(path)
+    with contextlib.suppress(NotImplementedError):
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class Lock:

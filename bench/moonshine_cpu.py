@@ -69,7 +69,7 @@ def main() -> None:
 
     def ours(samples: list[torch.Tensor]) -> list[Any]:
         batch = torch.stack(samples)
-        memory = moonshine.listen(batch, torch.full((len(samples),), batch.shape[1]))
+        memory = moonshine.encode_samples(batch, torch.full((len(samples),), batch.shape[1]))
         prompt = torch.ones(len(samples), 1, dtype=torch.long)
         return search(moonshine, memory, prompt, 2, TOKENS, greedy, [Suppress([2])])
 

@@ -11,6 +11,8 @@ Every test has an empty home: no user's configuration, models or ``ATTNASR_*`` v
 from __future__ import annotations
 
 import os
+import random
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +21,16 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import HealthCheck, settings
 
 from tests.speech import RATE, babble
+
+# One run says whether the code is right: no time limits, and the same examples on every machine
+# (HYPOTHESIS_PROFILE=default looks for others).
+settings.register_profile(
+    "same", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 # Nets of 16 cells gain nothing from threads, and lose much where others use the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -40,6 +50,17 @@ def _empty_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
     monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
     monkeypatch.setenv("HF_HUB_CACHE", str(home / "hub"))
+    for name in ("no_proxy", "NO_PROXY"):  # servers of this machine are reached without one
+        monkeypatch.setenv(name, "127.0.0.1,localhost")
+
+
+@pytest.fixture(autouse=True)
+def _same_numbers() -> None:
+    """What a test draws without a seed of its own is the same in every run."""
+    random.seed(0)
+    np.random.seed(0)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
 
 
 def make_model(path: Path, net: str = "conformer", seed: int = 0, **config: Any) -> Path:

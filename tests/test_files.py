@@ -86,3 +86,22 @@ def test_a_lock_names_its_owner_and_ends_with_it(tmp_path: Path) -> None:
     child.wait()
     with files.Lock(path, "is here", "wait"):
         pass
+
+
+def test_a_folder_comes_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b"
+
+    def stopped() -> None:
+        with files.replacing_folder(path) as part:
+            (part / "1").write_text("x")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert list(path.parent.iterdir()) == []
+    with files.replacing_folder(path) as part:
+        (part / "1").write_text("x")
+        assert not path.exists()
+    with pytest.raises(OSError, match="not empty"), files.replacing_folder(path):
+        pass
+    assert [p.name for p in path.parent.rglob("*")] == ["b", "1"]

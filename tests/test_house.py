@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -62,3 +63,34 @@ def test_no_other_room_asks_which_family_a_model_is_of(family: str) -> None:
         if f"families.{family}" in text or f'"{family}"' in text:
             guilty.append(name)
     assert not guilty
+
+
+ONE_PLACE = {
+    "an atomic write": (
+        r"\bos\.(replace|rename)\(|mkstemp|[\"}]\.part\"",
+        {"files.py", "checkpoint/identity.py"},  # which leaves such files out
+    ),
+    "a lock between processes": (r"\bfilelock\b|\bfcntl\b", {"files.py"}),
+    "a reader of tables": (r"csv\.(reader|DictReader|Sniffer)", {"data.py"}),
+    "a list of audio endings": (r"\.(flac|mp3)\b.*\.(wav|ogg)\b", {"data.py"}),
+    "a writer of TOML": (r"\btomli_w\b", {"checkpoint/tables.py"}),
+    "a sample rate": (r"^[A-Z_]*RATE_HZ = ", {"audio/frames.py"}),
+    "frames in a second": (r"^(FRAMES_PER_S|FRAME_S) = ", {"audio/frames.py"}),
+    "dynamic time warping": (r"def \w*(dtw|warp)\w*\(", {"search/alignment.py"}),
+    "the joint search": (r"\bCtcPrefixScorer\(", {"families/native/joint_search.py"}),
+    "a folder of downloads": (r"user_cache_dir", {"checkpoint/hub.py"}),
+    "the first line of an error": (r"splitlines\(\)(\[0\]| or )", {"errors.py"}),
+}
+
+
+@pytest.mark.parametrize("thing", ONE_PLACE)
+def test_there_is_one_of_each(thing: str) -> None:
+    """What was there twice differed in the end."""
+    pattern, places = ONE_PLACE[thing]
+    package = ROOT / "attnasr_cli"
+    found = {
+        file.relative_to(package).as_posix()
+        for file in package.rglob("*.py")
+        if re.search(pattern, file.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert found <= places

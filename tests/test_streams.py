@@ -96,3 +96,13 @@ def test_a_note_is_told_once_a_command(capsys: pytest.CaptureFixture[str]) -> No
         console.note("again")
         console.note("again")
     assert capsys.readouterr().err.splitlines() == ["seen already", "again", "again"] * 2
+
+
+@pytest.mark.parametrize(
+    "line", ["transcribe -", "transcribe --from-file -", "score - references.tsv", "doctor -"]
+)
+def test_a_closed_stdin_is_one_line(line: str) -> None:
+    ran = shell(f"attnasr {line} <&-")
+    assert ran.returncode in (1, 2)
+    assert "stdin is closed" in ran.stderr + ran.stdout
+    assert "Traceback" not in ran.stderr

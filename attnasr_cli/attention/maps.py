@@ -20,25 +20,28 @@ from attnasr_cli.families.base import (
 )
 
 MOST_WEIGHTS = 500_000_000
-"""2 GB of them: half an hour and more of a small net, a window or two of a large one"""
+"""2 GB in float32: over half an hour of audio with a small net, one or two windows with a large
+one"""
 EXTRA = "attention"
 """key of ``Decoded.extra``"""
 
 
 class Attending:
-    """A decoder that adds the attention to what it decodes, as ``extra["attention"]``."""
+    """Wraps a decoder and stores the attention of every decoded segment in
+    ``extra["attention"]``."""
 
     def __init__(
         self, decoder: SegmentDecoder, layer: int | None = None, head: int | None = None
     ) -> None:
-        """layer, head: what to keep, from 1; all by default. Raises UsageError for a layer or head
-        that the net does not have."""
-        if layer is not None or head is not None:  # a second of silence tells what there is
+        """layer, head: which one to keep, counted from 1; all by default. Raises UsageError for a
+        layer or head that the net does not have."""
+        if layer is not None or head is not None:  # a second of silence shows what there is
             silence = torch.zeros(SAMPLE_RATE_HZ)
             chosen(decoder.attention(silence, Decoded([], 0.0)), layer, head)
         self.decoder, self.layer, self.head = decoder, layer, head
         self.kept = 0
-        self.max_segment_s, self.placement = decoder.max_segment_s, decoder.placement
+        self.max_segment_s, self.min_cost_s = decoder.max_segment_s, decoder.min_cost_s
+        self.placement = decoder.placement
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -58,7 +61,8 @@ class Attending:
         return self.decoder.attention(samples, decoded)
 
     def decode(self, segments: Sequence[Tensor]) -> list[Decoded]:
-        """As the decoder's own, samples (N,) in and texts out."""
+        """Decode segments (N,) and add their attention. Raises UsageError where more than
+        MOST_WEIGHTS are kept."""
         return [
             self._with_attention(samples, found)
             if any(piece.tokens for piece in found.pieces)
@@ -79,8 +83,8 @@ class Attending:
 
 
 def chosen(found: SegmentAttention, layer: int | None, head: int | None) -> SegmentAttention:
-    """With the weights of one layer, one head or both only, from 1. Raises UsageError for one that
-    the net does not have."""
+    """Keep the weights of one layer, one head, or both, counted from 1. Raises UsageError for one
+    that the net does not have."""
     if layer is None and head is None:
         return found
     parts: list[slice] = []
@@ -91,5 +95,5 @@ def chosen(found: SegmentAttention, layer: int | None, head: int | None) -> Segm
             plural = "s" if count > 1 else ""
             raise UsageError(f"--{name} {number}", f"the decoder has {count} {name}{plural}")
         parts.append(slice(None) if number is None else slice(number - 1, number))
-    weights = found.weights[parts[0], parts[1]].clone()  # else all of them stay
+    weights = found.weights[parts[0], parts[1]].clone()  # a view would keep all of them in memory
     return replace(found, weights=weights, heads=all_heads(weights))

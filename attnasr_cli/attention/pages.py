@@ -1,4 +1,4 @@
-"""Pictures of attention: a page that one can turn over, a picture for a paper, or the numbers."""
+"""Attention as an interactive HTML page, a picture (PNG, SVG, PDF) or a NumPy archive."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from attnasr_cli.families.base import SegmentAttention
 from attnasr_cli.version import __version__
 
 MOST_PANELS = 12
-"""segments in one picture: more cannot be read"""
+"""segments in one picture, beyond which it cannot be read"""
 MOST_BYTES = 20_000_000
-"""of weights in a page; where all heads are more, it has the mean over the heads of each layer"""
+"""weights in a page; where all heads together are more, each layer is averaged over its heads"""
 INCH_PER_S, INCH_PER_TOKEN = 0.8, 0.13
 
 
 @dataclass(frozen=True)
 class Shown:
-    """Segments of one recording, with what was chosen to be shown of them."""
+    """Segments of one recording, and which layer and head of them to show."""
 
     name: str
     """of the recording"""
@@ -56,7 +56,7 @@ def write(shown: Shown, suffix: str) -> bytes:
 
 
 def to_page(shown: Shown, suffix: str) -> bytes:
-    """One HTML file that needs nothing else."""
+    """One self-contained HTML file."""
     size = sum(found.weights.numel() for _, found in shown.segments)
     apart = size <= MOST_BYTES
     data = {
@@ -68,7 +68,7 @@ def to_page(shown: Shown, suffix: str) -> bytes:
         "segments": [_segment(start, found, apart) for start, found in shown.segments],
     }
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    # inside a script element nothing may look like its end
+    # the data must not contain anything that ends the script element
     text = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     page = files("attnasr_cli.attention").joinpath("page.html").read_text(encoding="utf-8")
     title = escape(f"{shown.name}: attention of {shown.model}")
@@ -94,12 +94,12 @@ def _segment(start_s: float, found: SegmentAttention, apart: bool) -> dict[str, 
 
 
 def _bytes(values: Tensor) -> str:
-    """Numbers from 0 to 1 as a byte each."""
+    """Values from 0 to 1 as base64 text, one byte each."""
     return base64.b64encode((values * 255).round().byte().contiguous().numpy().tobytes()).decode()
 
 
 def to_picture(shown: Shown, suffix: str) -> bytes:
-    """A picture: under the features of each segment, its tokens against time."""
+    """A picture: for each segment its features, and below them its tokens against time."""
     if len(shown.segments) > MOST_PANELS:
         raise UsageError(
             f"{len(shown.segments)} segments in one picture (at most {MOST_PANELS})",
@@ -154,7 +154,7 @@ def _panel(above: Any, below: Any, start_s: float, found: SegmentAttention) -> N
 
 
 def _plain(text: str) -> str:
-    """A text in which matplotlib finds no formula."""
+    """The text with dollar signs escaped, which matplotlib would read as formulas."""
     return text.replace("$", r"\$")
 
 
@@ -187,7 +187,8 @@ FORMATS: dict[str, Callable[[Shown, str], bytes]] = {
 
 
 def suffix_of(path: Path) -> str:
-    """The suffix that decides about the format. Raises UsageError for one that is not known."""
+    """The lower-case suffix of a path, which chooses the format. Raises UsageError for an unknown
+    one."""
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
         raise UsageError(f"{path} has no picture format", f"end it in {', '.join(FORMATS)}")

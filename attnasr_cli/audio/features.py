@@ -1,4 +1,4 @@
-"""Log-mel features: what a net sees of the audio."""
+"""Log-mel features of the nets that are trained here."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from attnasr_cli.errors import ModelError
 
 FFT = 512
 LOG_FLOOR = 1e-6
+STEP = 8 * HOP
+"""samples: a multiple of what nets join into one position of their memory"""
+QUIET = 1e-5
+"""root mean square of a pause at least: the last bit of a recording of 16 bits"""
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class FeatureConfig:
     """utterance: mean 0 and deviation 1 of each bin over the segment; none"""
 
     shortest_s: float = 0.0
-    """a shorter segment has silence behind it up to this: each bin is normalised by its mean, and
+    """a shorter segment gets a pause around it up to this: each bin is normalised by its mean, and
     the mean of a single vowel says nothing of which vowel it was"""
 
     def __post_init__(self) -> None:
@@ -46,9 +50,9 @@ def log_mel(samples: Tensor, config: FeatureConfig) -> Tensor:
     """samples (N,) at 16 kHz → features (T, F), T = N // HOP + 1, float32."""
     from attnasr_cli.audio._torchaudio import torchaudio
 
-    least = max(FFT, shortest(config))  # reflection needs more samples than it adds
-    if samples.shape[0] < least:
-        samples = torch.nn.functional.pad(samples, (0, least - samples.shape[0]))
+    samples = with_pause(samples, config, lead(samples.shape[0], config))
+    if samples.shape[0] < FFT:  # reflection needs more samples than it adds
+        samples = torch.nn.functional.pad(samples, (0, FFT - samples.shape[0]))
     spectrum = torchaudio.functional.spectrogram(
         samples, 0, torch.hann_window(WINDOW), FFT, HOP, WINDOW, 2.0, False
     )  # (FFT/2 + 1, T)
@@ -58,8 +62,44 @@ def log_mel(samples: Tensor, config: FeatureConfig) -> Tensor:
 
 
 def shortest(config: FeatureConfig) -> int:
-    """Samples up to which silence is put behind a segment."""
+    """Samples up to which a pause is put around a segment."""
     return round(config.shortest_s * SAMPLE_RATE_HZ)
+
+
+def lead(count: int, config: FeatureConfig) -> int:
+    """Samples of the pause that is put before a segment of so many: half of what it lacks, in
+    whole positions of a net's memory."""
+    return max(shortest(config) - count, 0) // 2 // STEP * STEP
+
+
+def lead_s(duration_s: float, config: FeatureConfig) -> float:
+    """The same in seconds: what a moment of the features is later than in the segment."""
+    return lead(round(duration_s * SAMPLE_RATE_HZ), config) / SAMPLE_RATE_HZ
+
+
+def with_pause(samples: Tensor, config: FeatureConfig, before: int) -> Tensor:
+    """samples (N,) → at least ``shortest`` of them, ``before`` of what is added in front.
+
+    The pause has the noise that the segment has in its quietest 25 ms, always the same. Noise goes
+    on below the speech: recordings of 8 kHz have none above 4 kHz, and would stand out there by
+    their silence. Digital silence does not do: of English digits english-small, untrained, knows
+    65 % without a pause, 74 % with silence of half a second on each side, 78 % with noise, and 67 %
+    with all of it behind.
+    """
+    missing = shortest(config) - samples.shape[0]
+    if missing <= 0:
+        return samples
+    padded = torch.nn.functional.pad(samples, (before, missing - before))
+    always = torch.Generator().manual_seed(0)
+    return padded + _quietest(samples) * torch.randn(padded.shape[0], generator=always)
+
+
+def _quietest(samples: Tensor) -> float:
+    """Root mean square of the quietest 25 ms of samples (N,)."""
+    if samples.shape[0] < WINDOW:
+        return QUIET
+    parts = samples[: samples.shape[0] // WINDOW * WINDOW].reshape(-1, WINDOW)
+    return max(float(parts.square().mean(1).min().sqrt()), QUIET)
 
 
 def normalize(features: Tensor) -> Tensor:

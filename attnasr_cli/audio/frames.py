@@ -1,4 +1,4 @@
-"""The clock of all features: sampling rate, frames, and how frames are padded into a batch."""
+"""The time grid of all features: sample rate, hop and window, and padding into batches."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 SAMPLE_RATE_HZ = 16_000
-"""of everything behind ``audio.load``"""
+"""sample rate of all audio after ``audio.load``"""
 HOP = 160
 """samples from one frame to the next: 10 ms at 16 kHz"""
 WINDOW = 400
-"""samples that a frame sees: 25 ms at 16 kHz"""
+"""samples of an analysis window: 25 ms at 16 kHz"""
 FRAMES_PER_S = SAMPLE_RATE_HZ // HOP  # 100
 FRAME_S = HOP / SAMPLE_RATE_HZ  # 0.01
 

@@ -1,15 +1,17 @@
-"""What is in a recording, found by reading all of it."""
+"""Inspects a recording by reading all of it."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from attnasr_cli.audio.containers.extent import examine
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
-from attnasr_cli.audio.load import Recording, probe
+from attnasr_cli.audio.load import Recording, on_disk, open_recording
 from attnasr_cli.audio.sources.types import Track
+from attnasr_cli.data import STDIN
 from attnasr_cli.errors import AudioError
 from attnasr_cli.files import display_name
 
@@ -20,7 +22,7 @@ class TrackReport:
 
     track: Track
     seconds: float = 0.0
-    """that were decoded"""
+    """seconds of sound that were decoded"""
     warnings: list[str] = field(default_factory=list)
     problem: AudioError | None = None
 
@@ -30,7 +32,7 @@ class TrackReport:
 
 @dataclass
 class Inspection:
-    """A recording."""
+    """The result of inspecting a recording."""
 
     container: str
     parts: int
@@ -51,18 +53,25 @@ class Inspection:
         return list(found.values())
 
 
-def inspect(path: Path) -> Inspection:
-    """Read every track of a recording to its end. Raises AudioError where it cannot be opened."""
-    opened = probe(path)
-    reports = [_read(path, track) for track in opened.tracks]
-    size = path.stat().st_size
-    return Inspection(opened.format, len(examine(path)), size, reports, opened.track)
+def inspect(path: str | Path) -> Inspection:
+    """Read every track of a recording, or of stdin (``-``) or what is at an address, to its end.
+    Raises AudioError where it cannot be opened."""
+    name, short = display_name(path), display_name(os.path.basename(path))
+    if name == STDIN:
+        name = short = "stdin"
+    with on_disk(path) as local:
+        source = open_recording(local, name=name, headers_only=True)
+        source.close()
+        opened = source.probe
+        reports = [_read(local, short, track) for track in opened.tracks]
+        size = local.stat().st_size
+        return Inspection(opened.format, len(examine(local)), size, reports, opened.track)
 
 
-def _read(path: Path, track: Track) -> TrackReport:
+def _read(path: Path, name: str, track: Track) -> TrackReport:
     report = TrackReport(track)
     try:
-        with Recording(path, name=display_name(path.name), track=track.number) as recording:
+        with Recording(path, name=name, track=track.number) as recording:
             try:
                 for block in recording.blocks(0.5):
                     report.seconds += block.shape[0] / SAMPLE_RATE_HZ

@@ -1,11 +1,11 @@
-"""Recordings in, mono 16 kHz float32 samples out: whole, or block by block with flat memory."""
+"""Reads recordings as mono float32 samples at 16 kHz: whole, or block by block in constant
+memory."""
 
 from __future__ import annotations
 
 import math
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -15,14 +15,15 @@ import torch
 from torch import Tensor
 
 from attnasr_cli import remote
+from attnasr_cli.audio import tar
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.audio.sources.open import open_source
 from attnasr_cli.audio.sources.types import Probe, Source
 from attnasr_cli.audio.stretch import Stretch
+from attnasr_cli.data import STDIN, stdin
 from attnasr_cli.errors import AudioError
 from attnasr_cli.files import display_name
 
-STDIN = "-"
 SHORTEST = 400  # samples: one window of 25 ms at 16 kHz
 Track = int | str
 
@@ -47,7 +48,8 @@ def load(
 
 def probe(path: str | Path, track: Track | None = None) -> Probe:
     """Rate, channels, tracks and perhaps the length of a recording, without decoding it."""
-    copy = on_disk(path) if remote.is_url(path) else nullcontext(Path(path))
+    elsewhere = remote.is_url(path) or tar.find(path) is not None
+    copy = on_disk(path) if elsewhere else nullcontext(Path(path))
     with copy as local:
         source = open_recording(local, name=display_name(path), track=track, headers_only=True)
         source.close()
@@ -56,8 +58,8 @@ def probe(path: str | Path, track: Track | None = None) -> Probe:
 
 @contextmanager
 def on_disk(path: str | Path) -> Iterator[Path]:
-    """The path itself, or a temporary copy of stdin (``-``) or of what is at an address: formats
-    may have to seek in it."""
+    """The path itself, or a temporary copy of stdin (``-``), of what is at an address, or in a tar:
+    formats may have to seek in it."""
     if remote.is_url(path):
         url = str(path)
         suffix = Path(remote.name_of(url)).suffix[:16]
@@ -66,11 +68,19 @@ def on_disk(path: str | Path) -> Iterator[Path]:
             copy.flush()
             yield Path(copy.name)
         return
+    member = tar.find(path)
+    if member is not None:
+        suffix = Path(member.name).suffix[:16]
+        with tempfile.NamedTemporaryFile(prefix="attnasr-", suffix=suffix) as copy:
+            tar.copy(member, copy)
+            copy.flush()
+            yield Path(copy.name)
+        return
     if str(path) != STDIN:
         yield Path(path)
         return
     with tempfile.NamedTemporaryFile(prefix="attnasr-stdin-") as copy:
-        shutil.copyfileobj(sys.stdin.buffer, copy)
+        shutil.copyfileobj(stdin(), copy)
         copy.flush()
         if copy.tell() == 0:
             raise AudioError("stdin is empty", "pipe a recording in: … | attnasr transcribe -")
@@ -78,7 +88,7 @@ def on_disk(path: str | Path) -> Iterator[Path]:
 
 
 class Recording:
-    """One recording that is being read; ``probe.warnings`` is complete when the blocks are out."""
+    """An open recording; ``probe.warnings`` is complete once all blocks have been read."""
 
     def __init__(
         self,
@@ -90,7 +100,7 @@ class Recording:
         name: str = "",
         track: Track | None = None,
     ) -> None:
-        """``name``: what errors call it; by default the path."""
+        """``name``: name in errors, by default the path."""
         self.name = name or ("stdin" if str(path) == STDIN else display_name(path))
         if start_s is not None and end_s is not None and end_s <= start_s:
             raise AudioError(
@@ -191,7 +201,7 @@ def open_recording(
     track: Track | None = None,
     headers_only: bool = False,
 ) -> Source:
-    """Open a recording; every reason why not is an AudioError that names it."""
+    """Open a recording. Raises AudioError, naming it, whatever goes wrong."""
     name = name or display_name(path)
     try:
         status = path.stat()

@@ -1,4 +1,4 @@
-"""Channels to one: their average, or the louder one where they cancel each other.
+"""Downmix to mono: the average of the channels, or the louder one where they cancel each other.
 
 A cable with two wires exchanged, or a microphone wired the wrong way round, gives a stereo
 recording whose channels are in opposite phase. Each alone sounds as it should; their average is
@@ -12,18 +12,18 @@ import numpy.typing as npt
 
 Samples = npt.NDArray[np.float32]
 WINDOW_S = 0.5
-"""the choice holds for windows of this length"""
+"""the choice is made for windows of this length"""
 CANCELLED, RESTORED = 0.1, 0.3
 """energy of the average, as a share of what unrelated channels would have: it is given up below the
 first and taken again above the second. Two equal channels of correlation r have 1 + r"""
 SILENCE = 1e-9
-"""mean square under which nothing is judged: -90 dB"""
+"""mean square below which the choice is not changed: -90 dB"""
 LOUDER = 2.0
-"""times the energy that another channel must have to be taken instead"""
+"""ratio of energies from which another channel replaces the chosen one"""
 
 
 class Downmix:
-    """Pushes of (N, channels) of one rate → (N,), half a second later at most."""
+    """Downmixes pushed blocks (N, channels) of one rate, with a delay of at most half a second."""
 
     def __init__(self, rate_hz: int) -> None:
         self.window = max(round(WINDOW_S * rate_hz), 1)

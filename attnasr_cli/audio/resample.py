@@ -1,4 +1,4 @@
-"""Resampling to 16 kHz, all at once or block by block, with equal results."""
+"""Resamples to 16 kHz, all at once or block by block with the same result."""
 
 from __future__ import annotations
 

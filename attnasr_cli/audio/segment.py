@@ -1,8 +1,8 @@
-"""Push samples, get segments of speech: cut at pauses, never longer than a net can see.
+"""Cuts samples, pushed in blocks, into segments of speech at pauses, no longer than a net accepts.
 
 A pause of ``min_silence_s`` ends a stretch of speech. Stretches that lie close together are joined
 up to ``target_s``, so that the net has context; one that is longer than ``max_s`` is cut at its
-quietest point. Memory is one segment and one block, however long the recording.
+quietest point. Memory is bounded by one segment and one block, however long the recording is.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class SegmentConfig:
     threshold: float = 0.5
     """probability from which a window is speech"""
     release: float = 0.35
-    """probability under which speech may have ended"""
+    """probability below which speech may have ended"""
     min_speech_s: float = 0.1
     """shorter bursts are dropped"""
     min_silence_s: float = 0.3
@@ -42,16 +42,16 @@ class SegmentConfig:
     max_gap_s: float = 1.5
     """stretches further apart are not joined"""
     pad_s: float = 0.5
-    """kept before and after: onsets and ends of words are quiet"""
+    """audio kept before and after speech, as words begin and end quietly"""
     edge_s: float = 2.5
-    """kept before the first and after the last speech of a recording"""
+    """audio kept before the first and after the last speech of a recording"""
     short_s: float = 3.0
-    """a recording that is no longer, and has a sound in it, is one segment where no speech is
-    found: single words are often too short for the detector"""
+    """a recording up to this length with a sound in it becomes one segment even if no speech is
+    detected, as single words are often too short for the detector"""
 
     apart: bool = False
-    """each segment is one thing, such as a command: only what lies as close together as words of a
-    sentence do is joined (``APART_S``), and no part of it is decoded again"""
+    """each segment is one utterance, such as a command: only speech with pauses below APART_S is
+    joined, and no part of it is decoded again"""
 
     def __post_init__(self) -> None:
         if self.max_s < 1.0:
@@ -62,13 +62,13 @@ class SegmentConfig:
 
 @dataclass(frozen=True)
 class Speech:
-    """A segment: samples (N,) at 16 kHz and the second at which they start."""
+    """A segment: samples (N,) at 16 kHz and its start in seconds."""
 
     start_s: float
     samples: Tensor
     spoken: tuple[tuple[float, float], ...] = ()
-    """(start, end) of the stretches in it where somebody speaks, in seconds of the recording;
-    empty where speech was not detected"""
+    """(start, end) of detected speech in it, in seconds of the recording; empty where there was no
+    detection"""
 
     @property
     def duration_s(self) -> float:
@@ -76,7 +76,7 @@ class Speech:
 
 
 class _Stretches:
-    """Where there is speech, while nothing is cut by it. Positions are samples."""
+    """Collects stretches of speech without cutting at them. Positions are samples."""
 
     def __init__(self, config: SegmentConfig) -> None:
         self.config, self.seen = config, 0
@@ -103,7 +103,7 @@ class _Stretches:
 
 
 class Segmenter:
-    """One recording's way from blocks to segments. Positions are samples from its first one."""
+    """Cuts one recording. Positions are samples from its first one."""
 
     def __init__(self, config: SegmentConfig | None = None) -> None:
         self.config = config = config or SegmentConfig()
@@ -145,21 +145,22 @@ class Segmenter:
         return self.total <= _samples(min(self.config.short_s, self.config.max_s))
 
     def _has_a_sound(self) -> bool:
-        """Whether something stands out: silence, noise and hum are alike in all windows."""
+        """Whether some windows are louder than others; silence, noise and hum have the same level
+        throughout."""
         loudest = max(self.energy, default=0.0)
         full = self.energy[: max(self.total // WINDOW, 1)]
         return loudest > AUDIBLE and loudest > LOUDER * min(full, default=0.0)
 
     def _judged(self, probabilities: Tensor) -> Tensor:
-        """What the next windows count as: without voice detection all are speech, and where there
-        really is some is only noted."""
+        """The probabilities used for cutting: without voice detection all windows count as speech,
+        and detected speech is only recorded."""
         if self.noted is None:
             return probabilities
         self.noted.push(probabilities)
         return torch.ones_like(probabilities)
 
     def _walk(self, probabilities: Tensor) -> list[Speech]:
-        """Judge the next windows, one probability each."""
+        """Process the next windows, with one probability for each."""
         found: list[Speech] = []
         self._measure(probabilities.shape[0])
         silence = _samples(self.config.min_silence_s)
@@ -187,7 +188,7 @@ class Segmenter:
         return found
 
     def _close(self, end: int, found: list[Speech]) -> None:
-        """A stretch of speech has ended: join it to the group, or let the group go first."""
+        """End a stretch of speech: join it to the group, or emit the group first."""
         assert self.open is not None
         start, self.open, self.quiet_since = self.open, None, None
         if end - start < _samples(self.config.min_speech_s):
@@ -200,7 +201,7 @@ class Segmenter:
         self.group.append((start, end))
 
     def _give(self, following: int | None, found: list[Speech], behind: int = 0) -> None:
-        """Give the group out, with its padding but nothing of its neighbours.
+        """Emit the group with its padding, but without audio of its neighbours.
 
         behind: samples kept after it, if they are more than the padding.
         """

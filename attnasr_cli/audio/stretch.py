@@ -77,7 +77,9 @@ class Stretch:
 
     def _checked(self, mono: Samples) -> Tensor:
         """The same as a tensor, if all of it is finite."""
-        if not math.isfinite(float(mono @ mono)):  # cheaper than a look at each of them
+        with np.errstate(over="ignore", invalid="ignore"):
+            power = float(mono @ mono)  # cheaper than a look at each of them
+        if not math.isfinite(power):
             finite = np.isfinite(mono)
             if not finite.all():
                 where = self._at(self.mixed + int(np.argmin(finite)))

@@ -1,4 +1,4 @@
-"""Where in a recording somebody speaks: Silero's voice-activity net, run on many windows at once.
+"""Voice-activity detection with Silero's net, run on many windows at once.
 
 The package's own loop feeds one window of 32 ms at a time. Only its LSTM needs the order: spectrum
 and convolutions are computed for all windows of a block together, which gives the same numbers
@@ -30,7 +30,7 @@ STRIDES = (1, 2, 2, 1)  # of the four convolutions: 4 spectra become 1 vector
 
 
 class VoiceNet(nn.Module):
-    """Silero VAD 6 at 16 kHz. Stateless: what it remembers is passed in and returned."""
+    """Silero VAD 6 at 16 kHz. Stateless: the LSTM state is passed in and returned."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ def _net() -> VoiceNet:
 
 
 class VoiceDetector:
-    """Push samples, get the probability of speech for every window of 32 ms that is complete."""
+    """Gives the probability of speech for every complete window of 32 ms of pushed samples."""
 
     def __init__(self) -> None:
         self.net = _net()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from attnasr_cli import console
-from attnasr_cli.errors import ModelError
+from attnasr_cli.errors import ModelError, reason
 
 MAIN = "main"
 NEEDED = ("config.json", "tokenizer.json")
@@ -71,14 +71,19 @@ def source(name: str, published: Mapping[str, Source]) -> Source | None:
     return Source(repo, revision or MAIN)
 
 
-def cache() -> Path:
-    """Our own folder of downloads: ``ATTNASR_CACHE``, else the platform's."""
+def own_cache() -> Path:
+    """The folder of what can be fetched again: ``ATTNASR_CACHE``, else the platform's."""
     chosen = os.environ.get("ATTNASR_CACHE")
     if chosen:
-        return Path(chosen) / "hub"
+        return Path(chosen)
     import platformdirs
 
-    return Path(platformdirs.user_cache_dir("attnasr", appauthor=False)) / "hub"
+    return Path(platformdirs.user_cache_dir("attnasr", appauthor=False))
+
+
+def cache() -> Path:
+    """Our own folder of downloads."""
+    return own_cache() / "hub"
 
 
 def shared_cache() -> Path:
@@ -256,19 +261,20 @@ def _explained(wanted: Source) -> Iterator[None]:
             f"{wanted} has no {name}", "it is not a model that attnasr reads"
         ) from None
     except errors.HfHubHTTPError as problem:
-        line = str(problem).splitlines()[0]
-        raise ModelError(f"{wanted}: the hub answers {line}", "try again later") from None
+        raise ModelError(
+            f"{wanted}: the hub answers {reason(problem)}", "try again later"
+        ) from None
     except OSError as problem:
         if problem.errno == errno.ENOSPC:
             raise ModelError(
                 f"no space for {wanted} in {cache()}", "make room, or set ATTNASR_CACHE elsewhere"
             ) from None
-        line = (str(problem).splitlines() or [type(problem).__name__])[0]
         raise ModelError(
-            f"{wanted} was not downloaded: {line}", "pull it again: it goes on"
+            f"{wanted} was not downloaded: {reason(problem)}", "pull it again: it goes on"
         ) from None
     except ModelError:
         raise
     except Exception as problem:  # the HTTP library's own errors, whichever it is
-        line = (str(problem).splitlines() or [type(problem).__name__])[0]
-        raise ModelError(f"{wanted}: the download broke off: {line}", copy_hint) from None
+        raise ModelError(
+            f"{wanted}: the download broke off: {reason(problem)}", copy_hint
+        ) from None

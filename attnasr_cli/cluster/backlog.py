@@ -1,9 +1,9 @@
-"""What waits for a worker.
+"""The queue of work for the workers.
 
-Neighbours go together, so that they fill batches, in chunks that are the same whoever gets them and
-however many there are: so are the batches, and the texts to the last digit. What was in the hands
-of a worker that died goes alone, to a worker that has nothing else, and at last by single
-recordings: which one kills is known by name then.
+Neighbouring recordings are grouped into chunks that fill batches. Chunks do not depend on the
+number of workers or on which worker gets them, so batches and texts do not either. The chunk of a
+worker that died is tried again alone, on an idle worker, and after that recording by recording,
+which finds the recording that kills.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from attnasr_cli.errors import AttnasrError
 from attnasr_cli.recognize.jobs import Job
 
 FLAT, CODED = 32_000, 8_000
-"""bytes of a second: 16 kHz of 16 bits, and 64 kbit/s"""
+"""bytes a second: 16 kHz at 16 bits, and 64 kbit/s"""
 UNKNOWN_S = 60.0
-"""a recording whose header does not say how long it is"""
+"""assumed length of a recording whose header does not give one"""
 
 
 @dataclass(eq=False)
@@ -34,12 +34,12 @@ class Item:
     seconds: float
     """of audio, about"""
     survey: bool = False
-    """it is only to be cut"""
+    """whether it is only to be cut"""
     deaths: int = 0
-    """workers that died with it in hand"""
+    """how many workers died while they had it"""
 
     def named(self) -> dict[str, object]:
-        """What it is, for a list of what ran where."""
+        """Its name and part, for the manifest."""
         row: dict[str, object] = {"input": self.job.shown}
         if self.job.places:
             first, last = self.job.places[0], self.job.places[-1]
@@ -48,13 +48,13 @@ class Item:
         return row
 
     def travelling(self) -> Job:
-        """The job for another process, with what is known by now."""
+        """The job for another process, with earlier results."""
         return replace(self.job, check=self.job.check.elsewhere())
 
 
 @dataclass(eq=False)
 class Chunk:
-    """What a worker gets at once."""
+    """The items that a worker gets at once."""
 
     items: list[Item]
 
@@ -82,7 +82,7 @@ class Backlog:
         return len(self.chunks) + len(self.suspects)
 
     def add(self, item: Item) -> None:
-        """The next one: what is in a chunk depends on the order of the run alone."""
+        """Add the next item. The content of a chunk depends only on the order of the run."""
         if item.survey:
             self.chunks.append(Chunk([item]))
             return
@@ -92,18 +92,20 @@ class Backlog:
             self.flush()
 
     def flush(self) -> None:
-        """No more are there at the moment."""
+        """Close the current chunk, as no more items are available now."""
         if self.filling:
             self.chunks.append(Chunk(self.filling))
         self.filling, self.held_s = [], 0.0
 
     def begin(self, items: Sequence[Item]) -> None:
-        """The stretches of a recording, each a chunk, before all others: what is begun ends."""
+        """Add the stretches of a recording, each as a chunk, before all others, so that recordings
+        in progress end first."""
         self.chunks.extendleft(Chunk([item]) for item in reversed(items))
 
     def put_back(self, chunk: Chunk) -> None:
-        """A worker was lost with it. If that may be its doing, it goes alone, as it is, so that its
-        batches are the same; and when that one dies too, by single recordings."""
+        """Return the chunk of a lost worker. If the chunk may be the cause, it is tried again
+        alone, unchanged so that its batches are the same; if that worker dies too, recording by
+        recording."""
         deaths = max(item.deaths for item in chunk.items)
         if deaths > 1:
             self.suspects.extend(Chunk([item]) for item in chunk.items)
@@ -113,16 +115,16 @@ class Backlog:
             self.chunks.appendleft(chunk)
 
     def suspect(self) -> Chunk | None:
-        """One that is to go alone."""
+        """The next chunk that must run alone, or None."""
         return _next(self.suspects)
 
     def take(self) -> Chunk | None:
-        """The next chunk."""
+        """The next chunk, or None."""
         return _next(self.chunks)
 
 
 def _next(chunks: deque[Chunk]) -> Chunk | None:
-    """The first chunk of which something is still wanted."""
+    """The first chunk that still has unfinished items."""
     while chunks:
         left = [item for item in chunks.popleft().items if not item.recording.given_back]
         if left:
@@ -131,7 +133,7 @@ def _next(chunks: deque[Chunk]) -> Chunk | None:
 
 
 def seconds_of(job: Job) -> float:
-    """How long a job is by the header of its recording, or by its size where that is far away."""
+    """The length of a job by the header of its recording, or by its size where it is remote."""
     if remote.is_url(job.path):
         rate = FLAT if str(job.path).lower().endswith((".wav", ".flac", ".aiff")) else CODED
         return UNKNOWN_S if job.size is None else job.size / rate

@@ -1,4 +1,4 @@
-"""Ray joined, or started here for this run; all of Ray's ways to fail become one line."""
+"""Joins a Ray cluster or starts one on this machine; Ray's failures become one-line errors."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from attnasr_cli.errors import ClusterError, UsageError
 
 LOCAL, AUTO = "local", "auto"
 STORE_BYTES = 100 * 2**20
-"""Ray's store of objects on this machine: results are small"""
+"""size of Ray's object store on this machine; results are small"""
 PATIENCE_S = 5.0
-"""for the door of a cluster to open"""
+"""how long to wait for a connection to the cluster"""
 STARTS = 3
-"""how often Ray is started here before that counts as impossible"""
+"""attempts to start Ray on this machine"""
 CLIENT = "ray://"
 
 
 @dataclass
 class Cluster:
-    """A cluster that was joined, and what a worker takes of it."""
+    """A connected cluster, and the resources of one worker."""
 
     ray: Any
     address: str
     workers: int | None
-    """how many are wanted; None: as many as there is room for"""
+    """how many to start; None: as many as fit"""
     cpus: float
     gpus: float
     started: bool
-    """whether it is ours to stop"""
+    """whether it was started here and is stopped at the end"""
     dashboard: str = ""
-    """host and port of Ray's page, where there is one"""
+    """host and port of Ray's dashboard, or empty"""
 
     def actor(self, cls: type) -> Any:
         """A new worker, wherever Ray finds room."""
@@ -49,7 +49,8 @@ class Cluster:
         return self.ray.remote(cls).options(**options).remote()
 
     def wanted(self) -> int:
-        """How many workers there should be now; one at least, which makes a cluster grow."""
+        """How many workers there should be now; at least one, which lets an autoscaling cluster
+        grow."""
         if self.workers is not None:
             return self.workers
         there = self.ray.cluster_resources()
@@ -59,7 +60,7 @@ class Cluster:
         return max(int(min(rooms, default=1.0)), 1)
 
     def room(self) -> str:
-        """What the cluster has, in a few words."""
+        """The resources of the cluster, in a few words."""
         there = self.ray.cluster_resources()
         needs = f"each needs {self.cpus:g} CPU" + (f" and {self.gpus:g} GPU" if self.gpus else "")
         has = f"{there.get('CPU', 0.0):g} CPU and {there.get('GPU', 0.0):g} GPU"
@@ -74,8 +75,9 @@ class Cluster:
 def connect(
     address: str, workers: int | None = None, cpus: float | None = None, gpus: float | None = None
 ) -> Cluster:
-    """address: ``local`` starts Ray here, ``auto`` joins the cluster that this machine is of, else
-    ``host:port`` or ``ray://host:port``. workers, cpus, gpus: how many, and what each takes.
+    """Connect to a cluster. address: ``local`` starts Ray here, ``auto`` joins the cluster that
+    this machine belongs to, else ``host:port`` or ``ray://host:port``. workers, cpus, gpus: how
+    many, and what each takes.
 
     Raises UsageError without Ray, ClusterError where there is no cluster.
     """
@@ -116,7 +118,8 @@ def _join(ray: Any, address: str, workers: int | None, cpus: float | None) -> st
 
 
 def _knock(address: str) -> None:
-    """Raises ClusterError where nobody answers: Ray itself would wait for a minute."""
+    """Raises ClusterError where nothing answers at the address; Ray itself would wait for a
+    minute."""
     host, _, port = address.removeprefix(CLIENT).rpartition(":")
     if not host or not port.isdigit():
         raise UsageError(

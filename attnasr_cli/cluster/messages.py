@@ -1,4 +1,4 @@
-"""What travels between the driver and its workers: only values, none of Ray's."""
+"""Messages between the driver and its workers: plain values, none of Ray's types."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Spec:
     path: str
     """where the driver has it"""
     key: str
-    """what it is, by its content"""
+    """hash of its content"""
     device: str
     dtype: str
     options: Mapping[str, Any]
@@ -33,14 +33,14 @@ class Spec:
 
 @dataclass(frozen=True)
 class Lacking:
-    """A worker has no such model: it is to be sent."""
+    """The worker does not have the model, which must be sent."""
 
     host: str
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A recogniser that is ready."""
+    """A worker has loaded the model and is ready."""
 
     worker: str
     """host and process"""
@@ -56,31 +56,31 @@ class Loaded:
 
 @dataclass
 class Done:
-    """What became of one recording, or of some segments of it."""
+    """The result of one recording, or of some segments of it."""
 
     outcomes: list[tuple[tuple[int, int], SegmentResult]] = field(default_factory=list)
-    """place of a segment, what was heard in it; in the order of time"""
+    """(place of a segment, its result), in the order of time"""
     parts: list[tuple[float, Decoded]] = field(default_factory=list)
     """the same as a result has it"""
     uncovered: list[Span] = field(default_factory=list)
     places: Sequence[Place] | None = None
-    """where the segments are, if it was only cut"""
+    """places of the segments, if it was only cut"""
     duration_s: float = 0.0
     warnings: list[str] = field(default_factory=list)
     error: AttnasrError | None = None
     skipped: bool = False
     unseen: bool = False
-    """there is no such file where the worker is"""
+    """the file does not exist on the worker's machine"""
     check: Check = field(default_factory=Check)
-    """what was found out about the recording"""
+    """the check, with what it found out about the recording"""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What became of a chunk."""
+    """The result of a chunk."""
 
     done: list[Done]
     seconds: float
-    """that it took"""
+    """seconds of work"""
     problem: AttnasrError | None = None
-    """of the model or its options: it ends the run"""
+    """an error that concerns model or options, which ends the run"""

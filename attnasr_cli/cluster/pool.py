@@ -1,4 +1,4 @@
-"""Workers as Ray's actors: started where there is room, replaced when they die."""
+"""The workers, as Ray actors: started where resources allow, replaced when they die."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ from attnasr_cli.cluster.worker import Worker
 from attnasr_cli.errors import AttnasrError, ClusterError
 
 AT_ONCE = 2
-"""chunks that a worker has: one is read while the other is decoded"""
+"""chunks of a worker: one is read while the other is decoded"""
 LOAD_DEATHS = 3
-"""so many workers in a row may die while they load the model, where none has loaded it yet"""
+"""how many workers in a row may die while loading the model, before any has loaded it"""
 LOOK_S = 5.0
 """how often the size of the cluster is looked at"""
+NODE_LEFT = ("its node has died", "node it was running on is dead", "owner's node has crashed")
+"""what Ray says where a whole machine has gone; it calls a machine without memory a node, too"""
 
 
 @dataclass(eq=False)
 class Seat:
-    """A worker and what it has in hand."""
+    """A worker and the chunks it works on."""
 
     actor: Any
     loaded: Loaded | None = None
@@ -40,13 +42,13 @@ class Seat:
 
     @property
     def quarantined(self) -> bool:
-        """Whether it has something that is to be alone."""
+        """Whether its chunk must run alone."""
         return any(chunk.suspect for chunk in self.chunks.values())
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A chunk that was worked on."""
+    """A finished chunk."""
 
     seat: Seat
     chunk: Chunk
@@ -55,13 +57,13 @@ class Finished:
 
 @dataclass(frozen=True)
 class Death:
-    """A worker that is no more."""
+    """A worker that died."""
 
     seat: Seat
     chunks: list[Chunk]
     reason: str
     blameless: bool
-    """its whole machine has gone"""
+    """its whole machine is gone"""
 
 
 class Pool:
@@ -70,7 +72,7 @@ class Pool:
     def __init__(
         self, cluster: Cluster, spec: Spec, tell: Callable[[dict[str, Any]], None]
     ) -> None:
-        """tell: gets a row for each worker that comes or goes."""
+        """tell: called with a row of the manifest for each worker that starts or ends."""
         self.cluster, self.spec, self.tell = cluster, spec, tell
         self.ray = cluster.ray
         self.seats: list[Seat] = []
@@ -81,11 +83,11 @@ class Pool:
 
     @property
     def ready(self) -> list[Seat]:
-        """Those whose model is loaded."""
+        """The workers whose model is loaded."""
         return [seat for seat in self.seats if seat.loaded is not None]
 
     def grow(self) -> None:
-        """Start what is missing."""
+        """Start missing workers."""
         if time.monotonic() - self.looked < LOOK_S and self.seats:
             return
         self.looked = time.monotonic()
@@ -95,7 +97,7 @@ class Pool:
             self.seats.append(seat)
 
     def first(self) -> Loaded:
-        """What the first worker that is ready says. Raises what makes it fail."""
+        """Wait for the first worker that is ready. Raises the error with which it fails."""
         told = False
         started = time.monotonic()
         while True:
@@ -115,8 +117,8 @@ class Pool:
         seat.chunks[method.remote(jobs)] = chunk
 
     def wait(self, timeout_s: float) -> list[Finished | Death]:
-        """What has happened, after at most so many seconds. Raises ClusterError, and what a worker
-        says of the model or its options."""
+        """Events so far, after waiting for at most ``timeout_s``. Raises ClusterError, and the
+        AttnasrError of a worker that concerns model or options."""
         owners: dict[Any, Seat] = {}
         for seat in self.seats:
             owners |= dict.fromkeys(seat.chunks, seat)
@@ -158,7 +160,7 @@ class Pool:
         self.tell({"event": "worker", "worker": seat.name, "device": value.about.device})
 
     def _send(self, seat: Seat) -> None:
-        """Give a worker the model, by Ray's store of objects."""
+        """Send the model to a worker through Ray's object store."""
         path = Path(self.spec.path)
         files = ship.names(path)
         if not self.sent:
@@ -169,10 +171,11 @@ class Pool:
 
     def _lost(self, seat: Seat, problem: Exception) -> Death:
         self.seats.remove(seat)
-        self.looked = -LOOK_S
         self.kill(seat)
         reason = _reason(problem)
-        if seat.loaded is None:
+        if seat.loaded is not None:
+            self.looked = -LOOK_S  # the next one at once
+        else:
             self.load_deaths += 1
             if self.load_deaths >= LOAD_DEATHS and not self.proven:
                 raise ClusterError(
@@ -181,7 +184,9 @@ class Pool:
                 )
         console.note(f"{seat.name} is gone ({reason}); what it had in hand is done again")
         self.tell({"event": "died", "worker": seat.name, "reason": reason})
-        return Death(seat, list(seat.chunks.values()), reason, "node" in reason.lower())
+        text = str(problem).lower()
+        left = any(words in text for words in NODE_LEFT)
+        return Death(seat, list(seat.chunks.values()), reason, left)
 
     def kill(self, seat: Seat) -> None:
         """End a worker, if it still lives."""
@@ -191,7 +196,7 @@ class Pool:
             return
 
     def drop(self) -> None:
-        """Nobody waits any more for what is in hand: those that have something are ended."""
+        """End the workers that are busy, as their results are not needed any more."""
         for seat in [seat for seat in self.seats if seat.chunks]:
             self.seats.remove(seat)
             self.kill(seat)
@@ -204,7 +209,7 @@ class Pool:
 
 
 def _reason(problem: Exception) -> str:
-    """Why a worker died, in one line of Ray's many."""
+    """The reason why a worker died, as one line of Ray's long message."""
     lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
     for word in ("died because", "No module named", "worker process has died", "memory", "node"):
         for line in lines:

@@ -1,4 +1,5 @@
-"""A recogniser whose work is done on a cluster: the part of ``Recognizer`` that a run needs."""
+"""A recogniser whose work is done on a cluster, with the methods of ``Recognizer`` that a run
+needs."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ from attnasr_cli.version import __version__
 
 
 def ignore(row: dict[str, Any]) -> None:
-    """Nobody wants to know."""
+    """Do nothing with a row of the manifest."""
 
 
 class ClusterRecognizer:
@@ -41,8 +42,9 @@ class ClusterRecognizer:
         tell: Callable[[dict[str, Any]], None] = ignore,
     ) -> None:
         """As ``recognizer.load``, on ``workers`` workers that take so many CPUs and GPUs each; None
-        is what there is room for. ``tell`` gets a row for each worker that comes or goes, and for
-        all that one has done. Waits until the first one is ready. Raises AttnasrError."""
+        is what there is room for. ``tell`` is called with a row of the manifest for each worker
+        that starts or ends, and for each piece of work done. Waits until the first one is ready.
+        Raises AttnasrError."""
         self.path: Path = models.find(model)
         given = {name: value for name, value in (options or {}).items() if value is not None}
         spec = Spec(
@@ -65,7 +67,8 @@ class ClusterRecognizer:
 
     @property
     def about(self) -> About:
-        """What its transcripts say of it; how they are written is read from the folder here."""
+        """Model, device and options, as transcripts name them; how texts are written is read from
+        the model folder on this machine."""
         about = self.loaded.about
         net = about.writer.net
         if net is None:
@@ -95,16 +98,16 @@ class ClusterRecognizer:
                 yield self.transcript(event)
 
     def options(self) -> dict[str, Any]:
-        """Everything that decides about the text, as it was chosen in the end."""
+        """Every setting that the text depends on, with defaults filled in."""
         return dict(self.about.options)
 
     def status(self) -> str:
-        """Who works, in a few words."""
+        """The number of workers and their state, in a few words."""
         alive, wanted = len(self.pool.ready), len(self.pool.seats)
         return f"{alive} workers" if alive == wanted else f"{alive} of {wanted} workers"
 
     def introduce(self) -> None:
-        """Say in one line what works where."""
+        """Say in one line which workers run where."""
         console.note(
             f"model {self.about.model} on Ray at {self.cluster.address}, {self.status()}: "
             f"{self.loaded.reasons}; batches of {self.loaded.batch_s:.0f} s"

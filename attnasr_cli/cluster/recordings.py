@@ -1,4 +1,4 @@
-"""A recording whose segments come from several workers, put together in the order of time."""
+"""Joins the segments of a recording from several workers in the order of time."""
 
 from __future__ import annotations
 
@@ -10,32 +10,33 @@ from attnasr_cli.cluster.messages import Done
 from attnasr_cli.recognize.jobs import Known, Part, Place, Result, SegmentResult
 
 STRETCHES = 16
-"""a recording is parted into so many at most: each reads it again from its begin"""
+"""the most stretches of one recording; each worker reads it again from the beginning"""
 
 
 @dataclass(eq=False)
 class Open:
-    """A recording that is not given back yet."""
+    """A recording whose result is not given back yet."""
 
     result: Result
     places: Sequence[Place] = ()
-    """of its segments, once it has been cut; none where it was not"""
+    """places of its segments, once it has been cut; empty where it was not"""
     outcomes: dict[tuple[int, int], SegmentResult] = field(default_factory=dict)
     old: frozenset[tuple[int, int]] = frozenset()
-    """known from an earlier run"""
+    """places known from an earlier run"""
     shown: int = 0
-    """how many of the places were given as parts"""
+    """how many of the places have been given as parts"""
     given_back: bool = False
 
     def whole(self, done: Done) -> None:
-        """It was decoded by one worker."""
+        """Take the result of a recording that one worker decoded whole."""
         result = self.result
         result.parts, result.uncovered = done.parts, done.uncovered
         self._read(done)
         result.complete = True
 
     def cut(self, done: Done, known: Known, stretch_s: float) -> list[list[Place]]:
-        """It was cut → stretches of segments to decode, of about so many seconds of speech."""
+        """Take the places of a recording that was cut; returns stretches of segments to decode,
+        each of about ``stretch_s`` seconds of speech."""
         self._read(done)
         self.places = done.places or ()
         keys = {place.key for place in self.places}
@@ -56,12 +57,13 @@ class Open:
         return stretches
 
     def stretch(self, done: Done) -> None:
-        """Some of its segments were decoded."""
+        """Take the results of some of its segments."""
         self.outcomes |= dict(done.outcomes)
         self.result.error = self.result.error or done.error
 
     def parts(self, ordered: bool, fresh: Sequence[tuple[int, int]]) -> Iterator[Part]:
-        """What can be given: ``fresh``, or all that follows without a gap."""
+        """Yield the parts that can be given now: ``fresh``, or, where ``ordered``, all that follow
+        without a gap."""
         if not ordered:
             for key in fresh:
                 yield Part(self.result, key, self.outcomes[key], key not in self.old)
@@ -72,7 +74,7 @@ class Open:
             yield Part(self.result, key, self.outcomes[key], key not in self.old)
 
     def finish(self) -> None:
-        """Complete the result, if all segments are there."""
+        """Complete the result if all segments have arrived."""
         if self.result.error is None and len(self.outcomes) == len(self.places):
             for place in self.places:
                 self.result.add(self.outcomes[place.key])

@@ -19,16 +19,16 @@ from attnasr_cli.recognize.meter import Meter
 CHUNK_BATCHES = 2
 """batches of audio in a chunk at most"""
 FEW, SHARES = 256, 8
-"""a run of no more than so many recordings is parted into at least so many chunks"""
+"""a run of at most FEW recordings is divided into at least SHARES chunks"""
 LONG_CHUNKS = 2
-"""a recording is long, and parted among workers, from so many chunks on"""
+"""a recording of this many chunks or more is divided among workers"""
 DEATHS = 3
-"""so many workers may die of a recording"""
+"""how many workers may die with a recording before it counts as failed"""
 WAIT_S, GLANCE_S = 0.5, 0.05
 
 
 class Driver:
-    """One run: jobs go out in chunks, and come back as segments and results."""
+    """One run: sends jobs out in chunks and gives segments and results back."""
 
     def __init__(
         self, pool: Pool, loaded: Loaded, jobs: Iterable[Job | None], meter: Meter, ordered: bool
@@ -68,7 +68,7 @@ class Driver:
             yield job, seconds_of(job)
 
     def _chunk_s(self) -> float:
-        """How much a chunk is to hold: it follows from the recordings, not from the workers."""
+        """Seconds of audio in a chunk; depends on the recordings, not on the workers."""
         most_s = CHUNK_BATCHES * self.loaded.batch_s
         if not self.ended:
             return most_s
@@ -76,7 +76,7 @@ class Driver:
         return min(max(total_s / SHARES, self.loaded.longest_s), most_s)
 
     def _look_ahead(self) -> None:
-        """Take as many jobs as the workers will soon need."""
+        """Take as many jobs from the input as the workers will need soon."""
         self.idle = False
         while len(self.backlog) < (AT_ONCE + 1) * max(len(self.pool.seats), 1):
             if self.first:
@@ -98,7 +98,7 @@ class Driver:
         self.backlog.add(Item(recording, job, seconds, survey=long))
 
     def _hand_out(self) -> None:
-        """Give every worker something, then something to read ahead."""
+        """Give every worker a chunk, then a second one to read ahead."""
         for held in range(AT_ONCE):
             for seat in self.pool.ready:
                 if len(seat.chunks) != held or seat.quarantined:
@@ -109,7 +109,8 @@ class Driver:
                 self.pool.submit(seat, chunk)
 
     def _next(self, held: int) -> Chunk | None:
-        """For a worker that has so many chunks. A suspect waits for one that has none."""
+        """The next chunk for a worker that has ``held`` chunks. A suspect chunk waits for a worker
+        that has none."""
         if self.backlog.suspects:
             return self.backlog.suspect() if not held else None
         return self.backlog.take()
@@ -172,7 +173,7 @@ class Driver:
         self.meter.found(found_s)
 
     def _ready(self) -> Iterator[Part | Result]:
-        """What can be given back."""
+        """Yield what can be given back."""
         for number in list(self.open):
             recording = self.open[number]
             result = recording.result
@@ -186,7 +187,7 @@ class Driver:
                 return
 
     def _died(self, event: Death) -> Iterator[Part | Result]:
-        """What a worker had in hand goes to others, unless it has killed too many."""
+        """Give the chunks of a dead worker to others, unless they have killed too many."""
         for chunk in event.chunks:
             for item in chunk.items:
                 item.deaths += not event.blameless

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from attnasr_cli.checkpoint.hub import own_cache
 from attnasr_cli.checkpoint.identity import files_of, model_key
 from attnasr_cli.errors import ClusterError
+from attnasr_cli.files import replacing_folder
 
 
 def names(path: Path) -> list[str]:
@@ -21,10 +20,7 @@ def names(path: Path) -> list[str]:
 
 def cache() -> Path:
     """Where models that were sent are kept on this machine."""
-    import platformdirs
-
-    chosen = os.environ.get("ATTNASR_CACHE")
-    return Path(chosen or platformdirs.user_cache_dir("attnasr", appauthor=False)) / "sent"
+    return own_cache() / "sent"
 
 
 def find(path: Path, key: str) -> Path | None:
@@ -39,23 +35,18 @@ def keep(path: Path, key: str, files: Sequence[str], contents: Sequence[bytes]) 
     """Write a model that was sent; several workers of a machine may do so at a time. Raises
     ClusterError where there is no room."""
     folder = cache() / key
-    part = cache() / f".{secrets.token_hex(8)}.part"
     single = list(files) == [path.name]
     try:
-        for name, content in zip(files, contents, strict=True):
-            target = part / name if single else part / path.name / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
-        try:
-            part.replace(folder)
-        except OSError:
-            if find(path, key) is None:
-                raise
+        with replacing_folder(folder) as part:
+            for name, content in zip(files, contents, strict=True):
+                target = part / name if single else part / path.name / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content)
     except OSError as problem:
+        if find(path, key) is not None:  # another worker was first
+            return folder / path.name
         raise ClusterError(
             f"a model cannot be kept in {cache()}: {problem.strerror or problem}",
             "free some space there, or point ATTNASR_CACHE elsewhere on the workers",
         ) from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return folder / path.name

@@ -1,6 +1,6 @@
-"""What runs in a worker: a recogniser that is loaded once, and chunks of recordings through it.
+"""The worker process: loads a recogniser once and transcribes chunks of recordings.
 
-Two chunks may be there at a time: one is read while the other is decoded.
+It may hold two chunks: one is read while the other is decoded.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Worker:
         self.name = f"{socket.gethostname()}:{os.getpid()}"
 
     def load(self, spec: Spec) -> Loaded | Lacking | AttnasrError:
-        """Load the model, where this machine has it."""
+        """Load the model if this machine has it."""
         try:
             path = self._find(spec)
             return Lacking(self.name) if path is None else self._load(spec, path)
@@ -46,7 +46,7 @@ class Worker:
     def receive(
         self, spec: Spec, files: Sequence[str], *contents: bytes
     ) -> Loaded | Lacking | AttnasrError:
-        """Load a model that is sent."""
+        """Store a model that was sent, and load it."""
         path = Path(spec.path)
         try:
             return self._load(spec, ship.keep(path, spec.key, files, contents))
@@ -82,13 +82,14 @@ class Worker:
         )
 
     def _one_share(self) -> None:
-        """No more threads than the worker has cores; what torch is told holds for a thread."""
+        """Use no more threads than the worker has cores. The setting of torch holds for the calling
+        thread only."""
         import torch
 
         torch.set_num_threads(self.threads)
 
     def run(self, jobs: Sequence[Job]) -> Report:
-        """Transcribe recordings, or segments of them that are known."""
+        """Transcribe recordings, or given segments of them."""
         assert self.recognizer is not None
         self._one_share()
         started = time.monotonic()
@@ -110,7 +111,8 @@ class Worker:
         return Report(done, time.monotonic() - started)
 
     def survey(self, jobs: Sequence[Job]) -> Report:
-        """Cut one long recording, and leave its segments to whoever has time."""
+        """Cut one long recording and return the places of its segments, which any worker may
+        decode."""
         assert self.recognizer is not None
         self._one_share()
         started = time.monotonic()
@@ -133,7 +135,7 @@ class Worker:
 
 
 class OneAtATime:
-    """A decoder that several threads use in turn."""
+    """A decoder that several threads share, one at a time."""
 
     def __init__(self, decoder: SegmentDecoder, lock: threading.Lock) -> None:
         self.decoder, self.lock = decoder, lock
@@ -142,6 +144,6 @@ class OneAtATime:
         return getattr(self.decoder, name)
 
     def decode(self, segments: Sequence[Tensor]) -> list[Decoded]:
-        """As the decoder's."""
+        """Decode segments once no other thread does."""
         with self.lock:
             return self.decoder.decode(segments)

@@ -52,11 +52,11 @@ def attend(
     from attnasr_cli.attention.maps import EXTRA, Attending
     from attnasr_cli.attention.pages import Shown, suffix_of, write
     from attnasr_cli.audio.load import on_disk
+    from attnasr_cli.data import STDIN
     from attnasr_cli.device import keep_freed_memory
     from attnasr_cli.files import write_bytes
     from attnasr_cli.recognize.jobs import Job
     from attnasr_cli.recognize.recognizer import load
-    from attnasr_cli.transcribe.inputs import STDIN
 
     suffix = suffix_of(output)
     decoding = {name: settings[name] for name in ("vad", "beam", "language")}

@@ -1,4 +1,4 @@
-"""Commands whose options may also stand in ``attnasr.toml`` and in ``ATTNASR_*``.
+"""Commands whose options may also be set in ``attnasr.toml`` and in ``ATTNASR_*`` variables.
 
 Typer finds each value: its ``envvar`` is the environment, its ``default_map`` the files, and the
 parameter's source tells which of them it was.
@@ -20,7 +20,8 @@ from attnasr_cli.transcribe.options import OPTIONS, Option
 
 
 class Files(MutableMapping[str, Any]):
-    """What the files say, read when the first option is looked up that nobody gave otherwise."""
+    """The values of the configuration files, read when the first option is looked up that was not
+    given otherwise."""
 
     def __init__(self) -> None:
         self.found: dict[str, tuple[Any, str]] | None = None
@@ -47,7 +48,7 @@ class Files(MutableMapping[str, Any]):
 
 
 class Configured(TyperCommand):
-    """A command that looks into the files; not for its help, nor for the Tab key."""
+    """A command that reads the configuration files, except for its help and for completion."""
 
     def make_context(self, info_name: Any, args: list[str], parent: Any = None, **more: Any) -> Any:
         if "--help" not in args and not more.get("resilient_parsing"):
@@ -59,8 +60,7 @@ class Configured(TyperCommand):
 
 
 def _with_its_variable(problem: Exception) -> Exception:
-    """An error about a value that stands in the environment names the variable, which nobody sees
-    on the command line."""
+    """The error, naming the environment variable if the wrong value comes from one."""
     context, parameter = getattr(problem, "ctx", None), getattr(problem, "param", None)
     if context is None or parameter is None or _source(context, parameter.name) != "ENVIRONMENT":
         return problem
@@ -121,7 +121,7 @@ def takes(options: list[Option]) -> Callable[[Callable[..., int]], Callable[...,
 
 
 def _parameter(option: Option) -> inspect.Parameter:
-    """An option as Typer knows it."""
+    """An option as a parameter of Typer's."""
     names = [option.flag]
     if option.kind is bool and not option.name.startswith("no_") and not option.switch:
         names = [f"{option.flag}/--no-{option.flag[2:]}"]
@@ -148,7 +148,7 @@ def _parameter(option: Option) -> inspect.Parameter:
 
 
 def configured_value(name: str) -> tuple[Any, str]:
-    """The value and the source of one option where no command line gives it."""
+    """The value and the source of one option when the command line does not give it."""
     option = next(o for o in OPTIONS if o.name == name)
     app = typer.Typer()
 

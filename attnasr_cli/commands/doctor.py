@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from attnasr_cli import console
-from attnasr_cli.errors import AudioError, UsageError
+from attnasr_cli.errors import AttnasrError, UsageError
 from attnasr_cli.files import display_name
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ def doctor(
 
 
 def _look_into(recordings: list[str], format: str) -> int:
-    """Every recording, whatever is wrong with another one."""
+    """Report on every recording, whatever is wrong with the others; returns the exit code."""
     from attnasr_cli.audio.inspection import inspect
     from attnasr_cli.transcribe.inputs import printable
 
@@ -64,14 +63,14 @@ def _look_into(recordings: list[str], format: str) -> int:
         shown = printable(display_name(name))
         facts: dict[str, Any] = {}
         table: dict[str, Any] = {"problems": []}
-        wrong: list[AudioError]
+        wrong: list[AttnasrError]
         warnings: list[str] = []
         try:
-            found = inspect(Path(name))
-        except AudioError as problem:
+            found = inspect(name)
+        except AttnasrError as problem:
             wrong = [problem]
         else:
-            facts, wrong, warnings = _facts(found), found.problems, found.warnings
+            facts, wrong, warnings = _facts(found), [*found.problems], found.warnings
             table = {
                 "container": found.container,
                 "parts": found.parts,

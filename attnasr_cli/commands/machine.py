@@ -1,4 +1,4 @@
-"""Facts about this machine and this installation, with what is wrong with them."""
+"""Facts about this machine and this installation, and problems found."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from attnasr_cli import device
 from attnasr_cli.checkpoint import hub, registry
-from attnasr_cli.errors import AttnasrError
+from attnasr_cli.errors import AttnasrError, reason
 from attnasr_cli.version import __version__
 
 PACKAGES: tuple[str, ...] = (
@@ -44,9 +44,10 @@ class Section:
 
 
 def examine(model: str | None = None) -> list[Section]:
-    """Everything, the self-test last. ``model``: of the self-test; by default the shipped one.
+    """All sections, the self-test last. ``model``: of the self-test; by default the shipped one.
 
-    What breaks one section is a problem of that one: doctor is for machines that are broken.
+    An exception in one section is reported as a problem of that section: doctor must work on a
+    broken machine.
     """
     makers: dict[str, Callable[[], Section]] = {
         "versions": _versions,
@@ -209,4 +210,4 @@ def _said(problem: Exception) -> str:
     """An error on one line."""
     if isinstance(problem, AttnasrError):
         return f"{problem.message} ({problem.hint})" if problem.hint else problem.message
-    return f"{type(problem).__name__}: {(str(problem).strip().splitlines() or [''])[0]}"
+    return f"{type(problem).__name__}: {reason(problem)}"

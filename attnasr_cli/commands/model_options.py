@@ -1,4 +1,4 @@
-"""Options of ``attnasr transcribe`` as NAME=VALUE, for commands that transcribe on the way."""
+"""Options of ``attnasr transcribe`` as NAME=VALUE, for other commands that transcribe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``attnasr models``: what there is, what it is, and where."""
+"""``attnasr models``: list, show, download, export and choose models."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import typer
 from attnasr_cli import console
 from attnasr_cli.checkpoint.hub import Source
 from attnasr_cli.checkpoint.registry import Entry, user_folder
-from attnasr_cli.errors import ModelError, UsageError
+from attnasr_cli.errors import ModelError, OutputError, UsageError, reason
+from attnasr_cli.files import replacing_folder
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="The models at hand.")
 
@@ -62,7 +63,7 @@ def _cells(row: dict[str, Any], everything: bool) -> list[str]:
 
 
 def _on_the_hub(here: set[str]) -> list[dict[str, Any]]:
-    """Rows of the published models that are not at hand."""
+    """Rows of the published models that are not on this machine."""
     from attnasr_cli.families.registry import families
 
     return [
@@ -82,7 +83,7 @@ def _on_the_hub(here: set[str]) -> list[dict[str, Any]]:
 
 
 def _known(source: Source | None) -> dict[str, Any]:
-    """What is known of a published model, in the words of a row."""
+    """The columns of a row that are known of a published model."""
     about = source.about if source is not None else None
     if about is None:
         return {"parameters": None, "licence": None, "published_wer": None}
@@ -117,7 +118,7 @@ def show(
 def pull(
     name: Annotated[str, typer.Argument(help="whisper-tiny … or owner/name[@revision] on the hub")],
 ) -> None:
-    """Download a published model, or say where it stands already."""
+    """Download a published model, or say where it is already."""
     from attnasr_cli.checkpoint import hub
     from attnasr_cli.families.registry import published
 
@@ -146,7 +147,16 @@ def export(
 
     extra = {} if tokenizer is None else {"tokenizer": tokenizer}
     model = load(name, **extra)
-    family_of_style(model.features.style).export(model, folder)
+    from safetensors import SafetensorError
+
+    try:
+        with replacing_folder(folder) as part:
+            family_of_style(model.features.style).export(model, part)
+    except (OSError, SafetensorError) as problem:
+        raise OutputError(
+            f"cannot write {folder}: {reason(problem)}",
+            "nothing is left half-written; check space and rights, then export it again",
+        ) from None
     console.result(str(folder))
 
 
@@ -172,7 +182,7 @@ def default(
 
 
 def _usable(name: str) -> str:
-    """A model's name, or its whole path; a published one need not be there yet."""
+    """The name of a model, or its absolute path; a published one need not be downloaded yet."""
     from attnasr_cli.checkpoint import hub, registry
     from attnasr_cli.families.registry import published
 
@@ -207,7 +217,7 @@ def _header(path: Path) -> dict[str, Any]:
 
 
 def _file_header(path: Path) -> dict[str, Any]:
-    """What is known of a checkpoint that is one file, without loading it."""
+    """Facts about a checkpoint that is a single file, without loading it."""
     from attnasr_cli.families.registry import family_of_checkpoint
 
     family = family_of_checkpoint(path)

@@ -36,7 +36,7 @@ KIND = "tsv, csv, jsonl, json, txt, kaldi, trn, ctm, stm, srt, vtt, ass, lrc or 
 
 
 def _path(name: str) -> Path:
-    """A path as it is given; an empty one would be the current folder, which nobody means."""
+    """The path given. Raises UsageError for an empty one, which would be the current folder."""
     if not name:
         raise UsageError("an empty name", "is a variable unset? name a file, a folder or -")
     return Path(name)
@@ -222,7 +222,7 @@ def _check(
     hyp_column: str | None,
     against_column: str | None,
 ) -> None:
-    """Everything that can be refused before a file is read."""
+    """Raise UsageError for everything that can be refused before a file is read."""
     for option in UNUSED[form]:
         if given[option] not in (None, []):
             _refuse(f"{option} does nothing with --format {form}", "leave one of them out")

@@ -40,7 +40,7 @@ def train(
         list[str] | None, typer.Option("--set", help="change the recipe: key.sub=value")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
-    dtype: Annotated[str, typer.Option(help="auto, float32 or bfloat16")] = "auto",
+    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads in all; 0: all cores", min=0)] = 0,
     workers: Annotated[int, typer.Option(help="processes; 0: one for each core or GPU", min=0)] = 0,
     cache: Annotated[
@@ -233,7 +233,7 @@ def _train_on_text(
     dev: list[Path],
     unused: list[str],
 ) -> int:
-    """What is made of text alone: a language model, or a net that writes sentences."""
+    """Train on text alone: a language model, or a net for case and punctuation."""
     what = "language model" if "lm" in table else "sentence net"
     if unused:
         raise UsageError(f"{recipe} makes a {what}, which does not use {unused[0]}", "leave it out")
@@ -263,7 +263,7 @@ def _work(
     accept_changes: bool,
     world: World,
 ) -> Outcome:
-    """What each process does."""
+    """The work of each process."""
     import torch
 
     from attnasr_cli.training.train import train as run

@@ -11,9 +11,10 @@ import typer
 from attnasr_cli import console, remote
 from attnasr_cli.checkpoint.registry import DEFAULT
 from attnasr_cli.commands.configured import Configured, takes
+from attnasr_cli.data import STDIN
 from attnasr_cli.errors import ClusterError
 from attnasr_cli.transcribe.config import Settings, show, unknown_variables
-from attnasr_cli.transcribe.inputs import STDIN, Patterns, find, read_list
+from attnasr_cli.transcribe.inputs import Patterns, find, read_list
 from attnasr_cli.transcribe.options import (
     OPTIONS,
     ClusterOptions,
@@ -139,7 +140,7 @@ def _load(
     journal: Journal | RemoteJournal | None,
     stack: contextlib.ExitStack,
 ) -> Recognizer | ClusterRecognizer:
-    """The model, with the options that somebody chose, said in one line."""
+    """Load the model with the chosen options, and say in one line what was chosen."""
     options = {o.name: settings[o.name] for o in OPTIONS if o.decoder}
     if options["word_timestamps"] is None:
         options["word_timestamps"] = any(kind.word_times for kind in formats) or None

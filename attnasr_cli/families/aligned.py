@@ -1,4 +1,4 @@
-"""Times for the text of a decoder that writes none: from its attention to the audio.
+"""Word times from cross-attention, for decoders that write no timestamps.
 
 U tokens, the end token among them · S memory positions · L layers · H heads.
 """
@@ -16,9 +16,9 @@ from attnasr_cli.families.words import is_spaceless, spaced
 from attnasr_cli.search.alignment import attention_align, sharpest
 
 LONGEST_WORD_S = 1.5
-"""a word that is aligned with more than this has a pause in front of it or behind it"""
+"""a word aligned with more than this has a pause before or after it"""
 PAUSE_S = 0.6
-"""a text is cut into pieces where nothing is said for so long"""
+"""a text is split into pieces at pauses of this length"""
 SENTENCE_END = ".。!！?？…"
 CLOSING = "\"'”’)]»"
 
@@ -28,19 +28,19 @@ Groups = list[tuple[str, list[int]]]
 
 @dataclass(frozen=True)
 class Clock:
-    """How memory positions stand in time."""
+    """The times of memory positions."""
 
     step_s: float
     """from one to the next"""
     offset_s: float
-    """what the middle of the first one is later than half a step"""
+    """seconds by which the middle of the first position is later than half a step"""
     duration_s: float
     """of the segment"""
 
 
 def join_words(characters: Groups) -> Groups:
-    """Characters → words: one begins with a space, or with a character of a script that has none.
-    What is neither letter nor digit stays with the word before it."""
+    """Join characters into words: a word begins with a space, or with a character of a script
+    without spaces. Other symbols stay with the word before them."""
     words: Groups = []
     for text, indices in characters:
         begins = not words or text.startswith(" ") or is_spaceless(text[:1])
@@ -59,11 +59,11 @@ def join_words(characters: Groups) -> Groups:
 def align_words(
     words: Groups, token_log_probs: Sequence[float], weights: Tensor, clock: Clock
 ) -> list[Word]:
-    """Words with times in seconds. weights (L, H, U, S): what the decoder looked at when it chose
-    each token and then the end, which takes what follows the last word.
+    """Words with times in seconds. weights (L, H, U, S): the cross-attention at each token and at
+    the end token, which takes the audio after the last word.
 
-    The cheapest monotonic path gives every position to a token, silence too; a word that has more
-    than it can last is taken to stand where the decoder looked most.
+    The cheapest monotonic path assigns every position to a token, also silence; a word that gets
+    more than LONGEST_WORD_S is placed at the maximum of its attention.
     """
     seen = sharpest(weights)  # (U, S)
     spans = attention_align(weights)
@@ -90,7 +90,7 @@ def align_words(
 
 
 def stretches(words: Sequence[Word]) -> list[tuple[int, int]]:
-    """Ranges of words that belong together: up to the end of a sentence, or to a pause."""
+    """Ranges of words between sentence ends or pauses."""
     found: list[tuple[int, int]] = []
     first = 0
     for i, word in enumerate(words):

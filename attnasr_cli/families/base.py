@@ -54,7 +54,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Decoded:
-    """The text of one segment, and how far to trust it."""
+    """The text of one segment, with measures of its reliability."""
 
     pieces: list[Piece]
     """in order; empty where nothing was said"""
@@ -71,7 +71,7 @@ class Decoded:
 
 @dataclass(frozen=True)
 class SegmentAttention:
-    """Where the decoder attended in one segment while it wrote its text."""
+    """The cross-attention of the decoder while it wrote the text of one segment."""
 
     duration_s: float
     tokens: list[str]
@@ -82,7 +82,7 @@ class SegmentAttention:
     """(L, H, U, S); each row sums to 1 over the memory of the audio, and what a net that fills up
     its window gave to the filling"""
     heads: list[tuple[int, int]]
-    """(layer, head) pairs in ``weights`` that follow the audio: all, where the model names none"""
+    """(layer, head) pairs in ``weights`` that follow the audio; all, where the model names none"""
     step_s: float
     """seconds between two memory positions"""
     features: Tensor
@@ -96,30 +96,35 @@ class SegmentAttention:
 
 
 class RecordingDecoder(Protocol):
-    """One whole recording, whose segments the decoder chooses by the text that it wrote so far."""
+    """Decodes one whole recording, choosing its segments by the text written so far."""
 
     def push(self, samples: Tensor) -> None:
         """The next samples (N,), float32 at 16 kHz."""
 
     def segments(self) -> Iterator[tuple[float, Decoded]]:
-        """No more samples: (start in seconds, result) in order, each as soon as it is decoded."""
+        """End the recording and yield (start in seconds, result) in order, each as soon as it is
+        decoded."""
 
 
 class SegmentDecoder(Protocol):
-    """Turns segments into texts, many at once. One object serves one model with fixed options."""
+    """Decodes batches of segments. One object has one model and fixed options."""
 
     placement: Placement
-    """device and precision, with what the decoder has to add to the reason"""
+    """device and precision; the decoder may extend the reason"""
     max_segment_s: float
     """the longest stretch of audio that the net can see at once"""
+    min_cost_s: float
+    """seconds of audio that a segment costs at least: those of the window to which the net pads
+    it, or 0. Batches are packed by cost"""
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """Everything that decides about the text, as it was chosen in the end; JSON values."""
+        """Every setting that the text depends on, with defaults filled in, as JSON values."""
 
     @property
     def sequential(self) -> bool:
-        """Whether recordings are to be given whole, to ``recording``, and not in segments."""
+        """Whether the decoder must be given whole recordings, by ``recording``, and not
+        segments."""
 
     def decode(self, segments: Sequence[Tensor]) -> list[Decoded]:
         """segments: mono float32 samples (N,) at 16 kHz. The result is in the same order and does
@@ -137,7 +142,7 @@ class SegmentDecoder(Protocol):
 
 
 class FeatureExtractor(Protocol):
-    """Samples → what the encoder of a net sees."""
+    """Computes the input of the encoder from samples."""
 
     def extract(self, samples: Tensor) -> Tensor:
         """samples (N,) at 16 kHz → features (T, F), float32."""
@@ -147,7 +152,7 @@ class FeatureExtractor(Protocol):
 
 
 class Family(Protocol):
-    """What the rest of the program asks of a kind of models.
+    """The interface of a family to the rest of the program.
 
     A module that holds one must be light: ``attnasr --help`` and ``models list`` look at its
     attributes. Its methods import what they need.
@@ -160,11 +165,11 @@ class Family(Protocol):
     nets: tuple[str, ...]
     """names of the nets whose recipes this family trains"""
     published: Mapping[str, Source]
-    """names that need no owner → where the hub has the model"""
+    """names without an owner → where the hub has the model"""
     extra_files: tuple[str, ...]
     """options that ``load`` takes beside the path, such as ``tokenizer``"""
     cpu_batch_s: float
-    """seconds of audio in a batch from which a CPU gains nothing any more"""
+    """seconds of audio in a batch beyond which a CPU gains nothing"""
 
     @property
     def Options(self) -> type[Any]:  # noqa: N802 - a class
@@ -175,10 +180,11 @@ class Family(Protocol):
         """Whether a file or folder is a foreign checkpoint of this family. Reads no weights."""
 
     def load(self, path: Path, name: str, **extra: Path) -> Model:
-        """Load a foreign checkpoint on the CPU, to be called ``name``. Raises ModelError."""
+        """Load a foreign checkpoint on the CPU; ``name`` becomes the name of the model. Raises
+        ModelError."""
 
     def export(self, model: Model, folder: Path) -> None:
-        """Write a model as others read it. Raises ModelError where there is no such form."""
+        """Write a model in the format of transformers. Raises ModelError where there is none."""
 
     def read_tokenizer(self, path: Path) -> Tokenizer:
         """Read the tokenizer file of a model folder. Raises ModelError."""
@@ -200,7 +206,8 @@ class Family(Protocol):
         """Refuse what cannot be trained, before anything is loaded. Raises UsageError."""
 
     def fit_recipe(self, recipe: Recipe, start: Model) -> Recipe:
-        """The recipe with what follows from the model of ``[init]``. Raises UsageError."""
+        """The recipe with values that follow from the model of ``[init]``. Raises UsageError where
+        they contradict it."""
 
     def targets(self, recipe: Recipe, net: Net, tokenizer: Tokenizer) -> Targets:
-        """What the decoder is trained to write."""
+        """The token-level targets of training."""

@@ -1,4 +1,4 @@
-"""Which segments share a batch: neighbours in length, as many as a budget of seconds allows."""
+"""Groups segments of similar length into batches within a budget of seconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a checkpoint is that no family reads, told from its first bytes and tables."""
+"""Describes checkpoints that no family reads, from their first bytes and tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LANGUAGE_MODEL = (
     "qwen", "voxtral", "granite", "llama", "gemma", "phi4", "audioflamingo", "ultravox", "kimi",
     "glm", "salm",
 )  # fmt: skip
-"""such models write with a large language model that was taught to hear"""
+"""models that combine a large language model with an audio encoder"""
 FILES = {
     ".nemo": "a NeMo archive (weights for transformers stand beside it on the hub, if anywhere)",
     ".onnx": "an ONNX graph",
@@ -40,7 +40,7 @@ def ctranslate2_spec(file: Path) -> str | None:
 
 
 def refusal(path: Path, families: Sequence[str]) -> ModelError:
-    """Why no family takes a path, with the names of those that there are."""
+    """The error for a path that no family claims, naming the families that exist."""
     known = f"families that are read: {', '.join(families)}"
     spec = ctranslate2_spec(path / "model.bin")
     if spec is not None:

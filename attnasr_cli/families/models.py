@@ -1,4 +1,4 @@
-"""Models by name or path: found, downloaded where they are published, and loaded."""
+"""Finds models by name or path, downloads published ones, and loads them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def load(name: str | os.PathLike[str], **extra: Path) -> Model:
 
 
 def load_as(name: str | os.PathLike[str], shown: str | None, **extra: Path) -> Model:
-    """The same of a foreign checkpoint that is called otherwise."""
+    """As ``load``; ``shown`` is the name to give to a foreign checkpoint."""
     path = find(name)
     if (path / "model.toml").is_file():
         family = family_of_style(read_header(path).features.style)
@@ -49,9 +49,11 @@ def load_as(name: str | os.PathLike[str], shown: str | None, **extra: Path) -> M
 
 
 def display_name(name: str | os.PathLike[str], path: Path) -> str:
-    """How messages and results call a model: as it was asked for, or as its folder is called.
+    """The name of a model in messages and results: the one it was asked for by, or that of its
+    folder.
 
-    A downloaded model lies in a folder that is called by its revision, which nobody asked for.
+    The folder of a downloaded model is named after its revision, which would mean nothing to the
+    user.
     """
     text = os.fspath(name)
     if Path(text).exists():

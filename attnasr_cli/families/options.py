@@ -1,5 +1,5 @@
-"""Options, each declared once as a field of the dataclass that uses it: the command line, the
-configuration files, the environment and Python have name, type, default and help from there."""
+"""Options are declared once, as fields of the dataclass that uses them; the command line,
+configuration files, the environment and Python take name, type, default and help from there."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def option(
     config: bool = True,
     switch: bool = False,
 ) -> Any:
-    """A field with the sentence that ``--help`` shows.
+    """A dataclass field with the help text that ``--help`` shows.
 
-    kind: what the command line makes of its text, where the annotation allows several; ``list`` for
-    a repeatable option. short: ``-m``. config: may stand in ``attnasr.toml`` and in the
-    environment. switch: of a bool, there is no ``--no-…``.
+    kind: type on the command line, where the annotation allows several; ``list`` for a repeatable
+    option. short: short flag, such as ``-m``. config: whether it may be set in ``attnasr.toml`` and
+    the environment. switch: for a bool, whether there is no ``--no-…`` form.
     """
     metadata = {
         "help": help,

@@ -76,7 +76,8 @@ def family_of_style(style: str) -> Family:
 
 
 def family_of_net(net: str) -> Family:
-    """The family that trains a net; a net of a plugin that no family names is a native one."""
+    """The family that trains a net; a net of a plugin that no family names belongs to the native
+    family."""
     for family in families():
         if net in family.nets:
             return family
@@ -94,8 +95,8 @@ def published() -> dict[str, Source]:
 
 
 def at_hand() -> list[Entry]:
-    """All models that can be used by name without a download: shipped, the user's, and those in a
-    cache of downloads that some family reads."""
+    """All models that can be used by name without a download: shipped ones, the user's, and
+    downloaded ones that a family can read."""
     from attnasr_cli.checkpoint import hub, registry
 
     found = {entry.name: entry for entry in registry.entries()}

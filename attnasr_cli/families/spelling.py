@@ -1,4 +1,4 @@
-"""The words of any text as the tokens of a model that aligns them with audio."""
+"""Converts the words of any text into tokens of a model that aligns them with audio."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ PARTS = re.compile(r"[^\W_]+(?:'[^\W_]+)*'?")
 
 
 class Speller:
-    """Words as somebody wrote them → token ids of one tokenizer."""
+    """Written words → token ids of one tokenizer."""
 
     def __init__(self, tokenizer: Tokenizer, normalizer: str) -> None:
-        """normalizer: the name of what was done to the text that the tokenizer's model learnt."""
+        """normalizer: name of the normaliser of the model's training text."""
         self.tokenizer = tokenizer
         self.normalize = normalize.get(normalizer)
         self.words = lru_cache(maxsize=50_000)(self._word)
 
     def spell(self, word: str) -> Sequence[int] | None:
-        """The tokens of a written word with its punctuation: none where nothing of it is said,
-        None where it is said in a way that is not known (numbers, symbols, other scripts)."""
+        """The tokens of a written word with its punctuation: empty where it is not pronounced, None
+        where its pronunciation is unknown (numbers, symbols, other scripts)."""
         return self.words(word.strip().replace("’", "'"))
 
     def ways(self, word: str) -> list[Sequence[int]]:
-        """The tokens of each way to say a word, where tokens are sounds, the usual one first."""
+        """The tokens of each pronunciation of a word, where tokens are phones, the usual one
+        first."""
         usual = self.spell(word)
         if not usual or not isinstance(self.tokenizer, PhoneTokenizer):
             return []
@@ -69,7 +70,8 @@ class Speller:
         return None
 
     def _spoken(self, part: str, lexicon: PhoneTokenizer) -> str | None:
-        """How a word is said: by the lexicon, letter by letter, or by its rules."""
+        """The pronunciation of a word: from the lexicon, letter by letter, or by rules learnt from
+        it."""
         text = self.normalize(part)
         for form in (text, text.rstrip("'"), plain(text)):
             if form in lexicon.spoken:

@@ -1,4 +1,4 @@
-"""Why a text should not be trusted: the guards that need nothing but the text and its score."""
+"""Flags texts that may be wrong, judging by text and score alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a decoder is trained to write: the prompt, the tokens of a text, the end."""
+"""Token-level training targets: the prompt, the tokens of a text, and the end token."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Targets:
-    """The part of training that depends on the tokens of a model."""
+    """How the texts of training data become targets of the decoder."""
 
     prompt: tuple[int, ...]
-    """fed in front of every text and not scored"""
+    """fed before every text and not scored"""
     eos: int
-    """scored behind every text"""
+    """the end token, scored after every text"""
     encode: Callable[[str], list[int]]
     """a text → its tokens, without prompt and end"""
     window: int | None = None
-    """frames that the net fills every utterance up to; None: it takes any length"""
+    """frames of the window to which the net pads every utterance; None: it takes any length"""
     join: Callable[[Sequence[Tensor], Sequence[int]], Tensor] | None = None
     """features (T, F) of utterances, and the frames of silence behind each but the last → features
     of one window with all of them; None: utterances can't share a window"""

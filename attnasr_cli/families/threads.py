@@ -1,9 +1,9 @@
-"""How a batch is shared among the cores of a CPU.
+"""Shares a batch among the cores of a CPU.
 
-A step of a decoder is hundreds of small products. Split over threads, each of them waits for the
-slowest, and on a machine that is busy with something else as well that is a thread that does not
-run: thirty times slower was measured. So a batch is split over threads by its utterances, each
-thread computing alone, and only what cannot be split so is computed by several.
+A decoder step consists of hundreds of small products. Split over threads, each product waits for
+the slowest thread, and on a busy machine that may be one that is not running: thirty times slower
+was measured. So a batch is split by utterances, and each thread computes its own alone; only what
+cannot be split this way is computed by several threads.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def spread(
     device: torch.device,
     costs: Sequence[float] | None = None,
 ) -> list[Result]:
-    """``work`` of all items, in order; on a CPU by as many threads as torch would use, each with
-    neighbours that cost about the same in all."""
+    """Apply ``work`` to all items and return the results in order; on a CPU with as many threads as
+    torch would use, each with consecutive items of about the same total cost."""
     threads = torch.get_num_threads()
     parts = min(threads, len(items)) if device.type == "cpu" else 1
     if parts < 2:
@@ -57,7 +57,7 @@ def _bounds(costs: Sequence[float], parts: int) -> list[int]:
 
 @contextmanager
 def few_threads(step_bytes: int) -> Iterator[None]:
-    """As many of torch's threads as a step that reads so many bytes is worth."""
+    """A context that limits torch's threads to what a step reading ``step_bytes`` can use."""
     before = torch.get_num_threads()
     torch.set_num_threads(min(before, 1 + step_bytes // WORTH_A_THREAD))
     try:

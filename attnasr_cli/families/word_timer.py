@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from attnasr_cli.audio.features import lead_s
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.checkpoint.folder import Model
 from attnasr_cli.families.batching import pack
@@ -37,6 +38,7 @@ class WordTimer:
 
     def __init__(self, model: Model, device: torch.device) -> None:
         self.net, self.device = model.net.to(device).eval(), device
+        self.config = model.features
         self.features = family_of_style(model.features.style).features(model.features)
         self.pieces = model.tokenizer.pieces
         self.anything = len(self.pieces)
@@ -75,7 +77,11 @@ class WordTimer:
         if spans is None or self._improbable(log_probs, tokens, spans):
             return None
         edges = self._edges(tokens, places, words, spans, most.indices != BLANK)
-        seconds = [None if e is None else (e[0] * step_s, e[1] * step_s) for e in edges]
+        before_s = lead_s(duration_s, self.config)
+        seconds = [
+            None if e is None else (e[0] * step_s - before_s, e[1] * step_s - before_s)
+            for e in edges
+        ]
         return in_sequence(_filled(seconds), duration_s)
 
     def _joined(

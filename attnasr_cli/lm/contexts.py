@@ -1,5 +1,5 @@
-"""What is asked of a context again and again, kept: where the model has it, and how probable it is
-that the sentence ends there or goes on with a word outside the vocabulary."""
+"""A cache of what is looked up repeatedly for a context: its places in the model, and the
+probabilities that the sentence ends after it or continues with a word outside the vocabulary."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from attnasr_cli.lm.ngram import Floats, NgramModel
 from attnasr_cli.lm.vocabulary import BORDER, UNKNOWN, Ints
 
 CONTEXTS = 100_000
-"""kept at most; then all are forgotten"""
+"""the most that are kept; then the cache is cleared"""
 
 Words = tuple[int, ...]
 
 
 class Contexts:
-    """Answers for contexts of n-1 words. Safe to use from several threads: what is kept never
-    changes, and what is lost is computed again."""
+    """Cached values for contexts of n-1 words. Thread-safe: cached values never change, and lost
+    ones are computed again."""
 
     def __init__(self, model: NgramModel) -> None:
         self.model = model

@@ -21,6 +21,7 @@ from safetensors.numpy import save
 
 from attnasr_cli.device import cores
 from attnasr_cli.errors import ModelError
+from attnasr_cli.files import write_bytes
 from attnasr_cli.lm.ngram import Coded, Floats, NgramModel, Order
 from attnasr_cli.lm.vocabulary import SPECIAL, Ints, Vocabulary
 
@@ -29,7 +30,7 @@ SCHEMA = 1
 STEP = 0.15  # natural logarithm; 255 · 0.15 = 38, e⁻³⁸ is less than any probability in a model
 PLANES = 3  # bytes of a word id or a count: up to 16 million
 CONTEXTS = 1 << 18
-"""whose n-grams are numbered at once"""
+"""contexts whose n-grams are numbered at once"""
 Bytes = npt.NDArray[np.uint8]
 
 
@@ -91,12 +92,9 @@ def to_bytes(model: NgramModel) -> bytes:
 
 
 def save_model(model: NgramModel, path: Path) -> int:
-    """Write the file, whole or not at all. Returns its size in bytes."""
+    """Write the file, whole or not at all. Returns its size in bytes. Raises OutputError."""
     content = to_bytes(model)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content)
-    part.replace(path)
+    write_bytes(path, content)
     return len(content)
 
 

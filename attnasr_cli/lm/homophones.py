@@ -1,7 +1,7 @@
-"""Which of the words that sound alike was said: the most probable sentence.
+"""Chooses among homophones by the most probable sentence.
 
-The search chooses between them from the left, as each word ends; here the words that follow have a
-say too (Viterbi over the words, a state for each context of the n-gram model).
+The search chooses at the end of each word, knowing only the words before it; here the words after
+it count, too (Viterbi over the words, with a state for each context of the n-gram model).
 """
 
 from __future__ import annotations

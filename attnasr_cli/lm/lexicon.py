@@ -1,12 +1,12 @@
 """The words of a language model as a trie of characters, and the steps of token pieces in it.
 
-Where the tokens are sounds, the characters are phones: a word may then stand in several places, one
-for each of its pronunciations, and several words in one (K of them at most).
+Where the tokens are phones, so are the characters: a word then has a node for each of its
+pronunciations, and a node may have several words (at most K).
 
 A word is the word-start mark ``▁`` and its letters. A piece such as ``▁th`` or ``ing`` leads from a
-node to the node that is so many characters further down, so a word is found whichever pieces spell
-it: in its canonical segmentation or in another. A tokenizer of single characters with a space has
-its space as the mark; there the first word of a sentence begins after the mark.
+node to the one that many characters further down, so a word is found in any segmentation, canonical
+or not. In a tokenizer of single characters the space is the mark; there the first word of a
+sentence begins after the mark.
 
 N nodes, V pieces, W words, E entries: words and their pronunciations, sorted, so that those below a
 node are a range of them.
@@ -59,7 +59,7 @@ class Lists(NamedTuple):
 
 
 class Lexicon:
-    """Where each piece leads from each node, and which nodes are words."""
+    """The trie: where each piece leads from each node, and which nodes are words."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""How probable the best word is that can still come of a beginning, for each context.
+"""Look-ahead: the probability of the best word that a prefix can still become, for each context.
 
 The value of a trie node after a context is max log p(word | context) over the words below it. For a
 context it is made from that of the context one word shorter,
@@ -28,14 +28,14 @@ from attnasr_cli.lm.vocabulary import Ints
 LEAST = np.float32(-60.0)  # where no word is below
 NEVER = np.float32(-np.inf)
 REMEMBERED = 4_000_000
-"""words after contexts that are kept, 8 bytes each; then all are forgotten"""
+"""cached words after contexts, 8 bytes each; then the cache is cleared"""
 CONTEXTS = 100_000  # kept at most, for the same reason
 
 Words = tuple[int, ...]
 
 
 class _Context:
-    """What was counted after some words."""
+    """The words counted after one context."""
 
     __slots__ = ("depth", "entries", "first", "log_prob", "shorter", "values", "weight", "words")
 
@@ -48,14 +48,14 @@ class _Context:
         self.first = first
         """(F,) values of the nodes that begin words"""
         self.entries: npt.NDArray[np.int32] | None = None
-        """(M,) the entries of these words in order, when somebody has asked for a node"""
+        """(M,) the entries of these words in order; None until they are needed"""
         self.values: Floats = log_prob
         """(M + 1,) their values, and one that is never the largest"""
 
 
 class LookAhead:
-    """Values of nodes after contexts of some words. Safe to use from several threads: what is kept
-    never changes, and what is lost is computed again."""
+    """Values of nodes after contexts of some words. Thread-safe: cached values never change, and
+    lost ones are computed again."""
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ class LookAhead:
                 yield context, order[ends[i] : ends[i + 1]]
 
     def _context(self, words: Words) -> _Context:
-        """What is known of these words, or of as many of the last of them as were counted."""
+        """The context of these words, or of the longest suffix of them that was counted."""
         found = self.known.get(words)
         if found is not None:
             return found

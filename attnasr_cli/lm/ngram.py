@@ -1,4 +1,4 @@
-"""A back-off n-gram model that answers for many rows and words at once.
+"""A back-off n-gram model with vectorised look-up for many rows and words.
 
 Every order is a sorted array of integers, context · V + word, as it is counted (``counts.py``), so
 a look-up is a binary search, and all rows are looked up together. R rows, W words each, n orders.
@@ -21,7 +21,8 @@ NOTHING = -1  # in a context: further left than the beginning of the sentence
 
 
 class Coded:
-    """Numbers of few different values, a byte each: what an array of them gives is numbers."""
+    """An array of numbers with at most 256 distinct values, stored as one byte each; indexing gives
+    the numbers."""
 
     def __init__(self, codes: npt.NDArray[np.uint8], table: Floats) -> None:
         """codes (M,), table (256,)"""
@@ -54,7 +55,7 @@ def pick(values: Floats | Coded, at: Ints, otherwise: Floats | float) -> Floats:
 
 
 class NgramModel:
-    """Words, probabilities, and what a word outside the vocabulary costs."""
+    """The vocabulary, the probabilities of its n-grams, and the spelling model for other words."""
 
     def __init__(self, vocabulary: Vocabulary, orders: Sequence[Order], spelling: Floats) -> None:
         self.vocabulary = vocabulary

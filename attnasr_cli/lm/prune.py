@@ -1,4 +1,4 @@
-"""Which n-grams a small model keeps: relative entropy pruning (Stolcke 1998).
+"""Chooses the n-grams that a small model keeps, by relative entropy pruning (Stolcke 1998).
 
 Leaving out the n-gram (h, w) changes the distribution after h only: w comes from the shorter
 context then, and the back-off weight γ(h) becomes γ'(h). The loss is the relative entropy of the

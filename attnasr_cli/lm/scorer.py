@@ -1,8 +1,8 @@
 """A word language model that scores the tokens of an acoustic model, token by token.
 
-Inside a word every row carries the best that can still come of it (look-ahead). When the word ends
-(a piece that begins another word, or the end of the sentence) that is replaced by the probability
-of the word itself, so a sentence ends with exactly the sum of its words:
+Inside a word a row has the score of the best word that its prefix can become (look-ahead). When the
+word ends (at a piece that begins another word, or at the end of the sentence) that is replaced by
+the score of the word itself, so the score of a sentence is exactly the sum over its words:
 
     Σ_words (log p(word | context) + word_bonus) + log p(end | context)
 
@@ -30,21 +30,21 @@ from attnasr_cli.lm.vocabulary import UNKNOWN, Ints
 
 AHEAD_WORDS = 2
 AHEAD_RISE = 2.0
-"""natural logarithm: by so much, in all but rare cases, whole contexts make a word more probable
-than look-ahead took it to be"""
+"""natural logarithm: in all but rare cases, a whole context makes a word more probable than
+look-ahead assumed by at most this much"""
 
 EMPTY_WORD = -20.0  # natural logarithm: two word marks with nothing between are no word
 
 
 class State(NamedTuple):
-    """What a row has read."""
+    """The state of a row."""
 
     context: Tensor
     """(R, n-1) ids of the last complete words, -1 before the beginning"""
     node: Tensor
     """(R,) place in the trie, -1 in a word that is not in the vocabulary"""
     ahead: Tensor
-    """(R,) what the word in progress has been given in advance"""
+    """(R,) look-ahead score of the word in progress"""
     pieces: Tensor
     """(R,) pieces of the word in progress"""
     unknown: Tensor
@@ -72,8 +72,8 @@ class NgramScorer:
 
         ``word_bonus`` is added to every complete word and ``unknown_penalty`` to every piece of an
         unknown one: natural logarithms, before the search multiplies with ``weight``.
-        ``ahead_words``: so many words of the context are used to look ahead inside a word; more of
-        them prune better and cost time, and the end of the word has the whole context in any case.
+        ``ahead_words``: words of context used for look-ahead inside a word; more prune better and
+        take more time. At the end of a word the whole context is used in any case.
         """
         self.model = model if isinstance(model, NgramModel) else load_model(Path(model))
         self.weight, self.eos, self.ahead_words = weight, eos, ahead_words
@@ -88,8 +88,8 @@ class NgramScorer:
 
     @property
     def monotone(self) -> bool:
-        """Whether the end of a word lowers the score: by a bonus below 0 that outweighs what
-        look-ahead with fewer words of context took the word to be less probable than it is."""
+        """Whether scores never rise: true where a negative word bonus outweighs AHEAD_RISE, by
+        which the end of a word may raise the score above look-ahead with less context."""
         whole = self.ahead_words >= self.model.start(1).shape[1]
         return self.word_bonus <= (0.0 if whole else -AHEAD_RISE)
 
@@ -147,8 +147,8 @@ class NgramScorer:
         return self._state(context, node, ahead, pieces, unknown, state.node.device)
 
     def words(self, tokens: Sequence[int]) -> list[str | None]:
-        """The words that the tokens are, the most probable of those that sound alike; None for a
-        word that is not in the vocabulary."""
+        """The words that the tokens spell, among homophones the most probable; None for a word
+        outside the vocabulary."""
         places: list[Ints] = []
         for token in tokens:
             if self.starts[token] or not places:
@@ -160,7 +160,7 @@ class NgramScorer:
         return [None if i == UNKNOWN else self.model.vocabulary.words[i] for i in chosen]
 
     def _recent(self, contexts: Sequence[Words]) -> list[Words]:
-        """The last words of each context, as many as look-ahead is made of."""
+        """The last ``ahead_words`` words of each context."""
         return [words[-self.ahead_words :] for words in contexts]
 
     def _ending(self, context: Ints, before: Sequence[Words], node: Ints) -> tuple[Ints, Floats]:

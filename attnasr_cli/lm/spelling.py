@@ -1,4 +1,4 @@
-"""What a word outside the vocabulary costs: its letters, one by one.
+"""A spelling model: scores a word outside the vocabulary letter by letter.
 
 The n-grams give such a word the probability of the class <unk>. Which word of the class it is, is
 a second question: p(letters) = ∏ q(letter) · q(end), with q counted over the different words of

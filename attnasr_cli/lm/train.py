@@ -1,4 +1,4 @@
-"""Text → a language model file of a wanted size, and how well it predicts held-out text."""
+"""Trains an n-gram language model of a given file size on text, and measures its perplexity."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SLICE = 4096  # words of held-out text scored at once
 
 @dataclass(frozen=True)
 class LmConfig:
-    """How a language model is made."""
+    """The ``[lm]`` table of a recipe: how a language model is trained."""
 
     texts: tuple[tuple[str, int], ...]
     """files with one sentence a line, and how many times each counts"""
@@ -37,7 +37,7 @@ class LmConfig:
     vocabulary: int = 80_000
     """the most frequent words that are kept"""
     min_count: int = 3
-    """a word must occur so often to be kept"""
+    """words that occur less often are left out"""
     max_mb: float = 12.0
     """size of the file in megabytes (10⁶ bytes); 0 for no limit"""
     held_out: str = ""
@@ -54,7 +54,7 @@ class LmConfig:
 
 @dataclass(frozen=True)
 class LmReport:
-    """What was made."""
+    """A report on the model that was trained."""
 
     words: int
     """of text, weighted, sentence ends not counted"""
@@ -70,7 +70,7 @@ class LmReport:
 
 @dataclass(frozen=True)
 class Perplexity:
-    """How well a model predicts a text."""
+    """The perplexity of a text under a model."""
 
     words: int
     unknown: int
@@ -120,7 +120,7 @@ def measure(model: NgramModel, lines: Iterable[str]) -> Perplexity:
 def train_ngram(
     config: LmConfig, out: Path, note: Callable[[str], None] = lambda _: None
 ) -> LmReport:
-    """Make the model and write it to ``out``. ``note`` is told in a sentence what happens."""
+    """Train the model and write it to ``out``. ``note`` is called with messages about progress."""
     began = time.monotonic()
     texts = [(Path(path), times) for path, times in config.texts]
     counts = count_words(texts)

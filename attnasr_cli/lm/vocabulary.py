@@ -1,4 +1,4 @@
-"""The words that a language model knows, and text as a stream of their ids.
+"""The vocabulary of a language model, and text as a stream of word ids.
 
 Id 0 is the border between sentences: as the last word of an n-gram it is the end of a sentence, as
 the first it is the beginning (an n-gram with a border inside is never counted). Id 1 is every word

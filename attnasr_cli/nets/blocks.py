@@ -1,4 +1,4 @@
-"""Parts that the nets share: masked convolutions, rotary positions, attention with any mask."""
+"""Layers that the nets share: masked subsampling, rotary positions, attention, feed-forward."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from attnasr_cli.nets.protocol import length_mask
 class Dropout(nn.Module):
     """Dropout whose masks on a CPU come from random bytes, eight to a number drawn.
 
-    There the generator is serial and its numbers were 30 % of a training step. The probability is
-    rounded to 1/256 and the scale follows the rounded value, so that the mean is kept.
+    The CPU generator is serial and took 30 % of a training step. The probability is rounded to a
+    multiple of 1/256, and the scale follows the rounded value so that the mean is kept.
     """
 
     def __init__(self, probability: float) -> None:
@@ -37,7 +37,8 @@ class Dropout(nn.Module):
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-    """q (…, n, d), k and v (…, m, d), mask broadcast to (…, n, m) and true where one may look.
+    """Scaled dot-product attention: q (…, n, d), k and v (…, m, d) → (…, n, d). The mask broadcasts
+    to (…, n, m) and is true where a query may attend.
 
     Written out while training on a CPU, where its backward is several times faster than that of the
     fused kernel at the lengths of a segment (measured at 100 to 250 positions).
@@ -122,7 +123,8 @@ def join_heads(x: Tensor) -> Tensor:
 
 
 class SelfAttention(nn.Module):
-    """Multi-head scaled dot-product self-attention (Vaswani et al. 2017) with rotary positions."""
+    """Multi-head scaled dot-product self-attention (Vaswani et al. 2017, arXiv:1706.03762) with
+    rotary positions."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -131,7 +133,8 @@ class SelfAttention(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(self, x: Tensor, rotation: Rotation, mask: Tensor) -> Tensor:
-        """x (B, n, D), mask broadcast to (B, H, n, n), true where a position may be seen."""
+        """x (B, n, D) → (B, n, D). The mask broadcasts to (B, H, n, n) and is true where a position
+        may be attended to."""
         q, k, v = (split_heads(part, self.heads) for part in self.qkv(x).chunk(3, -1))
         seen = attention(rotation.apply_rotary(q), rotation.apply_rotary(k), v, mask)
         out: Tensor = self.out(join_heads(seen))
@@ -171,10 +174,10 @@ class CrossAttention(nn.Module):
         k, v = (split_heads(part, self.heads) for part in self.kv(frames).chunk(2, -1))
         if torch.is_grad_enabled():
             return k, v
-        return k.contiguous(), v.contiguous()  # else each step of a search would copy them
+        return k.contiguous(), v.contiguous()  # otherwise every step of a search copies them
 
     def forward(self, x: Tensor, keys: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
-        """x (B, n, D) without looking at the weights; mask (B, S)."""
+        """x (B, n, D) → (B, n, D), with the fused kernel, which returns no weights; mask (B, S)."""
         q = split_heads(self.query(x), self.heads)
         seen = attention(q, keys[0].to(q.dtype), keys[1].to(q.dtype), mask[:, None, None])
         out: Tensor = self.out(join_heads(seen))
@@ -189,7 +192,7 @@ class CrossAttention(nn.Module):
     def cross_attention(
         self, x: Tensor, keys: tuple[Tensor, Tensor], mask: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """x (B, n, D) → what is seen (B, n, D) and the weights (B, H, n, S)."""
+        """x (B, n, D) → context (B, n, D) and weights (B, H, n, S)."""
         weights = self.weights(x, keys, mask)
         seen = weights.to(keys[1].dtype) @ keys[1]
         return self.out(join_heads(seen)), weights

@@ -1,12 +1,12 @@
 """The self-attention cache of a Transformer decoder: written in place, and never reordered.
 
-The K beams of an utterance share one store. Each position holds what K rows wrote there, and a
-table says which of the K a row descends from at each position; a step lets every row look at all
-of the store through a mask of its own line. When the search reorders rows, only the table moves:
-copying a row's past for each beam that changes places was a third of a step.
+The K beams of an utterance share one buffer. Each position holds the entries of K rows, and a table
+says which of the K entries belongs to a row's own history; a step attends over the whole buffer
+through a mask made from that table. When the search reorders rows only the table changes: copying
+the past of every beam that moves took a third of a step.
 
-What it costs: a cache that was stepped from is used up, and only the one that came back may be fed
-again. The search never does otherwise.
+The price: a cache may be stepped from only once; after a step only the returned cache is valid. The
+search works like that.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ import torch
 from torch import Tensor
 
 BLOCK = 64
-"""positions that are added when the storage is full; doubled from then on"""
+"""positions allocated first; doubled whenever the buffer is full"""
 
 
 class Cache:
     """Keys and values of all layers for R = B·K rows, ``length`` positions so far."""
 
     def __init__(self, keys: Tensor, values: Tensor, lines: Tensor | None, length: int) -> None:
-        """keys and values (L, B, H, capacity, K, D/H); lines (B, K, length): the beam whose entry
-        at a position belongs to a row, None where K is 1."""
+        """keys and values (L, B, H, capacity, K, D/H); lines (B, K, length): which of the K entries
+        at a position belongs to the history of a row; None where K is 1."""
         self.keys, self.values, self.lines, self.length = keys, values, lines, length
 
     @classmethod
     def empty(
         cls, layers: int, rows: int, heads: int, width: int, like: Tensor, dtype: torch.dtype
     ) -> Cache:
-        """A cache for rows that have seen nothing. width: D/H of one head."""
+        """An empty cache. width: D/H, the width of one head."""
         shape = (layers, rows, heads, 0, 1, width)
         empty = like.new_empty(shape, dtype=dtype)
         return cls(empty, empty, None, 0)
@@ -44,7 +44,7 @@ class Cache:
         return self.keys.shape[1] * self.beams
 
     def grouped(self, utterances: int) -> Cache:
-        """The same rows with one store for those of an utterance."""
+        """The same rows, with one buffer for all rows of an utterance."""
         if self.keys.shape[1] == utterances:
             return self
         apart = self._apart()
@@ -60,7 +60,7 @@ class Cache:
         return Cache(shared(apart.keys), shared(apart.values), lines, self.length)
 
     def reserve(self, positions: int) -> None:
-        """Make room for this many positions behind the present ones."""
+        """Make room for this many more positions."""
         needed, capacity = self.length + positions, self.keys.shape[3]
         if needed <= capacity:
             return
@@ -83,8 +83,8 @@ class Cache:
         return found[0], found[1]
 
     def hidden(self, positions: int) -> Tensor | None:
-        """(B, 1, K·n, (length + n)·K), true where a row must not look from n new positions; None
-        where all may look at everything."""
+        """(B, 1, K·n, (length + n)·K), true where one of n new positions must not attend; None
+        where all may attend to everything."""
         if self.lines is None and positions == 1:
             return None
         device, K, B = self.keys.device, self.beams, self.keys.shape[1]
@@ -100,7 +100,7 @@ class Cache:
         return Cache(self.keys, self.values, lines, self.length + positions)
 
     def _lines(self, positions: int) -> Tensor:
-        """(B, K, length + n): a row's new positions are its own."""
+        """The table (B, K, length + n) with n new positions, each belonging to its own row."""
         B, K, device = self.keys.shape[1], self.beams, self.keys.device
         if self.lines is None:
             return _own(B, K, self.length + positions, device)
@@ -127,7 +127,7 @@ class Cache:
         return Cache(keys, values, lines, self.length)
 
     def _apart(self) -> Cache:
-        """A store of its own for each row, with nothing but its own line."""
+        """A buffer for each row, with its own history only."""
         if self.lines is None:
             return self
         index = self.lines.transpose(1, 2)[None, :, None, :, :, None]  # (1, B, 1, length, K, 1)

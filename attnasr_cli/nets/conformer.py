@@ -43,7 +43,7 @@ class ConformerConfig:
     hidden: int = 1024
     """inner width of every feed-forward"""
     kernel: int = 15
-    """frames that the depthwise convolution sees; odd"""
+    """frames that the depthwise convolution spans; odd"""
     subsampling: int = 4
     """feature frames per memory position: 2, 4 or 8"""
     channels: int = 32
@@ -93,8 +93,8 @@ class ConformerLayer(nn.Module):
         self.norm_ff2, self.ff2 = nn.LayerNorm(c.width), FeedForward(c.width, c.hidden, c.dropout)
         self.norm = nn.LayerNorm(c.width)
         self.dropout = Dropout(c.dropout)
-        # Every branch starts at zero, so that the net starts as its convolutions and its head: as
-        # deep as it is, it then leaves the plateau of blanks as soon as a shallow one does.
+        # Every residual branch starts at zero, so that the net begins as its convolutions and its
+        # head, and a deep net leaves the plateau of blanks as early as a shallow one.
         for last in (self.ff1.down, self.attention.out, self.conv.out, self.ff2.down):
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
@@ -111,7 +111,8 @@ class ConformerLayer(nn.Module):
 
 
 class HalfRate(nn.Module):
-    """Two frames become one for some layers, and then two again: they cost half there.
+    """Runs some layers at half the frame rate, at half the cost: pairs of frames are merged before
+    them and split again after.
 
     The temporal U-net of Squeezeformer (Kim et al. 2022, arXiv:2206.00888).
     """
@@ -129,13 +130,13 @@ class HalfRate(nn.Module):
         return joined, (lengths + 1) // 2
 
     def up(self, x: Tensor, before: Tensor) -> Tensor:
-        """x (B, ceil(S / 2), D) added to what stood before (B, S, D)."""
+        """x (B, ceil(S / 2), D) at the full rate again, added to ``before`` (B, S, D)."""
         doubled: Tensor = self.split(x).repeat_interleave(2, 1)  # (B, S or S + 1, D)
         return before + doubled[:, : before.shape[1]]
 
 
 class ConformerEncoder(nn.Module):
-    """(B, T, F) → (B, S, D)"""
+    """Subsampling, then Conformer layers: (B, T, F) → (B, S, D)."""
 
     def __init__(self, c: ConformerConfig) -> None:
         super().__init__()
@@ -176,7 +177,7 @@ class ConformerEncoder(nn.Module):
 
 
 class _Places(NamedTuple):
-    """What the layers must know of the frames at one rate."""
+    """Mask and rotary positions of the frames at one rate."""
 
     rotation: Rotation
     mask: Tensor

@@ -1,4 +1,5 @@
-"""CTC heads: one on the encoder's end, others inside it (Graves 2006; Lee and Watanabe 2021)."""
+"""CTC heads at the end of an encoder (Graves et al. 2006) and between its layers (Lee and Watanabe
+2021, arXiv:2102.03216)."""
 
 from __future__ import annotations
 
@@ -26,10 +27,10 @@ class CtcNet(Net):
 
 
 class InnerCtc(nn.Module):
-    """A CTC head between two layers whose posterior is fed back into the stream.
+    """A CTC head between two layers whose posterior is added to the input of the next one.
 
-    Self-conditioned CTC (Nozaki and Komatsu 2021, arXiv:2104.02724): later layers see what earlier
-    ones believe. The head itself is shared with the final one.
+    Self-conditioned CTC (Nozaki and Komatsu 2021, arXiv:2104.02724): later layers are conditioned
+    on the predictions of earlier ones. The weights of the head are those of the final one.
     """
 
     def __init__(self, width: int, vocab: int) -> None:
@@ -38,7 +39,8 @@ class InnerCtc(nn.Module):
         self.back = nn.Linear(vocab, width)
 
     def forward(self, x: Tensor, head: nn.Linear) -> tuple[Tensor, Tensor]:
-        """x (B, S, D) → the stream with the belief added, and the logits (B, S, V)."""
+        """x (B, S, D) → x with the projected posterior added (B, S, D), and the logits (B, S,
+        V)."""
         with keep_float32(x):
             logits = head(self.norm(x))
         return x + self.back(logits.float().softmax(-1)), logits

@@ -40,7 +40,7 @@ class LASConfig:
     heads: int = 4
     """heads of the multihead attention"""
     location_kernel: int = 31
-    """memory positions that the location attention sees; odd"""
+    """memory positions that the convolution of location attention spans; odd"""
     decoder_width: int = 320
     """cells of the decoder's LSTM"""
     decoder_layers: int = 1
@@ -72,7 +72,7 @@ class BiLSTM(nn.Module):
 
 
 class LASEncoder(nn.Module):
-    """(B, T, F) → (B, S, D)"""
+    """Convolutions and bidirectional LSTMs: (B, T, F) → (B, S, D)."""
 
     def __init__(self, c: LASConfig) -> None:
         super().__init__()
@@ -104,13 +104,14 @@ class LASState(NamedTuple):
     hidden: tuple[tuple[Tensor, Tensor], ...]
     """for each layer h and c (R, D)"""
     context: Tensor
-    """(R, D) what was seen last, fed into the next step"""
+    """(R, D) the last context vector, fed into the next step"""
     weights: Tensor
-    """(R, S) where it was looked last"""
+    """(R, S) the last attention weights"""
 
 
 class LASDecoder(nn.Module):
-    """An LSTM that is fed its last token and what it saw last (Luong et al. 2015)."""
+    """An LSTM that is fed its last token and its last context vector (input feeding, Luong et al.
+    2015, arXiv:1508.04025)."""
 
     def __init__(self, c: LASConfig) -> None:
         super().__init__()

@@ -1,10 +1,10 @@
-"""Linear layers on a CPU, with weights in the order in which the processor reads them.
+"""Linear layers on a CPU with weights in the layout that the processor reads fastest.
 
-torch hands plain weights in bfloat16 to oneDNN, which puts them into its own order at every call.
-For the 1500 positions of an encoder that costs a twentieth; for the few rows of a decoder's step it
-is most of the time (a row times the output layer of "tiny" on one core: 2.9 ms, ordered beforehand
-0.85 ms). Those in float32 it gives to MKL, which takes twice as long as oneDNN on processors that
-are not Intel's. torch's own compiler orders weights with the same two operators.
+torch passes plain bfloat16 weights to oneDNN, which reorders them at every call. For the 1500
+positions of an encoder that costs a twentieth; for the few rows of a decoder step it is most of the
+time (a row times the output layer of "tiny" on one core: 2.9 ms, reordered beforehand 0.85 ms).
+Weights in float32 go to MKL, which takes twice as long as oneDNN on processors that are not
+Intel's. torch's compiler reorders weights with the same two operators.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 ROWS = 8
-"""what oneDNN is told to expect; it changes nothing that we could measure"""
+"""rows that oneDNN is told to expect; no measurable effect"""
 
 
 class Packed(nn.Module):
@@ -34,7 +34,7 @@ class Packed(nn.Module):
 
 
 def order(weight: Tensor) -> Tensor:
-    """weight (out, in) in bfloat16 or float32 → the same, to be read by ``product`` only"""
+    """weight (out, in) in bfloat16 or float32 → the reordered weight, for ``product`` only"""
     return cast(Tensor, torch.ops.mkldnn._reorder_linear_weight(weight, ROWS))
 
 
@@ -61,7 +61,7 @@ def can_pack(dtype: torch.dtype = torch.bfloat16) -> bool:
 
 
 def pack(part: nn.Module) -> None:
-    """All linear layers of a part that are in bfloat16 or float32."""
+    """Replace all linear layers of a part that are in bfloat16 or float32."""
     for module in list(part.modules()):
         for name, child in list(module.named_children()):
             if isinstance(child, nn.Linear):

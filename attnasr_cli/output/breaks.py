@@ -1,5 +1,5 @@
-"""Where a text may be parted into lines and subtitles, and how badly: after a sentence gladly,
-between an article and its noun never if it can be helped."""
+"""The cost of splitting a text between two words, for lines and subtitles: low after a sentence,
+high between an article and its noun."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ BOUND = {language: frozenset(text.split()) for language, text in _BOUND.items()}
 
 
 def width(text: str) -> int:
-    """Columns of a text: characters of East Asian width take two, combining marks none."""
+    """The width of a text in columns: East Asian wide characters take two, combining marks none."""
     if text.isascii():
         return len(text)
     return sum(
@@ -85,8 +85,7 @@ def width(text: str) -> int:
 
 
 def badness(before: Word, after: Word, language: str | None) -> float:
-    """How bad it is to part a text between two words: 0 after a sentence, NEVER where there is no
-    place to part it."""
+    """The cost of splitting a text between two words: 0 after a sentence, NEVER inside a word."""
     left, right = before.word.strip(), after.word.strip()
     if not left or not right:
         return PLAIN
@@ -103,7 +102,7 @@ def badness(before: Word, after: Word, language: str | None) -> float:
 
 
 def _between(left: str, right: str, language: str) -> float:
-    """The same by what the words are: two words in lower case, without signs."""
+    """The cost by the words themselves, in lower case and without punctuation."""
     conjunctions, prepositions = CONJUNCTIONS[language], PREPOSITIONS[language]
     joins = right in conjunctions or right in prepositions
     if left in BOUND[language]:

@@ -1,4 +1,5 @@
-"""Subtitles from words: parted where the text allows it, in even lines, long enough to be read."""
+"""Makes subtitles of words: split where the text allows it, in even lines, shown long enough to be
+read."""
 
 from __future__ import annotations
 
@@ -17,14 +18,14 @@ PAUSE_S = 1.0  # a pause this long begins a new cue
 LEAD_S = 0.2  # a cue that would be too short may appear so much before it is said
 SHORTEST_S = 0.04  # one frame at 25 a second: no cue has less, whatever the times of its words
 CPS = {"en": 20.0, "ar": 20.0, "zh": 18.0, "ja": 18.0, "ko": 21.0, "hi": 21.0}
-"""columns a second that are read with ease, as broadcasters have it; East Asian characters count
-twice"""
+"""comfortable reading speed in columns a second, as in broadcasters' guidelines; East Asian
+characters count twice"""
 OTHER_CPS = 17.0
 
-# What makes a division into cues bad. The sum over all cues is made as small as can be.
+# Costs of a division into cues; the sum over all cues is minimised.
 EACH = 0.5  # fewer cues are better
-BREAK = 3.0  # times the badness of the place where a cue ends
-LINES = 1.0  # times the badness of its lines
+BREAK = 3.0  # times the cost of splitting where a cue ends
+LINES = 1.0  # times the cost of its lines
 FAST = 6.0  # times the share of reading time that is missing
 SHORT = 4.0  # times the share of the shortest time that is missing
 ALONE = 4.0  # one short word that belongs to the text around it
@@ -65,7 +66,7 @@ class CueConfig:
 
 @dataclass(frozen=True)
 class Cue:
-    """What is shown at once; seconds."""
+    """One subtitle; times in seconds."""
 
     start: float
     end: float
@@ -129,7 +130,7 @@ def words_of(segment: Segment) -> list[Word]:
 
 
 class _Stretch:
-    """Words without a pause between them, and their best division into cues."""
+    """Words without a long pause between them, and their best division into cues."""
 
     def __init__(
         self, words: list[Word], following: float | None, config: CueConfig, language: str | None
@@ -139,7 +140,7 @@ class _Stretch:
         self.measure, self.cps = Measure(words, language), config.cps(language)
 
     def divided(self) -> list[list[list[Word]]]:
-        """Lines of words for each cue."""
+        """The best division: for each cue its lines of words."""
         n = len(self.words)
         # (cost of the words up to here, where their last cue begins, where its lines end)
         best: list[tuple[float, int, list[int]]] = [(0.0, 0, [])]
@@ -173,7 +174,7 @@ class _Stretch:
         return lines <= config.max_line_count
 
     def _cost(self, start: int, end: int) -> float:
-        """How bad a cue is by itself, beside its lines."""
+        """The cost of a cue without that of its lines."""
         words, config = self.words, self.config
         size = max(self.measure.width(start, end), 1)
         following = words[end].start if end < len(words) else self.following
@@ -192,7 +193,7 @@ class _Stretch:
 
 
 def _timed(found: list[list[list[Word]]], config: CueConfig, language: str | None) -> list[Cue]:
-    """Times of cues: long enough to be read, never into the next one, a gap between."""
+    """Set the times of cues: long enough to be read, with a gap before the next one."""
     cps, shortest = config.cps(language), min(SHORTEST_S, config.max_cue_duration)
     result: list[Cue] = []
     before = 0.0  # when the cue before ends

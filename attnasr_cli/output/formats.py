@@ -22,22 +22,22 @@ Line = Callable[[Segment, str, int | None], str]
 
 @dataclass(frozen=True)
 class Format:
-    """One way to write a transcript: segment by segment, or as a whole."""
+    """An output format: written segment by segment, or as a whole."""
 
     name: str
     ending: str
     whole: Callable[[Transcript, CueConfig], str] | None = None
     """complete content of the file, with its last line end"""
     line: Line | None = None
-    """what one segment adds, where it needs no other one"""
+    """the text of one segment, where it does not depend on others"""
     head: str = ""
     """what stands before the first segment"""
     word_times: bool = True
-    """whether it is better, or only possible, with times of words"""
+    """whether it needs, or is better with, word times"""
     cues: bool = False
     """whether it is made of subtitles, so that their options change it"""
     joins: bool = False
-    """whether several of them one after the other, on stdout, are still of use"""
+    """whether several may be concatenated on stdout"""
 
     def render(self, transcript: Transcript, config: CueConfig) -> str:
         """Complete content of the file, with its last line end."""
@@ -66,7 +66,7 @@ def as_json(transcript: Transcript, config: CueConfig) -> str:
 
 
 def jsonl(segment: Segment, file: str, channel: int | None) -> str:
-    """One line a segment, which says what file it is of."""
+    """One JSON line a segment, with the name of its file."""
     origin = {"file": file} | ({} if channel is None else {"channel": channel})
     return to_json(origin | segment.to_json()) + "\n"
 

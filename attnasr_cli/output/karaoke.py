@@ -85,7 +85,7 @@ def _in_time(cue: Cue) -> Iterator[Word]:
 
 
 def _plain(text: str) -> str:
-    """Text without what would be a command: braces in their full width, no escape behind a \\."""
+    """Text without override codes: full-width braces, and no escape sequences."""
     return text.replace("{", "｛").replace("}", "｝").replace("\\", "\\" + WORD_JOINER)
 
 

@@ -1,5 +1,5 @@
-"""The lines of one subtitle: as even as can be, parted where the text allows it, and no word alone
-in a line."""
+"""Splits a subtitle into lines of even width, where the text allows it, avoiding a single word on a
+line."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def line_text(words: Sequence[Word]) -> str:
 
 
 class Measure:
-    """Widths and places to part of a text, computed once."""
+    """Widths of a text and costs of splitting it, computed once."""
 
     def __init__(self, words: Sequence[Word], language: str | None) -> None:
         self.words = words
         self.parted = [badness(a, b, language) for a, b in pairwise(words)]
-        """how bad it is to part the text behind each word"""
+        """the cost of splitting after each word"""
         self._ends = [0, *accumulate(width(word.word) for word in words)]
         self._leads = [len(word.word) - len(word.word.lstrip()) for word in words]
 
@@ -34,7 +34,7 @@ class Measure:
         return self._ends[end] - self._ends[start] - self._leads[start]
 
     def fewest_lines(self, start: int, end: int, columns: int) -> int:
-        """How many lines the words take at least; a longer word stands alone."""
+        """The fewest lines that hold the words; a word wider than a line has one for itself."""
         count, first = 1, start
         for i in range(start + 1, end):
             if self.width(first, i + 1) > columns:
@@ -42,8 +42,7 @@ class Measure:
         return count
 
     def layout(self, start: int, end: int, columns: int) -> tuple[list[int], float]:
-        """Where the lines of the words end, in as few lines as they fit into, and how bad the best
-        such division is."""
+        """The ends of the lines in the best division into the fewest lines, and its cost."""
         count = self.fewest_lines(start, end, columns)
         if count == 1:
             return [end], 0.0

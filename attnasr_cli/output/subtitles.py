@@ -38,7 +38,7 @@ def stamp(seconds: float, point: str) -> str:
 def _shown(
     transcript: Transcript, config: CueConfig, clean: Callable[[str], str]
 ) -> Iterator[tuple[float, float, str]]:
-    """(start, end, text) of what is shown."""
+    """Yield (start, end, text) of what is shown."""
     for cue in cues(transcript, config):
         if config.words:
             yield from _highlighted(cue, clean)
@@ -47,7 +47,7 @@ def _shown(
 
 
 def _highlighted(cue: Cue, clean: Callable[[str], str]) -> Iterator[tuple[float, float, str]]:
-    """The cue once for each of its words, that word underlined, without a hole in between."""
+    """The cue once for each of its words, with that word underlined, without gaps."""
     words = cue.words
     edges = [cue.start, *(min(max(w.start, cue.start), cue.end) for w in words[1:]), cue.end]
     edges = list(accumulate(edges, max))

@@ -1,4 +1,4 @@
-"""CTM (NIST) and Praat's TextGrid: words with times, for those who measure."""
+"""Words with times: CTM (NIST) and Praat's TextGrid."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from attnasr_cli.families.base import Word
 from attnasr_cli.output.cues import words_of
 from attnasr_cli.recognize.transcript import Segment, Transcript
 
-SHORTEST_S = 0.001  # Praat knows no empty interval
+SHORTEST_S = 0.001  # Praat does not accept empty intervals
 
 
 def ctm_lines(segment: Segment, file: str, channel: int | None) -> str:
@@ -29,8 +29,8 @@ def ctm_lines(segment: Segment, file: str, channel: int | None) -> str:
 
 
 def _tokens(word: Word) -> list[Word]:
-    """A word as words without white space in them, as CTM has none: signs stand with what they
-    are beside, and the time is spread by the number of characters."""
+    """Split a word at white space, which CTM does not allow inside a word: punctuation joins its
+    neighbour, and the time is shared by the number of characters."""
     parts: list[str] = []
     for part in word.word.split():
         if parts and not (_is_said(parts[-1]) and _is_said(part)):
@@ -91,7 +91,7 @@ def textgrid(transcript: Transcript) -> str:
 def _filled(
     spans: Iterable[tuple[float, float, str]], total: float
 ) -> list[tuple[float, float, str]]:
-    """Intervals that cover 0 to total without a hole or an overlap, empty where nothing is said.
+    """Intervals that cover 0 to total without gaps or overlaps, empty where nothing is said.
 
     What is too short for an interval of its own is added to the text of the one before.
     """

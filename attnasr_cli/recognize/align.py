@@ -1,8 +1,8 @@
-"""Times of words from the CTC head of another model, whatever model wrote the text.
+"""Times words with the CTC head of a model, whichever model wrote the text.
 
-Cross-attention says where a word is to a tenth of a second; the best path through a CTC head that
-spells the text is several times as exact. It is found when the text of a segment is settled, and
-changes nothing but times. Where it is improbable, the words keep the times that they had.
+Cross-attention places a word to about a tenth of a second; forced alignment through a CTC head is
+several times as exact. It runs once the text of a segment is final and changes nothing but times.
+Where the alignment is improbable, words keep the times they had.
 """
 
 from __future__ import annotations
@@ -29,25 +29,24 @@ Parts = list[tuple[float, Decoded]]
 
 
 class Aligner:
-    """A model with a CTC head that says when the words of a text were said. It is loaded when the
-    first text comes."""
+    """A model with a CTC head that times words. It is loaded when the first text arrives."""
 
     def __init__(
         self, name: str, path: Path, header: Header, device: torch.device, language: str | None
     ) -> None:
-        """language: of a text whose decoder names none."""
+        """language: the language of texts for which the decoder names none."""
         self.name, self.path, self.device, self.language = name, path, device, language
         self.languages = header.languages
         self.identity = f"{name}@{header.weights.sha256[:8]}"
-        """which weights, in a word"""
+        """name and checksum of the weights, for results and cache keys"""
 
     @cached_property
     def timer(self) -> WordTimer:
         return _timer(self.path, self.device)
 
     def align(self, found: Sequence[tuple[Speech, SegmentResult]]) -> list[SegmentResult]:
-        """Segments and what was heard in them → the same with better times. The result of one does
-        not depend on the others."""
+        """Segments with their results → the same results with better times. The result of one
+        segment does not depend on the others."""
         wanted = [i for i, (_, outcome) in enumerate(found) if self._can(outcome)]
         results = [outcome for _, outcome in found]
         if not wanted:
@@ -62,14 +61,15 @@ class Aligner:
         return results
 
     def _can(self, outcome: SegmentResult) -> bool:
-        """Whether there are words, of a language that the model knows."""
+        """Whether there are words to time, in a language that the model knows."""
         spoken = {decoded.language or self.language for _, decoded in outcome.parts}
         known = not self.languages or spoken <= set(self.languages)
         return known and any(True for _ in _words(outcome.parts))
 
 
 def _words(parts: Parts) -> list[tuple[Word, float]]:
-    """The words of a segment in order, each with the second that its times count from."""
+    """The words of a segment in order, each with the offset in seconds that its times count
+    from."""
     return [
         (word, start_s)
         for start_s, decoded in parts
@@ -79,7 +79,7 @@ def _words(parts: Parts) -> list[tuple[Word, float]]:
 
 
 def _placed(parts: Parts, spans: Sequence[Span]) -> Parts:
-    """The parts with these times of their words, in seconds of the recording."""
+    """The parts with new word times, which are seconds of the recording."""
     ahead = iter(spans)
 
     def placed(piece: Piece, start_s: float) -> Piece:
@@ -100,10 +100,10 @@ def _placed(parts: Parts, spans: Sequence[Span]) -> Parts:
 def choose_aligner(
     given: str, header: Header, has_ctc: bool, settings: Mapping[str, Any], device: torch.device
 ) -> Aligner | None:
-    """Which model times the words that another one writes; None: that one itself.
+    """Choose the model that times the words; None where the transcribing model does it itself.
 
-    given: ``auto``, ``attention`` or a model; header, has_ctc, settings: of the model that writes,
-    and of its decoder. Raises UsageError for a model that cannot.
+    given: ``auto``, ``attention`` or the name of a model. header, has_ctc: of the transcribing
+    model; settings: of its decoder. Raises UsageError for a model that cannot align.
     """
     if not settings.get("word_timestamps"):
         if given == AUTO:

@@ -1,8 +1,9 @@
-"""Whether all speech of a segment came out as text, and what to decode again where it did not.
+"""Finds speech for which a decoder wrote no text, and what to decode again.
 
-A decoder may end its text before the speech of its segment ends, or skip a part of it. What it
-wrote has times, and speech was detected: the difference is decoded again as a segment of its own,
-from where the text ended. What has no text even then is named in the transcript.
+A decoder may end its text before the speech of its segment ends, or skip a part of it. The text has
+times and so has the detected speech: where speech has no text, that part is decoded again as a
+segment of its own, from where the text ended. What has no text even then is reported in the
+transcript.
 """
 
 from __future__ import annotations
@@ -19,27 +20,28 @@ from attnasr_cli.families.base import Decoded, Piece
 from attnasr_cli.recognize.jobs import SegmentResult, Span
 
 SLACK_S = 0.3
-"""how far the times of words and of detected speech may be off"""
+"""tolerance between the times of words and of detected speech"""
 LEAST_S = 0.6
-"""less speech than this, beyond the slack, is a breath or the end of a word"""
+"""less speech without text than this, beyond the slack, is taken for a breath or the end of a
+word"""
 EDGE_S = 0.1
-"""kept of the silence around a text: speech is detected a little late"""
+"""silence kept around a text, as speech is detected a little late"""
 FRAGMENT_S = 4.0
-"""the beginning of a sentence that is no longer is decoded again with what was passed over"""
+"""a beginning of a sentence up to this long is decoded again together with the speech after it"""
 SENTENCE_END = ".。!！?？…"
 CLOSING = "\"'”’)]» "
 ROUNDS = 8
-"""a stretch is decoded again at most so often, each time from where its text ended"""
-FRAME = 320  # samples, 20 ms: the grid on which a quiet point is looked for
+"""how often a stretch is decoded again at most, each time from where its text ended"""
+FRAME = 320  # samples, 20 ms: the grid on which the quietest point is searched
 
 
 def text_spans(start_s: float, decoded: Decoded) -> list[Span]:
-    """Where the text of a segment that begins at ``start_s`` stands in the recording."""
+    """The times in the recording of the text of a segment that begins at ``start_s``."""
     return [(start_s + p.start, start_s + p.end) for p in decoded.pieces if p.text.strip()]
 
 
 def uncovered(spoken: Sequence[Span], text: Sequence[Span]) -> list[Span]:
-    """The stretches of speech that no text stands for, in order.
+    """The stretches of speech without text, in order.
 
     Stretches with no text between them count as one; each has at least LEAST_S of speech.
     """
@@ -54,7 +56,7 @@ def uncovered(spoken: Sequence[Span], text: Sequence[Span]) -> list[Span]:
 
 
 def _difference(spoken: Sequence[Span], covered: Sequence[Span]) -> Iterator[Span]:
-    """What is left of ``spoken`` without ``covered``; both in order."""
+    """``spoken`` minus ``covered``, both in order."""
     for begin, end in spoken:
         for a, b in covered:
             if b > begin and a < end:
@@ -71,15 +73,15 @@ class Rest:
 
     speech: Speech
     instead: Decoded
-    """what the first decoding wrote there, kept where the second finds nothing better; its times
-    count from ``start_s``"""
+    """the text of the first decoding, kept where the second one has none better; its times count
+    from ``start_s``"""
     start_s: float
     round: int = 1
-    """how often that stretch has been decoded by then"""
+    """how often that stretch has been decoded so far"""
 
 
 class Coverage:
-    """One segment, its text so far, and what of it is still to come."""
+    """One segment, its text so far, and the parts of it that are still to be decoded."""
 
     def __init__(self, speech: Speech, pad_s: float) -> None:
         self.speech, self.pad_s = speech, pad_s
@@ -87,7 +89,8 @@ class Coverage:
         self.waiting = 1
 
     def take(self, speech: Speech, decoded: Decoded, rest: Rest | None = None) -> list[Rest]:
-        """What was heard in the segment, or in a ``rest`` of it → what to decode again."""
+        """Take the result of the segment, or of a ``rest`` of it, and return what to decode
+        again."""
         self.waiting -= 1
         before = rest.instead if rest else None
         if rest and before and before.pieces and (decoded.suspect or not decoded.pieces):
@@ -102,7 +105,7 @@ class Coverage:
         return [replace(r, round=rest.round + 1) for r in again] if rest else again
 
     def outcome(self) -> SegmentResult | None:
-        """Everything, when all is decoded."""
+        """The result of the whole segment, or None while parts are still to be decoded."""
         if self.waiting:
             return None
         spoken = self.speech.spoken
@@ -112,12 +115,12 @@ class Coverage:
 
 
 def rests(speech: Speech, decoded: Decoded, pad_s: float) -> tuple[Decoded, list[Rest]]:
-    """What of a segment's text is to be kept, and the parts that are to be decoded again, each
-    with ``pad_s`` around its speech.
+    """The part of a segment's text to keep, and the parts to decode again, each with ``pad_s`` of
+    padding around its speech.
 
-    Behind the first stretch that was passed over everything is decoded again: a decoder that has
-    jumped writes nonsense on both sides of the jump. Nothing is decoded again where there is no
-    text at all, as the same would come again.
+    Everything after the first stretch without text is decoded again: a decoder that skipped speech
+    writes nonsense on both sides of the gap. A segment without any text is not decoded again, as
+    the result would be the same.
     """
     text = text_spans(speech.start_s, decoded)
     gaps = uncovered(speech.spoken, text) if text else []
@@ -141,8 +144,8 @@ def rests(speech: Speech, decoded: Decoded, pad_s: float) -> tuple[Decoded, list
 def _behind(
     speech: Speech, decoded: Decoded, gap_s: float, pad_s: float
 ) -> tuple[list[Piece], list[Rest]]:
-    """The pieces before a stretch without text that begins ``gap_s`` into a segment, and what is
-    to be decoded again from there on."""
+    """The pieces before a stretch without text that begins ``gap_s`` into a segment, and the parts
+    to decode again from there on."""
     pieces = decoded.pieces
     count = max(sum(piece.start <= gap_s for piece in pieces), 1)
     broken = count < len(pieces) and _fragment(pieces[count - 1])
@@ -162,7 +165,7 @@ def _behind(
 
 
 def _fragment(piece: Piece) -> bool:
-    """Whether a sentence is broken off after a few words."""
+    """Whether a piece is a sentence that breaks off after a few words."""
     ended = piece.text.rstrip(CLOSING)[-1:] in SENTENCE_END
     return not ended and piece.end - piece.start <= FRAGMENT_S
 
@@ -172,8 +175,9 @@ def _pauses(speech: Speech) -> list[Span]:
 
 
 def _from(speech: Speech, text_end_s: float, pad_s: float) -> Speech:
-    """The part of a segment from where its text ended: the next speech, or, where nobody paused,
-    the quietest moment, as the last word may end a little sooner or later."""
+    """The part of a segment after the end of its text: from the next speech on, or, where there is
+    no pause, from the quietest moment nearby, as the last word may end a little earlier or
+    later."""
     after = [max(a, text_end_s) for a, b in speech.spoken if b > text_end_s + SLACK_S]
     first = after[0] if after else text_end_s
     if first - text_end_s <= SLACK_S:
@@ -185,7 +189,7 @@ def _from(speech: Speech, text_end_s: float, pad_s: float) -> Speech:
 
 def trimmed(start_s: float, decoded: Decoded, spoken: Sequence[Span]) -> Decoded:
     """The text of a segment that begins at ``start_s``, with times that leave out the silence
-    before the first and after the last word of each piece: decoders count it in."""
+    before the first and after the last word of each piece, which decoders include."""
     pieces = []
     for piece in decoded.pieces:
         begin, end = start_s + piece.start, start_s + piece.end
@@ -203,8 +207,8 @@ def trimmed(start_s: float, decoded: Decoded, spoken: Sequence[Span]) -> Decoded
 
 
 def sorted_by_time(parts: list[tuple[float, Decoded]]) -> list[tuple[float, Decoded]]:
-    """(start of a segment, what was heard) of a segment and of what was decoded again in it, as
-    parts that follow each other: where there are several, each has one piece of text."""
+    """Parts (start in seconds, result) of a segment and of what was decoded again in it, ordered by
+    the time of their text. Where there are several, each has one piece of text."""
     if len(parts) == 1:
         return parts
     single = [

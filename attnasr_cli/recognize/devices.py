@@ -1,4 +1,4 @@
-"""Batches through one or several decoders, each given back as soon as it is decoded."""
+"""Decodes batches on one or several devices and gives each back as soon as it is done."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from torch import Tensor
 
 from attnasr_cli.audio.segment import Speech
 from attnasr_cli.device import is_out_of_memory
-from attnasr_cli.errors import AttnasrError
+from attnasr_cli.errors import AttnasrError, reason
 from attnasr_cli.families.base import Decoded, SegmentDecoder
 from attnasr_cli.recognize.jobs import Result
 
 
 class Piece(Protocol):
-    """What a batch is made of."""
+    """An element of a batch: a segment with the result it belongs to."""
 
     speech: Speech
 
@@ -30,8 +30,8 @@ P = TypeVar("P", bound=Piece)
 
 
 class Devices(Generic[P]):
-    """The decoders of a run. One works in the thread that asks for results; several work in
-    threads of their own, also while what they have found is being looked at."""
+    """The decoders of a run. A single one works in the thread that asks for results; several work
+    in threads of their own, also while the caller handles earlier results."""
 
     def __init__(self, decoders: Sequence[SegmentDecoder]) -> None:
         self.decoders = decoders
@@ -42,8 +42,8 @@ class Devices(Generic[P]):
         return len(self.decoders)
 
     def decode(self, batches: Sequence[list[P]]) -> Iterator[tuple[list[P], list[Decoded]]]:
-        """(batch, the result of each of its pieces), in any order. What fails sets the error
-        of its recordings and is not given back."""
+        """Yields (batch, the result of each of its pieces), in any order. A piece that fails sets
+        the error of its recording and is not given back."""
         if len(self.decoders) == 1:
             for batch in batches:
                 yield from attempt(self.decoders[0], batch)
@@ -77,7 +77,8 @@ class Devices(Generic[P]):
             self.close()
 
     def close(self) -> None:
-        """The batches in hand are the last ones: Ctrl-C need not wait for the others."""
+        """Decode no further batches after the current ones, so that Ctrl-C need not wait for
+        them."""
         with contextlib.suppress(queue.Empty):
             while True:
                 self._waiting.get_nowait()
@@ -87,7 +88,7 @@ class Devices(Generic[P]):
 
 
 def attempt(decoder: SegmentDecoder, batch: list[P]) -> Iterator[tuple[list[P], list[Decoded]]]:
-    """Decode one batch, in halves where the memory does not suffice."""
+    """Decode one batch; where memory runs out, in halves."""
     found, failure = _decoded(decoder, [piece.speech.samples for piece in batch])
     if failure is None:
         yield batch, found
@@ -106,9 +107,9 @@ def attempt(decoder: SegmentDecoder, batch: list[P]) -> Iterator[tuple[list[P], 
 def _decoded(
     decoder: SegmentDecoder, samples: Sequence[Tensor]
 ) -> tuple[list[Decoded], Exception | None]:
-    """The results of a batch, or why it failed. The traceback is dropped: its frames hold the
-    tensors that fill the memory. An AttnasrError is of the options or the model, whatever the
-    segments: it ends the run."""
+    """The results of a batch, or the exception with which it failed, without its traceback, whose
+    frames hold the tensors that fill the memory. An AttnasrError, which concerns options or model
+    and not the segments, is raised and ends the run."""
     try:
         return decoder.decode(samples), None
     except AttnasrError:
@@ -119,16 +120,15 @@ def _decoded(
 
 
 def as_error(problem: Exception, piece: Piece) -> AttnasrError:
-    """What became of a piece, in one line with its place in the recording."""
+    """The error of a piece in one line, with its place in the recording."""
     start = piece.speech.start_s
     where = f"{piece.result.job.shown}, {start:.1f} to {start + piece.speech.duration_s:.1f} s"
-    text = str(problem).strip().splitlines() or [type(problem).__name__]
     hint = (
         "choose a smaller --batch"
         if is_out_of_memory(problem)
         else "please report this; --batch 1 decodes every segment by itself"
     )
-    return AttnasrError(f"{where}: {text[0]}", hint)
+    return AttnasrError(f"{where}: {reason(problem)}", hint)
 
 
 def _free_memory() -> None:

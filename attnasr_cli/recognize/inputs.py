@@ -1,4 +1,4 @@
-"""What Python may hand over as a recording: a path, an open file, an array of samples."""
+"""What Python callers may pass as a recording: a path, an open file, or an array of samples."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Readable(Protocol):
 
 
 def each(recordings: Recording | Iterable[Recording]) -> Iterator[Recording]:
-    """One recording, or several one by one."""
+    """Iterate over recordings; a single one is taken as a list of one."""
     if isinstance(recordings, str | os.PathLike | np.ndarray | Tensor | Readable):
         yield recordings
     elif isinstance(recordings, Iterable):
@@ -39,11 +39,11 @@ def each(recordings: Recording | Iterable[Recording]) -> Iterator[Recording]:
 
 
 class Inputs:
-    """Recordings as paths. What is in memory, or open, is copied into a folder that ``close``
-    removes, so that it is read in the same way as everything else."""
+    """Gives every recording a path. Arrays and open files are copied into a temporary folder, which
+    ``close`` removes, so that all recordings are read in the same way."""
 
     def __init__(self, sample_rate: int = SAMPLE_RATE_HZ) -> None:
-        """sample_rate: of arrays, in Hz. Raises UsageError for one that cannot be."""
+        """sample_rate: of arrays, in Hz. Raises UsageError for one that is not positive."""
         if sample_rate < 1:
             raise UsageError(f"a sample rate of {sample_rate}", "use the array's, like 16000")
         self.sample_rate = sample_rate
@@ -51,7 +51,8 @@ class Inputs:
         self._count = 0
 
     def path(self, recording: Recording) -> tuple[Path | str, str]:
-        """(path, name for messages; empty where it is the path). Raises AudioError, UsageError."""
+        """The path of a recording and its name for messages, empty where that is the path. Raises
+        AudioError for unusable samples, UsageError for anything else than a recording."""
         if isinstance(recording, str | os.PathLike):
             return os.fspath(recording), ""
         if isinstance(recording, np.ndarray | Tensor):

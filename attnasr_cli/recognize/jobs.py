@@ -1,5 +1,5 @@
-"""What goes into the pipeline, recordings, and what comes out: segments as they are done, and at
-last the result."""
+"""Input and output of the pipeline: jobs go in; the parts of each recording come out as they are
+decoded, then its result."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from attnasr_cli.audio.load import STDIN, Recording
+from attnasr_cli.audio.load import Recording
+from attnasr_cli.data import STDIN
 from attnasr_cli.errors import AttnasrError
 from attnasr_cli.families.base import Decoded
 from attnasr_cli.files import display_name
@@ -25,25 +26,25 @@ class Job:
     end_s: float | None = None
     salvage: bool = False
     name: str = ""
-    """how messages and results call it; by default the path"""
+    """name in messages and results; by default the path"""
     check: Check = field(default_factory=lambda: Check())
-    """asked before and after the recording is read"""
+    """called before and after the recording is read"""
     audio_track: int | str | None = None
     """which sound track of a film: its number from 1, or its language; None the default one"""
     size: int | None = None
-    """bytes of what is at an address, where they are known"""
+    """bytes of a file at an address, where known"""
     places: Sequence[Place] | None = None
-    """these segments of it, in order, where it was cut before"""
+    """the segments to decode, in order, where the recording was cut earlier"""
 
     @property
     def shown(self) -> str:
-        """The name as valid text, whatever bytes it holds and in any locale."""
+        """The name as valid text, whatever bytes it has and in any locale."""
         if self.name:
             return self.name.encode("utf-8", "replace").decode("utf-8")
         return "stdin" if str(self.path) == STDIN else display_name(self.path)
 
     def opened(self) -> Recording:
-        """The recording, to be read. Raises AudioError."""
+        """Open the recording. Raises AudioError."""
         return Recording(
             self.path,
             self.start_s,
@@ -56,26 +57,26 @@ class Job:
 
 
 class Skip(Exception):  # noqa: N818 - not an error
-    """Nothing is to be done for this job."""
+    """Raised by ``Check.before`` for a job that needs no work."""
 
 
 class Check:
-    """What is asked around the reading of one recording; this one asks nothing."""
+    """Hooks around the reading of one recording; this base class does nothing."""
 
     def before(self) -> Known:
-        """Called in the reading thread before anything is read: segments that need not be decoded
-        again. An AttnasrError it raises fails the job, ``Skip`` ends it without a result."""
+        """Called in the reading thread before anything is read; returns segments that need not be
+        decoded again. An AttnasrError fails the job, ``Skip`` ends it without a result."""
         return {}
 
     def after(self) -> None:
-        """Called there when all is read; an AttnasrError it raises fails the job."""
+        """Called in the reading thread when all is read. An AttnasrError fails the job."""
 
     def elsewhere(self) -> Check:
-        """The same for another process, with all that it has to know there."""
+        """A copy for another process, self-contained and picklable."""
         return self
 
     def adopt(self, other: Check) -> Known:
-        """Take over what the same has found in another process, and give what ``before`` gives."""
+        """Take over what the copy found in another process; returns what ``before`` returns."""
         return {}
 
 
@@ -101,28 +102,28 @@ class Place:
 
 
 Known = Mapping[tuple[int, int], "SegmentResult"]
-"""(first sample, number of samples) at 16 kHz of a segment → what was heard in it before"""
+"""(first sample, number of samples) at 16 kHz of a segment → its result in an earlier run"""
 
 
 @dataclass(frozen=True)
 class SegmentResult:
-    """One segment that is done."""
+    """The result of one segment."""
 
     parts: list[tuple[float, Decoded]]
-    """(start in seconds, what was heard): one, and more where a rest was decoded again"""
+    """(start in seconds, result): one, or several where parts were decoded again"""
     uncovered: list[Span] = field(default_factory=list)
     """where speech was detected and no text came of it"""
 
 
 @dataclass
 class Result:
-    """What became of one job."""
+    """The result of one job, filled as its segments are decoded."""
 
     job: Job
     number: int
     """of the job in the run, from 0"""
     parts: list[tuple[float, Decoded]] = field(default_factory=list)
-    """(start of the segment in seconds, what was heard), in the order of time"""
+    """(start of the segment in seconds, result), in the order of time"""
     uncovered: list[Span] = field(default_factory=list)
     """where speech was detected and no text came of it, also not when it was decoded again"""
     duration_s: float = 0.0
@@ -133,18 +134,19 @@ class Result:
     """read to the end, all segments decoded"""
 
     def add(self, outcome: SegmentResult) -> None:
-        """The next segment in the order of time."""
+        """Add the next segment in the order of time."""
         self.parts += outcome.parts
         self.uncovered += outcome.uncovered
 
 
 @dataclass(frozen=True)
 class Part:
-    """A segment of a recording that goes on."""
+    """A decoded segment of a recording that is not finished yet."""
 
     result: Result
     place: tuple[int, int]
-    """(first sample, number of samples) at 16 kHz; of no use where the net chose the segment"""
+    """(first sample, number of samples) at 16 kHz; meaningless where the decoder chose the
+    segment"""
     outcome: SegmentResult
     new: bool = True
-    """false where it was known before"""
+    """false where it comes from an earlier run"""

@@ -1,4 +1,4 @@
-"""How far a run has come, counted by several threads."""
+"""Thread-safe progress counters of a run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 
 
 class Meter:
-    """Seconds of audio that were read, of speech found in it, and of that speech decoded."""
+    """Counts seconds of audio read, of speech found in it, and of that speech decoded."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -28,7 +28,7 @@ class Meter:
 
     @property
     def handled_s(self) -> float:
-        """Seconds of audio that are done: what was read, less what still waits for the net."""
+        """Seconds of audio done: audio read, less speech that still waits for the net."""
         with self._lock:
             if not self.found_s:
                 return self.read_s

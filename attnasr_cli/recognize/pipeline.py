@@ -1,9 +1,10 @@
-"""Many recordings through one or several nets: read ahead, pack across files, give back.
+"""Transcribes many recordings: reads ahead, batches segments across files, decodes on one or
+several devices, and gives results back in order.
 
-Segments are taken in the order of the files until there are some full batches of them; these are
-sorted by length, packed and decoded, by several devices where there are. What is left over waits
-for the next ones. Speech of which no text came is decoded again (``coverage``), together with them.
-The same files always make the same batches, whatever the threads do.
+Segments are collected in the order of the files until they fill some batches; these are sorted by
+length, packed and decoded. Segments that are left over wait for the next batches, together with
+speech without text that is to be decoded again (``coverage``). The same files always make the same
+batches, whatever the timing of threads.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ from attnasr_cli.recognize.reader import End, Reader, place_of
 
 AHEAD = 64  # files that may be open or waiting
 BATCHES_AT_ONCE = 4
-"""more to choose from make batches of more equal lengths, but results come later"""
+"""with more segments to choose from, batches have more equal lengths, but results come later"""
 RAMP = (1, 2, BATCHES_AT_ONCE)
-"""batches at once at the begin of a run that somebody follows as it goes on"""
+"""batches collected at once: fewer at the beginning of a run, so that the first text appears
+early"""
 
 
 def run(
@@ -57,16 +59,17 @@ def events(
 ) -> Iterator[Part | Result]:
     """Transcribe jobs: every segment as soon as it is decoded, and after its last one the result.
 
-    ``ordered``: jobs come in their order, and segments in the order of time; else each as soon as
-    it is there. None among the jobs means that no more are there yet: what waits is decoded at
-    once. ``meter`` counts the seconds that were read and decoded; ``aligner`` times the words of
-    what is done. An AttnasrError of a decoder is of the model or its options, and ends the run; any
-    other error fails the recordings of a batch.
+    ``ordered``: recordings in the order of the jobs and segments in the order of time; otherwise
+    each as soon as it is done. A job that is None means that no more jobs are available now:
+    segments that wait are decoded at once. ``meter`` counts seconds read and decoded; ``aligner``
+    times the words of decoded segments. An AttnasrError of a decoder concerns model or options and
+    ends the run; any other error fails the recordings of its batch.
     """
     reader = Reader(cut, threads, batch_s * BATCHES_AT_ONCE * len(decoders), meter)
     devices: Devices[Piece] = Devices(decoders)
     try:
-        run = _Run(reader, devices, batch_s, cut, ordered, aligner)
+        least_s = max(decoder.min_cost_s for decoder in decoders)
+        run = _Run(reader, devices, batch_s, least_s, cut, ordered, aligner)
         yield from run.events(iter(jobs))
     finally:
         devices.close()
@@ -75,16 +78,16 @@ def events(
 
 @dataclass(eq=False)
 class _Open:
-    """A recording that is not given back yet."""
+    """A recording whose result is not given back yet."""
 
     result: Result
     segments: deque[_Segment] = field(default_factory=deque)
-    """not given back yet, in the order of time"""
+    """segments not given back yet, in the order of time"""
 
 
 @dataclass(eq=False)
 class _Segment:
-    """A segment on its way."""
+    """A segment, with its result once it is decoded."""
 
     recording: _Open
     place: tuple[int, int]
@@ -95,7 +98,7 @@ class _Segment:
 
 @dataclass(eq=False)
 class Piece:
-    """What is decoded at once: a segment, or the rest of one."""
+    """An element of a batch: a segment, or a part of one that is decoded again."""
 
     segment: _Segment
     speech: Speech
@@ -106,6 +109,10 @@ class Piece:
     def result(self) -> Result:
         return self.segment.recording.result
 
+    def cost_s(self, least_s: float) -> float:
+        """Seconds of audio that are computed for it."""
+        return max(self.speech.duration_s, least_s)
+
 
 class _Run:
     def __init__(
@@ -113,11 +120,13 @@ class _Run:
         reader: Reader,
         devices: Devices[Piece],
         batch_s: float,
+        least_s: float,
         cut: SegmentConfig,
         ordered: bool,
         aligner: Aligner | None = None,
     ) -> None:
-        self.reader, self.devices = reader, devices
+        """least_s: the cost of a segment at least, ``SegmentDecoder.min_cost_s``."""
+        self.reader, self.devices, self.least_s = reader, devices, least_s
         self.pad_s, self.apart = cut.pad_s, cut.apart
         self.batch_s, self.ordered, self.aligner = batch_s, ordered, aligner
         self.ramp = deque(RAMP if ordered else RAMP[-1:])
@@ -149,7 +158,7 @@ class _Run:
             yield from self._ready()
 
     def _take(self, recording: _Open) -> Iterator[Part | Result]:
-        """Move a recording's segments into the pool; decode what fills some batches."""
+        """Move a recording's segments into the pool, decoding whenever they fill enough batches."""
         result = recording.result
         for item in self.reader.segments(result.number):
             if isinstance(item, End):
@@ -161,7 +170,7 @@ class _Run:
             if result.error is not None:
                 continue
             speech, known = item
-            if self.apart:  # then nothing is missing of it, however long it is
+            if self.apart:  # segments on their own (as for phrases): coverage is not checked
                 speech = replace(speech, spoken=())
             segment = _Segment(recording, place_of(speech))
             recording.segments.append(segment)
@@ -170,14 +179,14 @@ class _Run:
                 self.reader.meter.decoded(speech.duration_s)
                 yield from self._ready()
                 continue
-            # Before the next one comes in: if that is not there, the last one was the recording's
-            # last, which is complete then.
+            # Before the next segment is added: where there is none, the recording ends with this
+            # batch and is complete after it.
             yield from self._full_batches()
             self.pool.append(Piece(segment, speech, Coverage(speech, self.pad_s)))
-            self.pooled_s += speech.duration_s
+            self.pooled_s += self.pool[-1].cost_s(self.least_s)
 
     def _full_batches(self) -> Iterator[Part | Result]:
-        """Decode as much of the pool as fills some batches, if it does."""
+        """Decode from the pool while it fills enough batches."""
         while self.pooled_s >= self._batches() * self.batch_s:
             yield from self._decode(self.pool[: self._full()])
 
@@ -185,23 +194,22 @@ class _Run:
         return self.ramp[0] * len(self.devices)
 
     def _full(self) -> int:
-        """How many of the first segments in the pool make no more than the batches at once."""
-        lengths = [piece.speech.duration_s for piece in self.pool]
+        """How many of the first segments in the pool fit into the batches decoded at once."""
+        costs = [piece.cost_s(self.least_s) for piece in self.pool]
 
         def batches(count: int) -> int:
-            return len(pack(lengths[:count], self.batch_s))
+            return len(pack(costs[:count], self.batch_s))
 
         most = self._batches()
-        return max(bisect_right(range(1, len(lengths) + 1), most, key=batches), 1)
+        return max(bisect_right(range(1, len(costs) + 1), most, key=batches), 1)
 
     def _decode(self, pieces: list[Piece]) -> Iterator[Part | Result]:
         """Decode the first segments of the pool."""
-        self.pool = self.pool[len(pieces) :]
-        self.pooled_s = sum(piece.speech.duration_s for piece in self.pool)
+        self._pool(self.pool[len(pieces) :])
         if len(self.ramp) > 1:
             self.ramp.popleft()
         wanted = [piece for piece in pieces if piece.result.error is None]
-        batches = pack([piece.speech.duration_s for piece in wanted], self.batch_s)
+        batches = pack([piece.cost_s(self.least_s) for piece in wanted], self.batch_s)
         again: list[Piece] = []
         for batch, found in self.devices.decode([[wanted[i] for i in b] for b in batches]):
             for piece, decoded in zip(batch, found, strict=True):
@@ -213,12 +221,15 @@ class _Run:
             self.reader.meter.decoded(sum(p.speech.duration_s for p in batch if not p.rest))
             yield from self._ready()
         again.sort(key=lambda piece: (piece.result.number, piece.speech.start_s))
-        self.pool = again + self.pool
-        self.pooled_s = sum(piece.speech.duration_s for piece in self.pool)
+        self._pool(again + self.pool)
+
+    def _pool(self, pieces: list[Piece]) -> None:
+        self.pool = pieces
+        self.pooled_s = sum(piece.cost_s(self.least_s) for piece in pieces)
 
     def _align(self, done: Sequence[Piece]) -> None:
-        """Time the words of segments whose text is settled. As in a decoder, an error that is not
-        of the model or its options fails these recordings and not the run."""
+        """Time the words of segments whose text is final. As with a decoder, an error that does not
+        concern model or options fails these recordings and not the run."""
         if self.aligner is None:
             return
         found = [(p.coverage.speech, p.segment.outcome) for p in done if p.segment.outcome]
@@ -234,7 +245,7 @@ class _Run:
             piece.segment.outcome = outcome
 
     def _ready(self) -> Iterator[Part | Result]:
-        """What is done and not given back yet."""
+        """Yield what is decoded and not given back yet."""
         for number in list(self.open):
             recording = self.open[number]
             result = recording.result

@@ -1,5 +1,5 @@
-"""A recording cut in one process, and its segments decoded in others: where they are, and the
-samples of those places."""
+"""Segments of a recording that one process cuts and others decode: their positions, and the samples
+at given positions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BLOCK_S = 10.0
 
 
 class Cutter(Protocol):
-    """Samples of a recording in blocks → its segments."""
+    """Cuts a recording, pushed in blocks, into segments."""
 
     def push(self, samples: Tensor) -> list[Speech]:
         """samples (N,) at 16 kHz → the segments that are complete by now, in order."""
@@ -30,7 +30,7 @@ class Cutter(Protocol):
 
 @dataclass(frozen=True)
 class Survey:
-    """A recording that was read and cut, and not decoded."""
+    """The segments of a recording that was read and cut, but not decoded."""
 
     places: list[Place]
     duration_s: float
@@ -38,7 +38,7 @@ class Survey:
 
 
 def survey(job: Job, cut: SegmentConfig) -> Survey:
-    """Read a whole recording. Raises AudioError."""
+    """Read and cut a whole recording. Raises AudioError."""
     segmenter, found, duration_s = Segmenter(cut), list[Speech](), 0.0
     places: list[Place] = []
     with job.opened() as recording:
@@ -56,7 +56,7 @@ def _place(speech: Speech) -> Place:
 
 
 class Placed:
-    """The cutter of a recording that was cut before: the same segments to the bit."""
+    """Cuts a recording at known positions: the same segments, bit for bit."""
 
     def __init__(self, places: Sequence[Place]) -> None:
         """places: in the order of time."""
@@ -89,5 +89,5 @@ class Placed:
         return found
 
     def finish(self) -> list[Speech]:
-        """Nothing: all that is complete was given."""
+        """An empty list, as ``push`` has returned every segment."""
         return []

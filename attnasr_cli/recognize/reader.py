@@ -1,4 +1,4 @@
-"""Recordings decoded and cut ahead of the net, in threads, within a budget of waiting audio."""
+"""Reads and cuts recordings ahead of the net, in threads, within a budget of waiting audio."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from attnasr_cli.recognize.places import BLOCK_S, Cutter, Placed
 
 @dataclass
 class End:
-    """A recording has been read to its end, or to where it fails."""
+    """Marks the end of a recording, or the point where reading it failed."""
 
     duration_s: float = 0.0
     warnings: list[str] = field(default_factory=list)
@@ -27,7 +27,7 @@ class End:
 
 
 Item = tuple[Speech, SegmentResult | None]
-"""a segment, and what was heard in it before"""
+"""a segment, and its result in an earlier run"""
 
 
 def place_of(speech: Speech) -> tuple[int, int]:
@@ -36,10 +36,10 @@ def place_of(speech: Speech) -> tuple[int, int]:
 
 
 class Budget:
-    """Seconds of audio that may wait.
+    """Limits the seconds of audio that wait for the net.
 
-    The job whose turn it is has the limit for itself alone, whatever those after it hold: it can
-    always go on when its own audio has been taken, so that nothing locks.
+    The job whose turn it is has the whole limit for itself, whatever later jobs hold: it can always
+    continue once its own audio has been taken, so there is no deadlock.
     """
 
     def __init__(self, limit_s: float) -> None:
@@ -49,7 +49,7 @@ class Budget:
         self.changed = threading.Condition()
 
     def take(self, number: int, seconds: float) -> None:
-        """Wait for room; raises Skip where the whole run has been stopped."""
+        """Wait for room. Raises Skip where the run has been stopped."""
         with self.changed:
             self.changed.wait_for(lambda: self.stopped or self._fits(number, seconds))
             if self.stopped:
@@ -82,7 +82,7 @@ class Budget:
 
 
 class Reader:
-    """Reads many jobs at once; each one's segments come out in order by ``segments``."""
+    """Reads several jobs in parallel; ``segments`` gives the segments of one in order."""
 
     def __init__(
         self,
@@ -106,8 +106,8 @@ class Reader:
         return number
 
     def segments(self, number: int) -> Iterator[Item | End]:
-        """The job's segments as they are ready, each with what is known of it; an ``End`` is the
-        last item."""
+        """Yield the segments of a job as they are ready, each with its earlier result if there is
+        one; the last item is an ``End``."""
         self.budget.set_turn(number)
         waiting = self.queues[number]
         while True:
@@ -120,7 +120,7 @@ class Reader:
             yield item
 
     def close(self) -> None:
-        """Stop all reading, soon."""
+        """Stop all reading and wait for the threads."""
         self.budget.stop()
         self.pool.shutdown(wait=True, cancel_futures=True)
 
@@ -128,7 +128,7 @@ class Reader:
         end = End(error=AttnasrError("reading was given up", "please report this"))
         try:
             end.error = self._attempt(number, job, end)
-        finally:  # whatever happens: somebody waits for it
+        finally:  # always, as ``segments`` waits for it
             self.queues[number].put(end)
 
     def _attempt(self, number: int, job: Job, end: End) -> AttnasrError | None:
@@ -172,8 +172,8 @@ class Reader:
 
 
 def _one_thread() -> None:
-    """Reading threads work side by side; none may take all cores for its small products. With
-    OpenMP this holds for the calling thread only."""
+    """Reading threads run in parallel, so none may use all cores for its small products. With
+    OpenMP the setting holds for the calling thread only."""
     import torch
 
     torch.set_num_threads(1)

@@ -1,5 +1,5 @@
-"""Options about how recordings are read, cut and batched, and texts timed and written, whatever the
-model."""
+"""Options that hold for every model: how recordings are read, cut and batched, words timed and
+texts written."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from attnasr_cli import device
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families.options import option
 
-MEGABYTES_PER_S = 12.0  # what a second of audio in a batch may cost, with beams and attention
+MEGABYTES_PER_S = 12.0  # memory for a second of audio in a batch, with beams and attention
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How recordings are read and cut, words timed and texts written; the rest is the decoder's
-    options."""
+    """Options for reading, cutting, timing and writing; all others belong to the decoder."""
 
     vad: bool = option(True, "Cut at pauses and leave out what is not speech.")
     vad_threshold: float = option(0.5, "Probability from which it is speech.")
@@ -39,22 +38,23 @@ class Reading:
 
 
 def split(options: dict[str, Any]) -> tuple[Reading, dict[str, Any]]:
-    """Options about reading, and those for the decoder. None means not given."""
+    """Split options into those about reading and those for the decoder. None means not given."""
     given = {key: value for key, value in options.items() if value is not None}
     reading = {k: v for k, v in given.items() if k in Reading.__dataclass_fields__}
     return Reading(**reading), {k: v for k, v in given.items() if k not in reading}
 
 
 def for_decoder(reading: Reading, given: dict[str, Any], options: type[Any]) -> dict[str, Any]:
-    """The options given for a decoder, and that it is to write plain words, where its family's
-    ``options`` know of that: what it leaves of punctuation is taken away from its text."""
+    """The options for a decoder: those given and, where its family has such an option, that it is
+    to write plain words. Punctuation that it still writes is removed from its text later."""
     if reading.punctuation is None or "no_punctuation" not in options.__dataclass_fields__:
         return given
     return given | {"no_punctuation": not reading.punctuation}
 
 
 def refuse_cutting(reading: Reading) -> None:
-    """Options about segments and batches have no meaning where recordings are read whole."""
+    """Raise UsageError for options about segments and batches, which mean nothing where recordings
+    are decoded whole."""
     plain = Reading()
     for name in ("vad_threshold", "max_segment", "batch", "jobs"):
         if getattr(reading, name) != getattr(plain, name):

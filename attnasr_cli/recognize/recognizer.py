@@ -1,4 +1,5 @@
-"""The only path from recordings to transcripts: for the command, for training and for Python."""
+"""The only path from recordings to transcripts, used by the command, by training and from
+Python."""
 
 from __future__ import annotations
 
@@ -46,8 +47,8 @@ class Recognizer:
         given: Mapping[str, Any],
         has_ctc: bool = False,
     ) -> None:
-        """header, path: of the model, whose weights only the decoders hold; given: the options of
-        the decoders as somebody chose them; has_ctc: whether a CTC head times its words."""
+        """header, path: of the model, whose weights only the decoders hold; given: decoder options
+        as the caller chose them; has_ctc: whether a CTC head times its words."""
         self.header, self.path, self.decoders = header, path, list(decoders)
         self.placements = [decoder.placement for decoder in decoders]
         self.given = dict(given)
@@ -77,7 +78,7 @@ class Recognizer:
     def from_model(
         model: Model, device: str = "auto", dtype: str = "auto", **options: Any
     ) -> Recognizer:
-        """A recogniser of a model that is loaded already. See ``load`` for the options."""
+        """A recogniser for a model that is already loaded. See ``load`` for the options."""
         from attnasr_cli.device import choose_all
 
         reading, rest = split(options)
@@ -100,7 +101,7 @@ class Recognizer:
         return Recognizer(model.header, model.path, decoders, reading, batch_s, rest, has_ctc)
 
     def wrapped(self, wrap: Callable[[SegmentDecoder], SegmentDecoder]) -> Recognizer:
-        """The same recogniser with something around each of its decoders."""
+        """The same recogniser with each of its decoders wrapped by ``wrap``."""
         return self._with([wrap(d) for d in self.decoders], self.reading, self.given)
 
     def changed(self, **options: Any) -> Recognizer:
@@ -181,7 +182,7 @@ class Recognizer:
     ) -> Iterator[Segment]:
         """The segments of a recording, each as soon as it is decoded. See ``transcribe``.
 
-        Raises AttnasrError where the recording cannot be read or goes on no more.
+        Raises AttnasrError where the recording cannot be read.
         """
         recognizer = self.changed(**options)
         stitcher = recognizer.stitcher(start or 0.0)
@@ -196,16 +197,17 @@ class Recognizer:
                     raise event.error
 
     def run(self, jobs: Iterable[Job | None], meter: Meter | None = None) -> Iterator[Result]:
-        """What ``transcribe`` stands on: results with errors and figures, in order of the jobs."""
+        """Results with their errors, in the order of the jobs; ``transcribe`` uses it."""
         return (event for event in self.events(jobs, meter) if isinstance(event, Result))
 
     def events(
         self, jobs: Iterable[Job | None], meter: Meter | None = None, ordered: bool = True
     ) -> Iterator[Part | Result]:
-        """Segments as they are decoded, and after its last one the result of each recording.
+        """Yield segments as they are decoded and, after its last one, the result of each recording.
 
-        ``ordered``: recordings in order of the jobs, segments in the order of time; else each as
-        soon as it is there."""
+        ``ordered``: recordings in order of the jobs, segments in order of time; else as they are
+        done.
+        """
         if self.sequential:
             from attnasr_cli.recognize import whole
 
@@ -220,7 +222,7 @@ class Recognizer:
         return self.about().transcript(result)
 
     def about(self) -> About:
-        """What its transcripts say of it."""
+        """Model, device and options, as transcripts name them."""
         return About(
             model=self.header.name,
             languages=tuple(self.header.languages),
@@ -231,16 +233,16 @@ class Recognizer:
         )
 
     def stitcher(self, offset_s: float = 0.0) -> Stitcher:
-        """What makes the segments of one recording, whose times begin at ``offset_s``."""
+        """A stitcher for the segments of one recording; ``offset_s`` is added to all times."""
         return self.about().stitcher(offset_s)
 
     @property
     def sequential(self) -> bool:
-        """Whether the decoder follows the text of whole recordings, so that none is cut."""
+        """Whether the decoder is given whole recordings and chooses its segments itself."""
         return self.decoders[0].sequential
 
     def options(self) -> dict[str, Any]:
-        """Everything that decides about the text, as it was chosen in the end."""
+        """Every setting that the text depends on, with defaults filled in."""
         times = {} if self.aligner is None else {"align": self.aligner.identity}
         return (
             dict(self.decoders[0].settings)
@@ -254,8 +256,7 @@ class Recognizer:
         )
 
     def texts(self, samples: Sequence[Tensor]) -> list[str]:
-        """The text of each segment (N,) of 16 kHz samples, without cutting any, as the decoder
-        writes it.
+        """The text of each segment (N,) of samples at 16 kHz, uncut, as the decoder writes it.
 
         Raises UsageError for one that is longer than the net sees at once.
         """
@@ -281,10 +282,10 @@ def load(
     """Load a model by name or path.
 
     ``device``: auto, cpu, cuda, cuda:0 or a list such as ``cuda:0,cuda:1``; ``dtype``: auto,
-    float32, bfloat16, float16 or int8. ``shown``: how results call a foreign checkpoint, by default
-    as it is called here. ``options`` are those of ``Reading`` and of the model's
-    family (``families/native/options.py`` for the nets that are trained here); one that the model
-    cannot honour raises UsageError.
+    float32, bfloat16, float16 or int8. ``shown``: the name of a foreign checkpoint in results, by
+    default ``name``. ``options`` are those of ``Reading`` and of the model's family
+    (``families/native/options.py`` for the nets that are trained here); one that the model cannot
+    honour raises UsageError.
     """
     split(options)
     extra = {key: options.pop(key) for key in ("tokenizer",) if options.get(key) is not None}

@@ -1,4 +1,4 @@
-"""The texts of a recording's segments, put together in order."""
+"""Joins the texts of a recording's segments into one transcript."""
 
 from __future__ import annotations
 
@@ -16,25 +16,26 @@ from attnasr_cli.version import __version__
 
 
 def stitch(parts: Sequence[tuple[float, Decoded]], offset_s: float = 0.0) -> list[Segment]:
-    """(start of the segment in seconds, what was heard in it) → segments of the transcript.
+    """(start of a segment in seconds, its result) → the segments of the transcript.
 
-    ``offset_s`` is added to all times: where in the file the transcribed part begins.
+    ``offset_s`` is added to all times: the start of the transcribed part in the file.
     """
     return Stitcher(offset_s).push(parts)
 
 
 class Stitcher:
-    """The same bit by bit. Times never run backwards, also where a decoder overshoots the end of
-    its segment."""
+    """Stitches segment by segment. Times never run backwards, even where a decoder overshoots the
+    end of its segment."""
 
     def __init__(
         self, offset_s: float = 0.0, write: Callable[[Decoded], Decoded] | None = None
     ) -> None:
-        """write: what makes of what was heard what is written; it is given one after the other."""
+        """write: turns each result into its written form; called in the order of time."""
         self.offset_s, self.write, self.count, self.previous = offset_s, write, 0, 0.0
 
     def push(self, parts: Sequence[tuple[float, Decoded]]) -> list[Segment]:
-        """The next (start in seconds, what was heard), in order → what comes next of the text."""
+        """Add the next (start in seconds, result) in order; returns the next segments of the
+        transcript."""
         segments: list[Segment] = []
         for start_s, decoded in parts:
             decoded = decoded if self.write is None else self.write(decoded)
@@ -66,13 +67,13 @@ class Stitcher:
 
 
 def shifted(spans: Sequence[Span], offset_s: float) -> list[Span]:
-    """The same (start, end) later by ``offset_s``."""
+    """(start, end) pairs moved later by ``offset_s``."""
     return [(start + offset_s, end + offset_s) for start, end in spans]
 
 
 def mark(segments: Sequence[Segment], uncovered: Sequence[Span]) -> list[Segment]:
-    """The segments with a word about speech without text on the one before it, or, at the start
-    of a recording, on the one after it."""
+    """Mark speech without text in ``suspect`` of the segment before it, or, at the start of a
+    recording, of the one after it."""
     marked = list(segments)
     for start, end in uncovered:
         if not marked:
@@ -87,7 +88,7 @@ def mark(segments: Sequence[Segment], uncovered: Sequence[Span]) -> list[Segment
 
 
 def language_of(parts: Sequence[tuple[float, Decoded]]) -> str | None:
-    """The language of most segments; the first of equals."""
+    """The language of most segments; among equals the first."""
     counts = Counter(d.language for _, d in parts if d.language)
     return counts.most_common(1)[0][0] if counts else None
 
@@ -99,16 +100,16 @@ def _moved(word: Word, shift: float, earliest: float, latest: float) -> Word:
 
 @dataclass(frozen=True)
 class About:
-    """A model with its options, as results name it."""
+    """A model with its device and options, as results name them."""
 
     model: str
     languages: tuple[str, ...]
-    """that it knows; empty where nothing is said of them"""
+    """that it knows; empty where the model does not say"""
     device: str
     """one or several, with commas between"""
     dtype: str
     options: Mapping[str, Any]
-    """everything that decides about the text, as it was chosen in the end"""
+    """every setting that the text depends on, with defaults filled in"""
     writer: Writer
 
     def stitcher(self, offset_s: float = 0.0) -> Stitcher:

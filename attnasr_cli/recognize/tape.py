@@ -1,4 +1,4 @@
-"""The samples of a whole recording, kept for what looks at its parts later."""
+"""Keeps the samples of a recording for later access to its parts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FULL = 32767.0
 
 
 class Tape:
-    """Blocks of samples in a row; parts are read in the order of time."""
+    """A buffer of consecutive blocks of samples; parts are read in the order of time."""
 
     def __init__(self) -> None:
         self.blocks: list[Tensor] = []

@@ -1,4 +1,4 @@
-"""One recording's text, with times and figures that say how far to trust it."""
+"""The text of one recording with times and measures of reliability."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from attnasr_cli.families.base import Word
 
 NO_TEXT = "no text for the speech"
-"""how the mark of a segment begins beside which speech was detected that has no text"""
+"""how ``Segment.suspect`` begins where speech next to the segment has no text"""
 DIGITS = 3  # times to the millisecond, probabilities to a thousandth
 
 
@@ -81,11 +81,11 @@ class Transcript:
     warnings: list[str] = field(default_factory=list)
     """what was wrong with the recording"""
     uncovered: list[tuple[float, float]] = field(default_factory=list)
-    """(start, end) in seconds of speech that was detected and of which no text came"""
+    """(start, end) in seconds of detected speech without text"""
 
     @property
     def text(self) -> str:
-        """All of it, without a space at the ends."""
+        """The text of all segments, stripped."""
         return "".join(segment.text for segment in self.segments).strip()
 
     @property

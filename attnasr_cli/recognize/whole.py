@@ -1,4 +1,5 @@
-"""Recordings given whole, one after the other, to a decoder that follows their text."""
+"""Transcribes recordings with a sequential decoder, which is given each one whole and chooses its
+segments by the text so far."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.audio.segment import SegmentConfig, Segmenter, Speech
-from attnasr_cli.errors import AttnasrError, UsageError
+from attnasr_cli.errors import AttnasrError, UsageError, reason
 from attnasr_cli.families.base import SegmentDecoder
 from attnasr_cli.recognize.align import Aligner
 from attnasr_cli.recognize.coverage import text_spans, uncovered
@@ -16,7 +17,7 @@ from attnasr_cli.recognize.places import BLOCK_S
 from attnasr_cli.recognize.tape import Tape
 
 MARGIN_S = 0.5
-"""of the recording behind the last word of a window, in which that may go on"""
+"""seconds after the last word of a window in which that word may continue"""
 
 
 def events(
@@ -26,10 +27,11 @@ def events(
     meter: Meter | None = None,
     aligner: Aligner | None = None,
 ) -> Iterator[Part | Result]:
-    """As ``pipeline.events``, without cutting: the text of a window says where the next begins.
+    """As ``pipeline.events``, without cutting: the text of a window decides where the next one
+    begins.
 
-    ``cut``: how speech is detected, to say where there is some without text; ``aligner``: times
-    the words of what is done.
+    ``cut``: how speech is detected, to report speech without text; ``aligner``: times the words of
+    decoded windows.
     """
     if len(decoders) > 1:
         raise UsageError("--mode sequential works on one device", "name one, or use --mode batched")
@@ -44,8 +46,9 @@ def events(
         except AttnasrError as problem:
             result.error = problem
         except Exception as problem:  # one strange file must not stop the others
-            line = (str(problem).strip().splitlines() or [type(problem).__name__])[0]
-            result.error = AttnasrError(f"{job.shown}: {line}", "please report this recording")
+            result.error = AttnasrError(
+                f"{job.shown}: {reason(problem)}", "please report this recording"
+            )
         result.complete = True
         yield result
 

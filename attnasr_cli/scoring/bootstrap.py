@@ -1,9 +1,9 @@
-"""How far a rate may be from the truth: the bootstrap over utterances (Bisani and Ney 2004).
+"""Confidence intervals of error rates by the bootstrap over utterances (Bisani and Ney 2004).
 
-Utterances are drawn with replacement and the rate is computed anew, many times; the middle 95 %
-of these rates are the interval, its ends moved for bias and skew (BCa, Efron 1987), as error
-counts are skewed. Utterances with equal counts are drawn together (a multinomial over distinct
-counts), so 100,000 utterances cost no more than the kinds of rows among them.
+Utterances are drawn with replacement and the rate is computed anew, many times; the middle 95 % of
+these rates are the interval, its ends moved for bias and skew (BCa, Efron 1987), as error counts
+are skewed. Utterances with equal counts are drawn together (a multinomial over distinct counts), so
+that the time depends on the number of distinct rows, not on that of utterances.
 """
 
 from __future__ import annotations

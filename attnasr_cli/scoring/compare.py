@@ -1,4 +1,5 @@
-"""Two systems on the same references: is the difference real, and where is it?"""
+"""Compares two systems on the same references: whether they differ significantly, and in which
+utterances."""
 
 from __future__ import annotations
 

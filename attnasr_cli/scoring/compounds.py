@@ -1,8 +1,9 @@
 """Compound words: "tv set" for "tvset", "every-one" for "everyone".
 
-Which spelling is right is a matter of taste, so with ``--compounds`` they are no errors, and are
-counted apart: before the final alignment the hypothesis gets the reference's spelling. Only
-one word against several counts, or two that differ in a hyphen: "an ice" for "a nice" is an error.
+Which spelling is right is a matter of taste, so with ``--compounds`` they are not errors but
+counted separately: before the final alignment the hypothesis is given the spelling of the
+reference. This holds for one word against several, or two that differ in a hyphen; "an ice" for "a
+nice" is an error.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ _ERROR, _COMPOUND = 1000, 1  # of two ways with as many errors, the one with few
 def find(reference: Sequence[str], hypothesis: Sequence[str], ops: str) -> list[Compound]:
     """The compounds among the errors of an alignment, from left to right.
 
-    ops: the columns of the alignment of these words, a letter (C S D I) each. Only what lies
-    around its errors is looked at, so the time is linear in the number of words.
+    ops: the columns of the alignment of these words, one letter (C S D I) each. Only windows around
+    errors are searched, so the time is linear in the number of words.
     """
     found: list[Compound] = []
     for (r0, r1), (h0, h1) in _windows(ops):

@@ -17,10 +17,10 @@ MARKS = frozenset(".,?!")
 
 
 class Recordings:
-    """Where the recording of an utterance lies: at its path, or beside the references by its id.
+    """Finds the recording of an utterance: at its path, or beside the references by its id.
 
-    Every folder is listed once, however many utterances are in it. Names are compared in one
-    Unicode form, as file names from a Mac have another one than most texts.
+    Every folder is listed only once. Names are compared in composed Unicode form (NFC), as file
+    names from a Mac are decomposed.
     """
 
     def __init__(self, reference: str) -> None:
@@ -45,7 +45,7 @@ class Recordings:
         return None
 
     def _list(self, folder: str) -> dict[str, str]:
-        """The names in a folder by their composed form."""
+        """The file names in a folder by their composed form."""
         if folder not in self.known:
             try:
                 self.known[folder] = {composed(name): name for name in os.listdir(folder or ".")}
@@ -104,7 +104,7 @@ def transcribe(
 
 
 def _adds_marks(model: str) -> bool:
-    """Whether a model has a net for them, and writes none by itself."""
+    """Whether punctuation comes from a sentence net of the model and not from the model itself."""
     from attnasr_cli.checkpoint.folder import read_header
     from attnasr_cli.families.models import find
 
@@ -116,5 +116,5 @@ def _adds_marks(model: str) -> bool:
 
 
 def _has_marks(ref: Texts) -> bool:
-    """Whether the references are written with punctuation: without, nor is what is compared."""
+    """Whether the references have punctuation; if not, hypotheses are written without it, too."""
     return any(word[-1:] in MARKS for one in ref.utterances for word in one.text.split())

@@ -1,4 +1,4 @@
-"""What is scored: a reference and a hypothesis of the same utterance, found by id."""
+"""Pairs the reference and the hypothesis of each utterance, by id or by time."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Where many words in a row are lost or invented: a stretch of a recording was not heard.
+"""Finds long runs of deleted or inserted words, as when a stretch of a recording was not
+recognised.
 
-A rate hides it: fourteen lost words of a thousand are 1.4 %, spread over a recording or all in one
-place. So the longest runs are named.
+An error rate hides them: fourteen lost words of a thousand are 1.4 %, whether spread over a
+recording or all in one place. So the longest runs are reported.
 """
 
 from __future__ import annotations
@@ -55,9 +56,9 @@ def _sorted(found: Iterable[Run]) -> list[Run]:
 def _runs(row: Row, kind: str, absent: str) -> list[Run]:
     """The runs of one utterance.
 
-    kind: the letter of the columns. absent: letters of the columns without a word on this side.
-    A run may stand as well a word later where its first word is the one behind it ("[the dog] the
-    cat" or "the [dog the] cat"): it is moved where it then meets the next one.
+    kind: the letter of the columns. absent: letters of the columns without a word on this side. A
+    run may be moved one word later where its first word equals the word after it ("[the dog] the
+    cat" or "the [dog the] cat"); it is moved where that joins it with the next run.
     """
     words = (row.reference if kind == "D" else row.hypothesis).split()
     ops = [op for op in row.ops if op not in absent]

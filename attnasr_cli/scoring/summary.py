@@ -1,4 +1,4 @@
-"""Everything that a report shows, whatever its form; numbers as plain dictionaries."""
+"""The content of a report in any format, with numbers as plain dictionaries."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def _top(counter: Counter[K], top: int) -> list[tuple[K, int]]:
 
 
 def label(score: Score) -> str:
-    """What the rate of errors per unit is called."""
+    """The name of the error rate: WER or CER."""
     return "CER" if score.unit == CHAR else "WER"
 
 

@@ -37,7 +37,8 @@ ALT_BEGIN, ALT, ALT_END = "<ALT_BEGIN>", "<ALT>", "<ALT_END>"  # frames of alter
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """What is asked of a file: its side, and its kind and the column of its texts where given."""
+    """What the caller asks of a file: its side and, where given, its kind and the column of its
+    texts."""
 
     side: str = REF
     kind: str | None = None

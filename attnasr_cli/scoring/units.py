@@ -1,4 +1,4 @@
-"""What is counted: words, or characters as people see them (grapheme clusters)."""
+"""Units of scoring: words, or characters as people see them (grapheme clusters)."""
 
 from __future__ import annotations
 

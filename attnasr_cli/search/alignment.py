@@ -1,4 +1,5 @@
-"""When each token was said: the best path through a CTC head, or through cross-attention.
+"""Aligns tokens with memory positions: forced alignment through a CTC head, or dynamic time warping
+over cross-attention weights.
 
 S memory positions, U tokens, V vocabulary.
 """
@@ -21,7 +22,7 @@ NEVER = np.float32(-1e30)
 
 
 class Spans(NamedTuple):
-    """Memory positions of each token: from ``first`` (U,) up to and with ``last`` (U,)."""
+    """The memory positions of each of U tokens: ``first`` (U,) to ``last`` (U,), both included."""
 
     first: Ints
     last: Ints
@@ -77,8 +78,8 @@ def attention_align(weights: Tensor) -> Spans:
 
 
 def sharpest(weights: Tensor) -> Tensor:
-    """Cross-attention weights (L, H, U, S) of one utterance → (U, S) of those heads that say where
-    a token is: the quarter that looks at the fewest positions at a time, averaged."""
+    """Average the cross-attention weights (L, H, U, S) of one utterance over the heads that follow
+    the audio: the quarter whose weights are most concentrated. Returns (U, S)."""
     heads = weights.flatten(0, 1).float()  # (L·H, U, S)
     sharpness = heads.amax(-1).mean(-1)  # (L·H,)
     best = sharpness.topk(max(heads.shape[0] // 4, 1)).indices
@@ -86,9 +87,9 @@ def sharpest(weights: Tensor) -> Tensor:
 
 
 def dtw(cost: npt.NDArray[np.float64]) -> tuple[Ints, Ints]:
-    """The cheapest monotonous path through cost (U, S), as indices of both axes.
+    """The cheapest monotonic path through a cost matrix (U, S), as indices along both axes.
 
-    One anti-diagonal at a time: its cells do not depend on each other.
+    Computed one anti-diagonal at a time, whose cells do not depend on each other.
     """
     U, S = cost.shape
     trace = np.full((U + 1, S + 1), 2, dtype=np.int8)

@@ -1,7 +1,8 @@
-"""Greedy and beam search in one, batched, for every net.
+"""Batched greedy and beam search for every net; a beam of 1 is greedy search.
 
-The search knows only numbers: prompts, an end token, rules that forbid, scorers that add. A beam of
-1 is greedy search. Each utterance of a batch is searched as if it were alone.
+The search knows token ids and scores only: a prompt, an end token, rules that forbid tokens and
+scorers that add to their scores. The result for an utterance does not depend on the others in its
+batch.
 """
 
 from __future__ import annotations
@@ -15,17 +16,16 @@ from torch import Tensor
 from attnasr_cli.nets.log_softmax import log_softmax_
 from attnasr_cli.nets.protocol import Memory, Net, Tree, reorder, select
 from attnasr_cli.search.hypotheses import Ended, Finished, Hypothesis, Kept, SearchConfig
+from attnasr_cli.search.rules import NEVER
 from attnasr_cli.search.scorers import Scorer
 from attnasr_cli.search.topk import best
 
 Rule = Callable[[Tensor, Tensor], Tensor]
-"""(log_probs (R, V), tokens so far with the prompt (R, n)) → log_probs with what is not allowed
-set to −inf. A row may be off by a constant; the search normalises what is left, as a softmax over
-the allowed logits would."""
+"""(log_probs (R, V), tokens so far with the prompt (R, n)) → log_probs with forbidden tokens set to
+−inf. The search normalises each row again over the allowed tokens, so a rule may shift a row by a
+constant."""
 
 __all__ = ["Hypothesis", "Rule", "SearchConfig", "search"]
-
-NEVER = float("-inf")
 
 
 @torch.inference_mode()
@@ -41,8 +41,9 @@ def search(
 ) -> list[list[Hypothesis]]:
     """Find the best token sequences for every utterance of a batch.
 
-    prompt (B, n) is fed first, n ≥ 1 (the start token); max_tokens is one limit or one for each
-    utterance (B,). Returns for each utterance up to ``nbest`` hypotheses, best first.
+    prompt (B, n) is fed first, n ≥ 1 (at least the start token); max_tokens is one limit for all,
+    or one for each utterance (B,). Returns up to ``nbest`` hypotheses for each utterance, best
+    first.
     """
     config = config or SearchConfig()
     job = _Search(net, memory, prompt, eos, max_tokens, config, rules, scorers)

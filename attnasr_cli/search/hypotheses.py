@@ -1,4 +1,4 @@
-"""How to search, what was found, and when an utterance is done."""
+"""The configuration of a search, its hypotheses, and the rule for when an utterance is finished."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class SearchConfig:
     nbest: int = 1
     """hypotheses returned for an utterance, best first"""
     net_weight: float = 1.0
-    """weight of the net's own log probabilities beside the scorers'; at 0 the decoder of the net is
-    not run at all, and the first scorer's opinion stands for its own"""
+    """weight of the net's log probabilities beside those of the scorers; at 0 the decoder is not
+    run at all, and ``log_prob`` of a hypothesis comes from the first scorer"""
     exhaustive: bool = False
     """with K > 1: go on after K hypotheses have ended, until none in flight scores better than the
     worst of the K best, and count the end token in their length, as transformers does"""
 
     @property
     def keeps_best(self) -> bool:
-        """Whether a better hypothesis takes the place of one that ended before."""
+        """Whether a better hypothesis replaces a worse one that ended earlier."""
         return self.exhaustive and self.beams > 1
 
     @property
@@ -43,7 +43,7 @@ class Hypothesis:
     tokens: list[int]
     """without prompt and end token"""
     score: float
-    """weighted sum of everything, what the search maximised before length normalisation"""
+    """the weighted sum that the search maximised, before length normalisation"""
     log_prob: float
     """the net's own log probability, end token included"""
     token_log_probs: list[float]
@@ -84,7 +84,7 @@ class Finished:
         self._keep_best()
 
     def complete(self, kept: Sequence[Kept], length: int) -> bool:
-        """Whether nothing in flight, ``length`` tokens long, is worth going on with."""
+        """Whether no live hypothesis, ``length`` tokens long, can still improve the result."""
         config = self.config
         if not kept:
             return True
@@ -98,8 +98,8 @@ class Finished:
         return False
 
     def cut_off(self, kept: Sequence[Kept], ended: int, make: Callable[[Kept], Hypothesis]) -> None:
-        """Rows that reached the limit count where fewer than K hypotheses have ended; of those
-        that keep the best, all that rank among the K best of this step, of which ``ended`` end."""
+        """Add hypotheses that reached the token limit, up to K in all. With ``keeps_best``, all
+        that rank among the K best of this step, ``ended`` of which end in it."""
         beams = self.config.beams
         room = beams - ended if self.config.keeps_best else beams - len(self.found)
         self.found += [make(one) for one in kept[: max(room, 0)]]

@@ -1,8 +1,9 @@
-"""A search among listed phrases: a trie of their tokens as a scorer that forbids all others.
+"""Search restricted to a list of phrases: a trie of their tokens, as a scorer that forbids every
+other continuation.
 
-It is a scorer and not a rule, as what a rule leaves over is normalised: inside a phrase, where one
-token alone may follow, that token would always be certain, and the first one would decide. Here
-every phrase keeps the score that it has in a search without limits.
+It is a scorer and not a rule because the search normalises what a rule allows: inside a phrase,
+where only one token can follow, that token would have probability 1 and the first token of a phrase
+would decide. As a scorer, every phrase keeps the score that an unrestricted search gives it.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from torch import Tensor
 
 from attnasr_cli.nets.protocol import Memory, Net
 from attnasr_cli.search.beam import Hypothesis, SearchConfig, search
+from attnasr_cli.search.rules import NEVER
 from attnasr_cli.search.scorers import Scorer
 
-NEVER = float("-inf")
 ROOT, OUTSIDE = 0, -1
 
 
@@ -50,7 +51,7 @@ class PhraseTrie:
 
 
 class PhraseScorer:
-    """0 for each token with which a phrase goes on, −∞ for any other."""
+    """Scores 0 for every token that continues a phrase, −∞ for any other."""
 
     weight = 1.0
     monotone = True

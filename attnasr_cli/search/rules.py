@@ -1,4 +1,4 @@
-"""Rules for the search: what the grammar of a vocabulary forbids, as masks on scores.
+"""Rules for the search: masks on scores that forbid tokens.
 
 A rule takes log_probs (R, V) and the tokens so far with the prompt (R, n), and returns log_probs
 with −inf where a token must not come. It may write into what it gets.
@@ -15,7 +15,7 @@ NEVER = float("-inf")
 
 
 class Suppress:
-    """Some tokens never come."""
+    """Forbids some tokens everywhere."""
 
     def __init__(self, tokens: Sequence[int]) -> None:
         self.index = torch.tensor(sorted(set(tokens)))
@@ -25,7 +25,7 @@ class Suppress:
 
 
 class SuppressFirst:
-    """Some tokens do not come first after a prompt of ``prompt_length`` tokens."""
+    """Forbids some tokens as the first one after a prompt of ``prompt_length`` tokens."""
 
     def __init__(self, tokens: Sequence[int], prompt_length: int) -> None:
         self.suppress, self.prompt_length = Suppress(tokens), prompt_length
@@ -39,9 +39,10 @@ class SuppressFirst:
 class TimestampGrammar:
     """Timestamps frame the text: start, text, end, start, text, end … (Radford et al. 2022).
 
-    They come in pairs, never go back, and every stretch of text takes time. Where all timestamps
-    together are more probable than the most probable piece of text, one of them must come. Tokens
-    below ``end`` are text, those from ``first`` on timestamps, ``end`` itself ends the transcript.
+    They come in pairs, never decrease, and the end of a span is later than its start. Where the
+    summed probability of all timestamps exceeds that of the most probable text token, a timestamp
+    is forced. Ids below ``end`` are text, ids from ``first`` on are timestamps, and ``end`` ends
+    the transcript.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Sampling at a temperature: several attempts for each utterance, none better than its luck."""
+"""Sampling token sequences at a temperature, several for each utterance."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def sample(
 ) -> list[list[Hypothesis]]:
     """Draw ``samples`` sequences for every utterance: prompt (B, n), one generator for each.
 
-    Probabilities are sharpened or flattened by ``temperature`` > 0; the log probabilities that are
-    returned are those at temperature 1. What an utterance gives depends on its own generator only.
+    ``temperature`` > 0 divides the logits; the log probabilities returned are those at temperature
+    1. The result for an utterance depends only on its own generator.
     """
     B, n = prompt.shape
     rows = torch.arange(B, device=prompt.device).repeat_interleave(samples)

@@ -1,4 +1,4 @@
-"""Scorers add their opinion of every possible next token to the net's own.
+"""Scorers add scores for every possible next token to those of the net.
 
 A scorer is built for one batch (it may hold read-only tables); what changes from token to token is
 its state, a tree of tensors with rows first, which the search reorders along with the net's.
@@ -15,7 +15,8 @@ from torch import Tensor
 from attnasr_cli.nets.protocol import BLANK, Memory, Tree, length_mask
 
 IMPOSSIBLE = -1e4
-"""A log probability that no sum of others reaches, and whose sums over frames keep all digits."""
+"""stands for log 0: below any sum of log probabilities, yet finite, so that sums over frames keep
+their precision"""
 
 
 class Scorer(Protocol):
@@ -25,8 +26,8 @@ class Scorer(Protocol):
 
     @property
     def monotone(self) -> bool:
-        """Whether the score of a sequence never rises as it grows: then the search may stop when
-        nothing alive is better than the best that has ended."""
+        """Whether the score of a sequence never rises as it grows. The search may then stop when no
+        live hypothesis scores better than the best finished one."""
 
     def start(self, memory: Memory, rows: int) -> Tree:
         """State before the first token for ``rows`` = B·K rows, those of an utterance adjacent."""
@@ -66,7 +67,7 @@ class CtcPrefixScorer:
         self.eos = eos
         log_probs = F.log_softmax(logits.double(), dim=-1)
         outside = ~length_mask(lengths, logits.shape[1])
-        # Past the end only the blank goes on, for free: sums over frames stay what they were.
+        # Past the end the blank costs nothing, so that padding does not change sums over frames.
         log_probs = log_probs.masked_fill(outside[..., None], IMPOSSIBLE)
         log_probs[..., BLANK].masked_fill_(outside, 0.0)
         self.log_probs = log_probs  # (B, S, V)

@@ -1,4 +1,4 @@
-"""The best continuations of all rows, without sorting the vocabulary of every row."""
+"""The best continuations of all rows, without sorting the vocabulary for every row."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 CHUNK = 64
-"""neighbouring tokens of which only the largest is looked at first"""
+"""tokens in a chunk: at first only the largest of each chunk is compared"""
 WORTH_IT = 8
-"""chunks for each token that is wanted, from which looking at chunks first is faster"""
+"""the chunked search is faster from this many chunks for each wanted token on"""
 
 
 def best(scores: Tensor, gain: Tensor, n: int) -> tuple[Tensor, Tensor]:
@@ -30,8 +30,8 @@ def best(scores: Tensor, gain: Tensor, n: int) -> tuple[Tensor, Tensor]:
 def top(x: Tensor, n: int) -> tuple[Tensor, Tensor]:
     """The n largest of each row of x (R, V) and where they stand, (R, n) each.
 
-    They stand in the n chunks whose largest values are largest, so that a CPU has to search these
-    only, after one pass over all.
+    They lie in the n chunks with the largest maxima, so after one pass that finds the maxima only
+    those chunks are searched.
     """
     chunks = x.shape[1] // CHUNK
     if x.device.type != "cpu" or chunks < WORTH_IT * n:

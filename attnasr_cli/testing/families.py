@@ -107,6 +107,7 @@ def check_options(family: Family) -> None:
 def check_decoder(decoder: SegmentDecoder, segments: list[Tensor]) -> None:
     """Results come in order and do not depend on what else is in the batch."""
     assert decoder.max_segment_s > 0, "max_segment_s is seconds"
+    assert 0 <= decoder.min_cost_s <= decoder.max_segment_s, "min_cost_s is seconds"
     assert decoder.placement.dtype, "placement says what is computed in"
     json.dumps(dict(decoder.settings))
     assert decoder.decode([]) == [], "no segments give no results"

@@ -1,11 +1,10 @@
-"""How a word that a lexicon lacks is said: rules from letters to sounds, learnt from the lexicon.
+"""Pronunciations of words that a lexicon lacks, by letter-to-sound rules learnt from the lexicon.
 
-Each letter of a known word stands for 0 to 2 phones (Black, Lenzo and Pagel 1998). What letters
-may stand for is found from some words by alternating: the cheapest division of every word under the
-counts so far, then the counts of these divisions. A rule is a letter between its neighbours, and
-what it stands for most often in the words that have the same: the rule with the most neighbours
-counts that any word has. Rules are found when a word asks for them; a table of all would take half
-a minute to make, and of it a text needs few.
+Each letter of a known word maps to 0 to 2 phones (Black, Lenzo and Pagel 1998). The mapping is
+estimated on some words by alternating between the cheapest division of every word under the current
+counts and the counts of these divisions. A rule maps a letter in the context of its neighbours to
+its most frequent phones; of the rules that apply, the one with the longest context wins. Rules are
+derived when a word needs them, as a table of all would take half a minute and a text needs few.
 """
 
 from __future__ import annotations

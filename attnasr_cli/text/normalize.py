@@ -1,4 +1,4 @@
-"""Named normalisers: what is done to a text before its words are compared.
+"""Named normalisers, which are applied to texts before their words are compared.
 
 A word error rate means nothing without the name of its normaliser, so nothing here is silent:
 ``get(name)`` gives a ``Normalizer`` that carries the name it is printed with. Every one begins and

@@ -1,4 +1,4 @@
-"""Numbers that were said in words, as digits."""
+"""Converts number words to digits."""
 
 from __future__ import annotations
 

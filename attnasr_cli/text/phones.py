@@ -1,4 +1,4 @@
-"""Text as the sounds of its words: a pronouncing lexicon is the tokenizer.
+"""A tokenizer of phones, by a pronouncing lexicon.
 
 With few hours of speech a net learns sounds long before it learns English spelling, and the
 spelling is known already. Each phone is one token inside a word and another one at its beginning.

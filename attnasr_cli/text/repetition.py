@@ -1,4 +1,4 @@
-"""How much a text repeats itself."""
+"""A measure of repetition in a text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text to token ids and back: what every tokenizer offers.
+"""The interface of tokenizers: text to token ids and back.
 
 ``chars.py`` has single characters, ``subwords.py`` sentencepiece, ``phones.py`` the phones of a
 lexicon; a family may bring its own. ``load.py`` reads them from a model folder.
@@ -18,7 +18,7 @@ SPACE = "▁"
 
 
 class Tokenizer(Protocol):
-    """What the rest of the program asks of a tokenizer."""
+    """The interface of a tokenizer to the rest of the program."""
 
     file_name: str
     bos: int

@@ -1,8 +1,8 @@
-"""What is trained of a net: all of it, parts of it, or low-rank adapters beside it.
+"""Chooses what is trained of a net: all of it, parts of it, or low-rank adapters beside it.
 
 LoRA (Hu et al. 2021, arXiv:2106.09685) adds to a matrix W the product of two thin ones, s·B·A, and
-trains only these; peft does it. What is evaluated and kept is the net with the sums W + s·B·A, a
-model like any other.
+trains only these, through peft. The net that is evaluated and saved has the sums W + s·B·A, and is
+a model like any other.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ BASE, DOWN, UP = ".base_layer.", ".lora_A.default.", ".lora_B.default."
 
 
 def freeze(net: nn.Module, parts: Sequence[str]) -> None:
-    """Parameters of these parts are not trained. parts: beginnings of their names, such as
-    ``encoder`` or ``encoder.blocks.0``. Raises UsageError for a part that the net lacks."""
+    """Freeze the parameters of some parts. parts: prefixes of parameter names, such as ``encoder``
+    or ``encoder.blocks.0``. Raises UsageError for a part that the net lacks."""
     names = [name for name, _ in net.named_parameters()]
     for part in parts:
         inside = [name for name in names if name == part or name.startswith(f"{part}.")]
@@ -41,9 +41,9 @@ def freeze(net: nn.Module, parts: Sequence[str]) -> None:
 def with_adapters(net: Net, config: LoraConfig, seed: int = 1) -> Net:
     """The net with adapters beside its linear layers, which alone are trained.
 
-    It shares its other parameters with ``net``, which stays as it is. seed: of the adapters, which
-    begin as nothing, B = 0, and a random A. Raises UsageError where no
-    layer is called as the configuration says, AttnasrError without peft.
+    It shares its other parameters with ``net``, which stays as it is. seed: of the random A; B
+    begins as 0, so that the adapters change nothing at first. Raises UsageError where no layer has
+    a name of the configuration, AttnasrError without peft.
     """
     from attnasr_cli.audio import _torchaudio  # noqa: F401 - peft would load its compiled parts
 
@@ -108,6 +108,6 @@ def trained(net: nn.Module) -> int:
 
 
 def share_of(net: nn.Module) -> str:
-    """How much of a net is trained, for a note."""
+    """The share of parameters that are trained, as a sentence for a note."""
     whole = sum(p.numel() for p in net.parameters())
     return f"{trained(net) / 1e6:.2f} M of {whole / 1e6:.1f} M parameters are trained"

@@ -1,5 +1,6 @@
-"""Which model of a run is kept: the best on a part of the dev set while training, and at the end
-the better of that one and the last on all of it. None is ever overwritten by a worse one."""
+"""Chooses which model of a run is kept: while training the best on a part of the dev set; at the
+end, the better of that one and the last one on the whole dev set. A model is never overwritten by a
+worse one."""
 
 from __future__ import annotations
 
@@ -51,17 +52,18 @@ class Best:
         world: World,
         average_best: int = 0,
     ) -> None:
-        """model: what is trained, with the header that it is to have; limit: utterances that are
-        looked at while training; origin: goes into ``[origin]`` of every model that is kept;
-        average_best: evaluations whose mean is tried at the end."""
+        """model: the model in training, with the header to save; limit: utterances evaluated while
+        training; origin: the ``[origin]`` table of saved models; average_best: number of best
+        evaluations whose mean is tried at the end."""
         self.out, self.model, self.dev, self.origin = out, model, dev, dict(origin)
         self.device, self.dtype, self.world = device, dtype, world
         self.part = part_of(dev, limit)
-        self.looked: tuple[int, Score] | None = None  # the last evaluation and its update
+        self.last: tuple[int, Score] | None = None  # the last evaluation and its update
         self.top = Top(out, average_best, world)
 
-    def look(self, weights: Mapping[str, Tensor], state: TrainState) -> Score:
-        """Evaluate weights on the part of the dev set; they are kept where they are the best."""
+    def evaluate(self, weights: Mapping[str, Tensor], state: TrainState) -> Score:
+        """Evaluate weights on the part of the dev set, and save them if they are the best so
+        far."""
         self._forget_lost(state)
         key = key_of(self.part, self.model)
         if state.dev != key and state.best_update:  # other utterances than the best was chosen by
@@ -77,16 +79,16 @@ class Best:
                 self._is_best(score, state)
         self.top.add(score.wer, weights, state)
         self._note_worst(score, state, self.part)
-        state.evaluated, self.looked = state.update, (state.update, score)
+        state.evaluated, self.last = state.update, (state.update, score)
         return score
 
     def decide(self, weights: Mapping[str, Tensor], state: TrainState) -> None:
-        """Keep the best on the whole dev set: the best model so far, these weights, or the mean of
+        """Save the best on the whole dev set: the best model so far, these weights, or the mean of
         the best evaluations."""
         self._forget_lost(state)
         whole = len(self.part) == len(self.dev)
         with weights_of(self.model.net, weights):
-            part = self.looked[1] if self.looked and self.looked[0] == state.update else None
+            part = self.last[1] if self.last and self.last[0] == state.update else None
             last = part if whole and part is not None else self._score(self.model, self.dev)
             other = state.best_update not in (0, state.update)
             best = self._best_of_all(state) if other else (float("inf"), 0.0)
@@ -143,7 +145,7 @@ class Best:
         return evaluate(model, utterances, self.device, self.dtype, self.world)
 
     def _forget_lost(self, state: TrainState) -> None:
-        """A best model that somebody has removed is none."""
+        """Forget a best model whose folder was removed."""
         there = self.world.gather((self.out / "model.toml").is_file())
         if not all(there):
             state.best_wer, state.best_update = float("inf"), 0
@@ -189,7 +191,7 @@ class Best:
         self._write_card(header)
 
     def _describe(self, wer: float, cer: float, update: int) -> None:
-        """Write what the whole dev set says into the model that stays."""
+        """Write the rates on the whole dev set into the model that is kept."""
         if self.world.is_main:
             header = read_header(self.out)
             origin = {**header.origin, "updates": update, **_measured(wer, cer, self.dev)}

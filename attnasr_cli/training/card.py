@@ -1,4 +1,4 @@
-"""The card of a model that was trained here: what it is, what it was made of, how good it is."""
+"""Writes the card of a trained model: what it is, what it was trained on, and its error rates."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ MARK = "<!-- written by attnasr train; remove this line to keep your own text --
 
 
 def write_card(out: Path, header: Header, parameters: int) -> None:
-    """Write the card of a model folder, unless somebody else's text stands there."""
+    """Write the card of a model folder, unless there is one that was not written by this
+    program."""
     file = out / CARD
     if file.is_file() and MARK not in file.read_text(encoding="utf-8", errors="replace"):
         return

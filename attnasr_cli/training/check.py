@@ -1,4 +1,4 @@
-"""``attnasr train --check``: what a run would meet in its data, before anything is computed."""
+"""``attnasr train --check``: reports problems of the data of a run before anything is computed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COPIES = 5  # of the weights while training: themselves, gradients, two of AdamW
 
 @dataclass(frozen=True)
 class Length:
-    """How long an utterance is, or why nobody knows."""
+    """The length of an utterance, or the reason why it is unknown."""
 
     seconds: float
     problem: str = ""
@@ -35,12 +35,12 @@ class Length:
 
 @dataclass(frozen=True)
 class Findings:
-    """What is to be said about the data of a run."""
+    """Findings about the data of a run."""
 
     lines: list[str]
     """figures"""
     problems: list[str]
-    """what should be looked at, the worst first"""
+    """problems, the worst first"""
     usable: bool
     """whether there is anything to train and to measure on"""
 
@@ -52,7 +52,7 @@ def check(
     costs: Sequence[str],
     tokenizer: Tokenizer | None,
 ) -> Findings:
-    """Look at all texts and at the headers of all recordings.
+    """Check all texts and the headers of all recordings.
 
     costs: sentences about time and memory; tokenizer: that of the model of ``[init]`` where it is
     kept. Raises DataError and UsageError where the data cannot be read at all.
@@ -90,7 +90,7 @@ def check(
 
 
 def lengths_of(utterances: Sequence[Utterance]) -> list[Length]:
-    """How long each is, from the headers of the recordings."""
+    """The length of each, from the headers of the recordings."""
     from attnasr_cli.audio.load import probe
 
     def length(u: Utterance) -> Length:
@@ -125,7 +125,7 @@ def _histogram(seconds: Sequence[float]) -> list[str]:
 
 
 def _costs(recipe: Recipe, hours: float) -> list[str]:
-    """Disk, and how often everything is heard."""
+    """Disk space, and the number of epochs."""
     seconds = hours * 3600
     if recipe.data.cache == "none":
         disk = 0.0

@@ -1,4 +1,4 @@
-"""Which shipped recipe suits some data, where none is named: by hours and what is said."""
+"""Chooses a shipped recipe for given data by hours of speech and kind of text."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from attnasr_cli.training.data.corpus import read_corpora
 from attnasr_cli.training.recipes.shipped import recipes
 
 BY_HOURS = (("tiny", 1.0), ("small", 20.0), ("medium", 200.0), ("large", float("inf")))
-"""recipe, and the hours up to which it is for"""
+"""recipe, and the hours of speech up to which it is chosen"""
 COMMANDS_HOURS = 20.0
 MOST_COMMANDS, OFTEN, SHORT_S = 200, 5, 3.0
-"""different texts at most, how often each is said, and how long that takes: these are commands"""
+"""data counts as commands with at most this many different texts, each said this often, and
+utterances up to this long"""
 LEXICON = "english-small"
 
 

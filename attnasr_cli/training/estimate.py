@@ -1,4 +1,4 @@
-"""How long a run will take and what memory its audio needs, from one small batch computed here."""
+"""Estimates the time of a run and the memory of its audio from one small batch."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ TIMED = 2  # batches, after one that warms up
 
 @dataclass(frozen=True)
 class Cost:
-    """What a second of audio costs one process."""
+    """The cost of a second of audio in one process."""
 
     seconds: float
     bytes: float
-    """of tensors that are kept for the way back"""
+    """of tensors kept for the backward pass"""
 
 
 def measure(
     recipe: Recipe, net: Net, targets: Targets, device: torch.device, dtype: torch.dtype
 ) -> Cost:
-    """Forward and backward of a batch of noise through a net with weights."""
+    """Measure a forward and backward pass of a batch of noise."""
     net = net.to(device).train()
     frames = targets.window or round(AUDIO_S * FRAMES_PER_S)
     audio_s = UTTERANCES * frames / FRAMES_PER_S
@@ -91,7 +91,7 @@ def sentences(
 
 
 def clock(seconds: float) -> str:
-    """A time as people say it."""
+    """A duration in words, such as ``3 min`` or ``2.5 h``."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:

@@ -1,5 +1,5 @@
-"""WER of the dev set while training: by the recogniser, with the model's own decoding, so that what
-is measured is what ``attnasr transcribe`` will write."""
+"""Measures the dev WER while training, by the recogniser with the model's own decoding, so that it
+is the WER of what ``attnasr transcribe`` writes."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ SHOWN = 5
 
 
 def readable(utterances: Sequence[Utterance]) -> tuple[list[Utterance], list[str]]:
-    """Those whose recording can be opened, and why the others cannot. Raises DataError where none
-    can."""
+    """The utterances whose recording can be opened, and the reasons why others cannot. Raises
+    DataError where none can."""
     kept, bad = [], []
     for utterance in utterances:
         try:
@@ -48,12 +48,12 @@ def warn_of_unreadable(reasons: Sequence[str]) -> None:
 
 
 def part_of(utterances: Sequence[Utterance], limit: int) -> list[Utterance]:
-    """At most ``limit`` of them, from all over the list."""
+    """At most ``limit`` of them, spread evenly over the list."""
     return list(utterances[:: max(len(utterances) // limit, 1)][:limit])
 
 
 def key_of(utterances: Sequence[Utterance], model: Model) -> str:
-    """A name for what is measured: WERs under the same one may be compared."""
+    """A key of dev set and decoding: WERs with the same key may be compared."""
     digest = hashlib.sha256(repr(model.decoding).encode())
     for u in utterances:
         digest.update(f"{u.id}\t{u.text}\n".encode("utf-8", "surrogateescape"))

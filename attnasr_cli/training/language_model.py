@@ -1,4 +1,4 @@
-"""``attnasr train`` for a recipe with an ``[lm]`` table: text becomes a language model file."""
+"""``attnasr train`` for a recipe with an ``[lm]`` table: trains a language model on text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from attnasr_cli.lm.train import MEGABYTE, LmConfig, LmReport, train_ngram
 
 
 def train_lm(table: Mapping[str, Any], recipe: Path, out: Path, texts: Sequence[Path]) -> LmReport:
-    """Make ``lm.safetensors`` in the folder ``out``; where a model stands there, it gets it.
+    """Train ``lm.safetensors`` in the folder ``out``; if that is a model folder, the model uses it.
 
     ``table``: the recipe, read from ``recipe``, to which its paths are relative. ``texts`` replace
     those of the recipe, one count each. Raises UsageError for a recipe that is wrong, DataError for

@@ -1,8 +1,8 @@
 """The training loop: batch → gradients → step; every so often WER and a save.
 
-A run's folder is a model folder from its first evaluation on; what only training needs stands in
-``train/`` inside it: the resume point, the log, the features. Kill it at any moment; the same
-command goes on.
+The folder of a run is a model folder from its first evaluation on; ``train/`` inside it has the
+resume point, the log and the features. A run may be killed at any moment; the same command resumes
+it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SKIPS = 20  # updates in a row without finite gradients, after which a run is st
 
 
 class Outcome(NamedTuple):
-    """What a run has made: rates of the whole dev set."""
+    """The result of a run: error rates on the whole dev set."""
 
     wer: float
     cer: float
@@ -55,7 +55,7 @@ class Loop:
         world: World,
         interrupt: Interrupt,
     ) -> None:
-        """fits (utterances,) bool: those of the corpus that are drawn."""
+        """fits (utterances,) bool: the utterances of the corpus that are used."""
         self.recipe, self.world, self.interrupt = recipe, world, interrupt
         self.gradients, self.best = gradients, best
         self.net = gradients.net
@@ -98,8 +98,8 @@ class Loop:
         return Outcome(state.final_wer, state.final_cer)
 
     def _is_done(self) -> bool:
-        """Whether a run that is started again has been to its end; one that was stopped early goes
-        on with another patience."""
+        """Whether a resumed run is already finished; one that stopped early continues with a larger
+        patience."""
         state = self.state
         if state.stopped != self.recipe.run.patience:
             state.stopped = 0
@@ -107,7 +107,7 @@ class Loop:
         return bool(ended) and state.final == state.update
 
     def _may_go_on(self) -> bool:
-        """Whether a better model may still come, by ``run.patience``."""
+        """Whether ``run.patience`` allows further updates."""
         run, state = self.recipe.run, self.state
         waited = (state.evaluated - state.best_update) // run.evaluate
         return not run.patience or waited < run.patience
@@ -117,7 +117,7 @@ class Loop:
         return at > self.state.evaluated and at % self.recipe.run.evaluate == 0
 
     def _update(self) -> None:
-        """One update, or none where a signal has come before it was made."""
+        """Make one update, or none where a signal came before."""
         state, began = self.state, time.monotonic()
         self.interrupt.deferred = True
         batch = next(self.batches)
@@ -158,14 +158,24 @@ class Loop:
         )
 
     def _step(self) -> float:
-        """Move the weights, unless a gradient is not finite; the norm of all gradients."""
+        """Update the weights, unless a gradient is not finite. Returns the norm of all gradients.
+        In float16 gradients are not finite where their scale was too large, which only trying
+        tells."""
         config, state = self.recipe.optim, self.state
         for group in self.optimizer.param_groups:
             group["lr"] = rate_at(state.update, config)
+        scaler = self.gradients.scaler
+        scaler.unscale_(self.optimizer)
         norm = torch.nn.utils.clip_grad_norm_(self._trained, config.clip)
         if torch.isfinite(norm):
-            self.optimizer.step()
+            scaler.step(self.optimizer)
+            scaler.update()
             state.skipped_in_a_row = 0
+            return float(norm)
+        scale = scaler.get_scale()
+        scaler.update()
+        if scaler.is_enabled() and scale > 1:  # it was too large: half of it may do
+            self.log.event(state, "rescaled", scale=scaler.get_scale())
             return float(norm)
         state.skipped += 1  # one bad batch must not spoil hours of work
         state.skipped_in_a_row += 1
@@ -179,10 +189,10 @@ class Loop:
         return float(norm)
 
     def _evaluate(self) -> None:
-        """WER of a part of the dev set with the averaged weights."""
+        """Measure the WER of a part of the dev set with the averaged weights."""
         state = self.state
         try:
-            score = self.best.look(self._plain(), state)
+            score = self.best.evaluate(self._plain(), state)
         except KeyboardInterrupt:
             self._save()
             console.note(f"stopped at update {state.update}; the same command goes on from there")
@@ -196,7 +206,7 @@ class Loop:
             self._save()
 
     def _finish(self) -> None:
-        """The best model and the last, on the whole dev set: the better one stays."""
+        """Compare the best model and the last one on the whole dev set, and keep the better."""
         state = self.state
         try:
             self.best.decide(self._plain(), state)
@@ -211,7 +221,7 @@ class Loop:
         )
 
     def _plain(self) -> Mapping[str, Tensor]:
-        """The averaged weights as those of the model that is kept."""
+        """The averaged weights in the form in which the model is saved."""
         lora = self.recipe.lora
         values = self.average.values
         return values if lora is None else plain_weights(values, lora.alpha / lora.rank)
@@ -224,6 +234,7 @@ class Loop:
             "net": self.net.state_dict(),
             "average": self.average.values,
             "optimizer": self.optimizer.state_dict(),
+            "scaler": self.gradients.scaler.state_dict(),
         }
         save_state(self.state_path, parts)
 
@@ -233,6 +244,8 @@ class Loop:
         self.net.load_state_dict(parts["net"])
         self.optimizer.load_state_dict(parts["optimizer"])
         self.average.load(parts["average"])
+        if parts.get("scaler"):  # none where the run was begun in another precision
+            self.gradients.scaler.load_state_dict(parts["scaler"])
         if len(set(self.world.gather(self.state.update))) > 1:
             raise AttnasrError(
                 f"{self.state_path} is not the same file for all processes",

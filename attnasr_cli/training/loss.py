@@ -1,4 +1,5 @@
-"""Cross-entropy of the decoder with label smoothing, and CTC on the encoder, as shares of one."""
+"""The training loss: cross-entropy of the decoder with label smoothing, and CTC on the encoder
+(Graves et al. 2006), weighted with shares that sum to 1."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ STEP = 16
 
 class Losses(NamedTuple):
     total: Tensor
-    """what is minimised"""
+    """() the weighted sum, which is minimised"""
     attention: Tensor
     """nats a token"""
     ctc: Tensor
@@ -37,10 +38,10 @@ def losses(
 ) -> Losses:
     """Losses of a batch as means over its tokens.
 
-    features (B, T, F), lengths (B,), targets: for each utterance its tokens. prompt: the n tokens
-    that every text starts with, mostly the start token alone; they are fed and not scored.
-    counted: the tokens of all utterances of a larger batch, of which these are a part; the losses
-    then are their share of its means, which add up over the parts.
+    features (B, T, F), lengths (B,) in frames, targets: the tokens of each utterance without prompt
+    and end. prompt: the n tokens that every text starts with, usually the start token alone; they
+    are fed but not scored. counted: the tokens of all utterances of a larger batch that these are a
+    part of; the losses are then shares of its means, which add up over the parts.
     """
     counted = targets if counted is None else counted
     tokens = sum(len(t) for t in counted)
@@ -85,7 +86,8 @@ def losses(
 
 
 def _pad(rows: list[list[int]], value: int, most: int | None, device: torch.device) -> Tensor:
-    """(B, longest): rounded up to few different lengths (see sampler.py), up to ``most``"""
+    """Rows as a tensor (B, longest), with the length rounded up to few distinct values (see
+    sampler.py), but not above ``most``."""
     longest = max(map(len, rows))
     rounded = -(-longest // STEP) * STEP
     longest = max(longest, rounded if most is None else min(rounded, most))

@@ -1,4 +1,4 @@
-"""The learning rate (up, level, down), and the moving average of the weights."""
+"""The learning-rate schedule, the optimiser, and the moving average of the weights."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from attnasr_cli.families.recipe.sections import OptimConfig
 def rate_at(update: int, config: OptimConfig) -> float:
     """Learning rate of an update (from 0): linear warm-up, constant, linear or cosine fall to zero.
 
-    A constant part, and not a curve over the whole length, lets a run be made longer or shorter
-    while it goes on (Hägele et al. 2024, arXiv:2405.18392).
+    A constant part, and not a curve over the whole length, allows changing the length of a run
+    while it is in progress (Hägele et al. 2024, arXiv:2405.18392).
     """
     up = min((update + 1) / max(config.warmup, 1), 1.0)
     fall = max(config.fall * config.updates, 1.0)
@@ -28,7 +28,7 @@ def rate_at(update: int, config: OptimConfig) -> float:
 
 
 def make_optimizer(net: nn.Module, config: OptimConfig) -> torch.optim.AdamW:
-    """AdamW for what is trained, with weight decay for matrices only."""
+    """AdamW for the trained parameters, with weight decay for matrices only."""
     trained = [p for p in net.parameters() if p.requires_grad]
     groups: list[dict[str, Any]] = [
         {"params": [p for p in trained if p.dim() > 1]},
@@ -40,8 +40,8 @@ def make_optimizer(net: nn.Module, config: OptimConfig) -> torch.optim.AdamW:
 
 
 def recompute_layers(net: nn.Module) -> None:
-    """Keep only what goes into each layer of a stack for the way back, and compute the rest again
-    (Chen et al. 2016, arXiv:1604.06174). Dropout draws the same again."""
+    """Keep only the inputs of each layer for the backward pass and compute the rest again (Chen et
+    al. 2016, arXiv:1604.06174), with the same dropout masks."""
     for stack in [m for m in net.modules() if isinstance(m, nn.ModuleList)]:
         for layer in stack:
             layer.forward = _recomputed(layer.forward, layer)
@@ -76,7 +76,7 @@ class WeightAverage:
 
     @torch.no_grad()
     def follow(self, net: nn.Module, update: int) -> None:
-        """Move towards the weights; early on faster, so that the start is soon forgotten."""
+        """Move towards the weights, faster at first so that the random start is soon forgotten."""
         if update % self.EVERY:
             return
         decay = min(self.decay, (1 + update) / (10 + update)) ** self.EVERY
@@ -85,14 +85,15 @@ class WeightAverage:
         torch._foreach_lerp_(ours, [current[k] for k in self._moving], 1 - decay)
 
     def load(self, values: Mapping[str, Tensor]) -> None:
-        """Go on from these."""
+        """Continue from these values."""
         for name, value in self.values.items():
             value.copy_(values[name])
 
 
 @contextmanager
 def weights_of(net: nn.Module, values: Mapping[str, Tensor]) -> Iterator[None]:
-    """The net with other weights and in evaluation mode; its own ones are put back after."""
+    """A context in which the net has other weights and is in evaluation mode; its own are restored
+    after."""
     own = {k: v.detach().clone() for k, v in net.state_dict().items()}
     net.load_state_dict(values)
     net.eval()

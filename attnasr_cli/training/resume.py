@@ -1,4 +1,4 @@
-"""What a run needs to go on after being stopped: one file, written beside and then renamed."""
+"""The resume point of a run: one file, written atomically."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from attnasr_cli.errors import ModelError, OutputError
+from attnasr_cli.errors import ModelError, OutputError, reason
 from attnasr_cli.files import replacing
 
 STATE = "state.pt"
@@ -16,7 +16,7 @@ STATE = "state.pt"
 
 @dataclass
 class TrainState:
-    """Where a run stands."""
+    """The progress of a run."""
 
     update: int = 0
     stage: int = 0
@@ -25,7 +25,7 @@ class TrainState:
     index: int = 0
     """next batch of the epoch"""
     best_wer: float = float("inf")
-    """on the part of the dev set that is looked at while training, named by ``dev``"""
+    """best WER on the part of the dev set evaluated while training, whose key is ``dev``"""
     best_cer: float = float("inf")
     best_update: int = 0
     evaluated: int = 0
@@ -33,13 +33,13 @@ class TrainState:
     dev: str = ""
     """key of what ``best_wer`` was measured on"""
     final: int = -1
-    """update of the last evaluation on the whole dev set, and what it gave"""
+    """update of the last evaluation on the whole dev set; its rates follow"""
     final_wer: float = 0.0
     final_cer: float = 0.0
     top: list[list[Any]] = field(default_factory=list)
     """WER and update of the best evaluations, the best first"""
     stopped: int = 0
-    """the patience with which it ended early, as nothing got better any more"""
+    """the patience with which it stopped early; 0 if it did not"""
     skipped: int = 0
     """updates without a step, as their gradients were not finite"""
     skipped_in_a_row: int = 0
@@ -59,7 +59,7 @@ def save_state(path: Path, parts: dict[str, Any]) -> None:
         with replacing(path) as file:
             torch.save(parts, file)
     except (OSError, RuntimeError) as problem:  # torch's writer turns a full disk into the latter
-        cause = problem.strerror if isinstance(problem, OSError) else str(problem).splitlines()[0]
+        cause = problem.strerror if isinstance(problem, OSError) else reason(problem)
         raise OutputError(
             f"cannot write {path}: {cause}",
             "the resume point before is left; check space and rights, then run the same command",
@@ -72,7 +72,6 @@ def load_state(path: Path) -> dict[str, Any]:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as problem:  # torch raises a dozen types for damaged files
         raise ModelError(
-            f"damaged resume point {path}: {problem}".splitlines()[0],
-            "train into another folder",
+            f"damaged resume point {path}: {reason(problem)}", "train into another folder"
         ) from None
     return state

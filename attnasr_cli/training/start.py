@@ -1,4 +1,5 @@
-"""What a run starts from: the model of ``[init]`` where there is one, the tokenizer, the net."""
+"""Prepares the start of a run: the model of ``[init]`` if there is one, the tokenizer, and the
+net."""
 
 from __future__ import annotations
 
@@ -56,7 +57,7 @@ def keep_parts(start: Model, out: Path, recipe: Recipe, same_tokens: bool) -> No
 
 
 def only_training_words(recipe: Recipe) -> bool:
-    """Whether a lexicon is kept, but of its words only those of the training texts."""
+    """Whether the lexicon of ``[init]`` is reduced to the words of the training texts."""
     return recipe.init is not None and recipe.init.words == "training"
 
 
@@ -116,7 +117,7 @@ def warn_of_unknown(tokenizer: PhoneTokenizer, texts: list[str]) -> None:
 
 
 def make_net(recipe: Recipe, start: Model | None, tokenizer: Tokenizer) -> Net:
-    """The net of ``[init]`` where there is one, else one with random weights."""
+    """The net of ``[init]`` if there is one, else one with random weights."""
     if start is None:
         torch.manual_seed(recipe.run.seed)
         return build_net(recipe.net, _config(recipe, tokenizer.vocab_size), "the recipe")
@@ -126,7 +127,8 @@ def make_net(recipe: Recipe, start: Model | None, tokenizer: Tokenizer) -> Net:
 
 
 def _transferred(start: Model, tokenizer: Tokenizer, seed: int) -> Net:
-    """The net of a model with another tokenizer: what does not depend on that is kept."""
+    """The net of a model for another tokenizer, keeping the weights that do not depend on the
+    vocabulary."""
     torch.manual_seed(seed)
     config = {**start.header.config, "vocab": tokenizer.vocab_size}
     net = build_net(start.header.net, config, "the model of [init]")
@@ -140,7 +142,8 @@ def _transferred(start: Model, tokenizer: Tokenizer, seed: int) -> Net:
 
 
 def _config(recipe: Recipe, vocab: int) -> dict[str, Any]:
-    """The complete table of sizes: what the recipe says, defaults, and what follows."""
+    """The complete ``[config]`` table: the values of the recipe, defaults, and values derived from
+    others."""
     for name in ("vocab", "bins"):
         if name in recipe.config:
             raise UsageError(
@@ -152,8 +155,8 @@ def _config(recipe: Recipe, vocab: int) -> dict[str, Any]:
 
 
 def trial(recipe: Recipe, start: Model | None) -> tuple[Net, Targets, Tokenizer | None]:
-    """A net of the recipe's sizes with weights, its targets, and the tokenizer that is kept, to see
-    what a run costs."""
+    """A net of the recipe's sizes with weights, its targets, and the tokenizer if one is kept; for
+    estimating the cost of a run."""
     if start is not None:
         targets = family_of_net(recipe.net).targets(recipe, start.net, start.tokenizer)
         kept = recipe.init is not None and recipe.init.keep_tokenizer
@@ -164,7 +167,7 @@ def trial(recipe: Recipe, start: Model | None) -> tuple[Net, Targets, Tokenizer 
 
 
 def check_config(recipe: Recipe) -> Net:
-    """The net without weights: impossible sizes are refused before anything is read. Raises
-    ModelError and UsageError."""
+    """A net without weights, which checks the sizes of the recipe before anything is read. Raises
+    ModelError and UsageError for impossible ones."""
     with torch.device("meta"):
         return build_net(recipe.net, _config(recipe, recipe.text.vocab), "the recipe")

@@ -21,7 +21,8 @@ class Top:
         self.folder, self.count, self.world = out / "train" / "top", count, world
 
     def add(self, wer: float, weights: Mapping[str, Tensor], state: TrainState) -> None:
-        """Keep the weights of this update where they are among the best; of equals the later."""
+        """Save the weights of this update if they are among the best; among equals the later one
+        wins."""
         if self.count < 2:
             return
         ranked = [one for one in state.top if one[1] != state.update]
@@ -36,11 +37,11 @@ class Top:
                     file.unlink()
 
     def forget(self, state: TrainState) -> None:
-        """WERs of another dev set rank nothing."""
+        """Remove all, as WERs on another dev set cannot be compared."""
         state.top = []
 
     def mean(self, state: TrainState) -> tuple[dict[str, Tensor], list[int]] | None:
-        """The mean of the weights that are kept and their updates; None where there are not two."""
+        """The mean of the saved weights, and their updates; None where there are fewer than two."""
         self.world.gather(None)  # the main process has written them by now
         files = [(update, self._file(update)) for _, update in state.top]
         files = [(update, file) for update, file in files if file.is_file()]

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock
 
 from attnasr_cli import console
 from attnasr_cli.checkpoint.folder import (
@@ -24,7 +23,7 @@ from attnasr_cli.checkpoint.tables import to_table
 from attnasr_cli.errors import OutputError, UsageError
 from attnasr_cli.families.recipe.recipe import Recipe
 from attnasr_cli.families.registry import family_of_net
-from attnasr_cli.files import Lock
+from attnasr_cli.files import Lock, waiting
 from attnasr_cli.nets import find_net
 from attnasr_cli.nets.protocol import Net
 from attnasr_cli.text.phones import PhoneTokenizer
@@ -74,7 +73,8 @@ def train(
     accept_changes: bool = False,
     world: World | None = None,
 ) -> Outcome:
-    """Train a model into the folder ``out``, or go on there; what it gives on the dev set."""
+    """Train a model in the folder ``out``, or resume the run there. Returns its rates on the dev
+    set. Raises UsageError for what does not fit together, DataError for unusable data."""
     if not train_paths:
         raise UsageError("training needs training data", "give --train, or [data] train")
     find_net(recipe.net)  # a wrong name must not cost the reading of the data
@@ -113,7 +113,7 @@ def train(
 
 
 def _learner(recipe: Recipe, net: Net, is_main: bool) -> Net:
-    """The net that is trained: with parts frozen, or with adapters beside its own weights."""
+    """The net to train: with parts frozen, or with adapters."""
     if recipe.init is not None:
         freeze(net, recipe.init.freeze)
     learner = net if recipe.lora is None else with_adapters(net, recipe.lora, recipe.run.seed)
@@ -124,7 +124,7 @@ def _learner(recipe: Recipe, net: Net, is_main: bool) -> Net:
 
 @dataclass(frozen=True)
 class _Made:
-    """What is made before the processes meet."""
+    """What every process prepares before it joins the others."""
 
     corpus: Corpus
     dev: list[Utterance]
@@ -151,7 +151,7 @@ def _prepare(
     accept_changes: bool,
     world: World,
 ) -> _Made:
-    """Read the data, and compute what other processes have not computed yet."""
+    """Read the data, and compute features that other processes have not computed yet."""
     normalizer = recipe.text.normalizer
     utterances, dev, held_out = read_sets(recipe.data, normalizer, train_paths, dev_paths)
     dev, unreadable = readable(dev)
@@ -165,7 +165,7 @@ def _prepare(
         warn_of_unreadable(unreadable)
         for sentence in overlaps(utterances, dev):
             console.warn(sentence)
-    with FileLock(out / "train" / "tokenizer.lock"):
+    with waiting(out / "train" / "tokenizer.lock"):
         kept = start is not None and recipe.init is not None and recipe.init.keep_tokenizer
         if start is not None and kept and not only_training_words(recipe):
             tokenizer = start.tokenizer
@@ -184,8 +184,8 @@ def _prepare(
 
 
 def _corpus(recipe: Recipe, folder: Path, utterances: list[Utterance]) -> Corpus:
-    """With features computed once, or anew at every draw where the recipe says so or distorts the
-    audio."""
+    """The corpus, with features computed once, or at every draw where the recipe says so or
+    distorts the audio."""
     data, distort, features = recipe.data, recipe.distort, recipe.features
     if data.cache == "features" and not distort.any:
         return open_corpus(folder, utterances, features, data.speeds, data.max_s)
@@ -215,7 +215,7 @@ def _describe(
 
 
 def _header(recipe: Recipe, net: Net, tokenizer: Tokenizer, out: Path) -> Header:
-    """The header of the model while it is trained: what is written gets its own checksum."""
+    """The header of the model in training; saving fills in the checksum."""
     return Header(
         schema=SCHEMA,
         name=recipe.name,
@@ -232,7 +232,7 @@ def _header(recipe: Recipe, net: Net, tokenizer: Tokenizer, out: Path) -> Header
 
 
 def _origin(recipe: Recipe, made: _Made, world: World, dtype: torch.dtype) -> dict[str, Any]:
-    """Where a model comes from: enough to make it again."""
+    """The ``[origin]`` table: what is needed to train the model again."""
     return {
         **recipe.origin,
         "attnasr": __version__,

@@ -1,1 +1,2 @@
-"""The batch around the recogniser: what to read, where to write, what is done already."""
+"""A run of ``attnasr transcribe``: which recordings to read, where to write, what is already
+done."""

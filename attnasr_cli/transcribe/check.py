@@ -1,7 +1,8 @@
-"""Whether a recording is to be transcribed: what it is made of, against what its folder has of it.
+"""Decides whether a recording must be transcribed, by comparing its content and options with the
+journal of the output folder.
 
-It is asked in the thread that reads the recording, or in another process on another machine, where
-there is no journal and only what that knew of this one recording.
+It runs in the thread that reads the recording, or on another machine, where it has no journal but a
+copy of the entries about this recording.
 """
 
 from __future__ import annotations
@@ -26,19 +27,19 @@ if TYPE_CHECKING:
 
 
 class ChangedError(AudioError):
-    """A recording was written to while it was read: its text would be of no version of it."""
+    """A recording was modified while it was read, so that its text would match no version of it."""
 
 
 @dataclass(frozen=True)
 class KeyFacts:
-    """What texts depend on beside the audio."""
+    """Everything that texts depend on besides the audio."""
 
     model: str
     options: Mapping[str, Any]
     cues: Mapping[str, Any]
 
     def key(self, content: str, kind: Format, part: Mapping[str, Any]) -> str:
-        """The key of one output: only what changes this format counts."""
+        """The key of one output, of the settings that change this format."""
         options = dict(self.options)
         if not kind.word_times:
             options.pop("word_timestamps", None)
@@ -49,7 +50,7 @@ class KeyFacts:
         return key_of(content, facts)
 
     def parts_key(self, content: str, part: Mapping[str, Any]) -> str:
-        """The key of segments, of whatever format they will be."""
+        """The key of stored segments, which does not depend on the format."""
         facts = {"version": __version__, "model": self.model, "options": self.options}
         return key_of(content, facts | {"part": part})
 
@@ -72,15 +73,16 @@ class FolderCheck(Check):
     journal: Journal | RemoteJournal | None
     """None in another process"""
     past: Past | None = None
-    """what the journal knows of it, for another process"""
+    """the journal's entries about it, for another process"""
     content: str = ""
-    """what the recording is, once it has been looked at"""
+    """hash of the recording, once computed"""
     state: tuple[int, ...] = ()
     keys: dict[str, str] = field(default_factory=dict)
     parts_key: str = ""
 
     def before(self) -> Known:
-        """Raises Skip where the outputs are there, OutputError where others are in their place."""
+        """Raises Skip where the outputs exist already, OutputError where other files are in their
+        place."""
         if remote.is_url(self.path):
             return self._before_remote(str(self.path))
         path = Path(self.path)
@@ -112,7 +114,7 @@ class FolderCheck(Check):
         return self._compared()
 
     def _compared(self) -> Known:
-        """With what the folder has of the recording."""
+        """Compare with the output folder; returns known segments."""
         if self.overwrite:
             if self.journal is not None:
                 self.journal.parts.drop(self.parts_key)
@@ -126,7 +128,7 @@ class FolderCheck(Check):
         return self._known()
 
     def after(self) -> None:
-        """Raises ChangedError."""
+        """Raises ChangedError where the recording was modified while it was read."""
         if remote.is_url(self.path):
             said = remote.identity(str(self.path))
             if said and self.content and said != self.content:
@@ -137,11 +139,11 @@ class FolderCheck(Check):
                 raise self._changed()
 
     def elsewhere(self) -> FolderCheck:
-        """The same for another process, with all that it has to know there."""
+        """A copy for another process, self-contained and picklable."""
         return replace(self, journal=None, past=self._past())
 
     def adopt(self, other: Check) -> Known:
-        """Take over what the same has found in another process, and give what ``before`` gives."""
+        """Take over what the copy found in another process; returns what ``before`` returns."""
         if not isinstance(other, FolderCheck) or not other.content:
             return {}
         self.state = other.state
@@ -173,6 +175,7 @@ class FolderCheck(Check):
 
 
 def _state(path: Path) -> tuple[int, ...]:
-    """What changes when a file is written to; its number first, which is another elsewhere."""
+    """The file state that changes on writing; the inode comes first, which differs between
+    machines."""
     status = path.stat()
     return status.st_ino, status.st_size, status.st_mtime_ns

@@ -33,17 +33,18 @@ class Settings:
 
     values: Mapping[str, Any]
     sources: Mapping[str, str]
-    """``COMMAND_LINE``, a variable, a file, or ``DEFAULT``"""
+    """option → ``COMMAND_LINE``, a variable, a file, or ``DEFAULT``"""
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
 
     def of(self, group: type[Group]) -> Group:
-        """The options that a dataclass declares. Raises UsageError where it refuses a value."""
+        """An instance of a dataclass of options, with these values. Raises UsageError where it
+        refuses one."""
         return group(**{f.name: self.values[f.name] for f in fields(group)})  # type: ignore[arg-type]
 
     def given(self, name: str) -> bool:
-        """Whether somebody chose the value."""
+        """Whether the value was chosen, and is not a default."""
         return self.sources[name] != DEFAULT
 
 
@@ -60,7 +61,7 @@ def from_files() -> dict[str, tuple[Any, str]]:
 
 
 def unknown_variables(environment: Mapping[str, str] = os.environ) -> list[str]:
-    """A sentence for each variable that looks like an option and is none."""
+    """A warning for each ``ATTNASR_*`` variable that is not an option."""
     names = {option.variable for option in OPTIONS if option.variable} | OTHERS
     found = []
     for variable, text in environment.items():
@@ -73,8 +74,8 @@ def unknown_variables(environment: Mapping[str, str] = os.environ) -> list[str]:
 
 
 def set_default(name: str, value: str) -> None:
-    """Write one option of kind text into the user's file, and leave the rest of it as it is.
-    Raises UsageError where the file cannot be read, OutputError where it cannot be written."""
+    """Write one text option into the user's file, leaving the rest of the file unchanged. Raises
+    UsageError where the file cannot be read, OutputError where it cannot be written."""
     from attnasr_cli.checkpoint.tables import dumps
     from attnasr_cli.files import write_text
 
@@ -95,7 +96,7 @@ def set_default(name: str, value: str) -> None:
 
 
 def show(settings: Settings, options: Sequence[Option] = OPTIONS) -> str:
-    """One line an option: a valid line of TOML, and as a comment where it comes from."""
+    """One line for each option: valid TOML, with its source as a comment."""
     from attnasr_cli.checkpoint.tables import inline
 
     lines = [f"[{TABLE}]"]
@@ -141,7 +142,8 @@ def _from_file(path: Path) -> dict[str, tuple[Any, str]]:
 
 
 def _checked(value: Any, option: Option, where: str) -> Any:
-    """TOML knows types: a number is not a text, and true is not 1."""
+    """The value converted to the type of the option. Raises UsageError for one of another type:
+    TOML tells numbers from text and true from 1."""
     if option.kind is float and type(value) is int:
         return float(value)
     right = type(value) is option.kind

@@ -1,4 +1,4 @@
-"""Which recordings are meant: files, folders with patterns, lists, stdin."""
+"""Finds the recordings of a command line: files, folders with patterns, lists, stdin, addresses."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import contextlib
 import fnmatch
 import json
 import os
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
-from attnasr_cli import console, remote
-from attnasr_cli.data import AUDIO_ENDINGS
+from attnasr_cli import console, data, remote
+from attnasr_cli.data import AUDIO_ENDINGS, STDIN
 from attnasr_cli.errors import DataError, UsageError
 from attnasr_cli.files import display_name
 
-STDIN = "-"
 ENDINGS = frozenset(AUDIO_ENDINGS)
 HIDDEN = "."
 
@@ -28,11 +26,11 @@ class Input:
     path: Path | str
     """a file, or an address"""
     name: PurePath
-    """where it stands in the tree that is mirrored under the output folder"""
+    """its path in the tree that is mirrored under the output folder"""
     shown: str
-    """how it is called in messages and results"""
+    """its name in messages and results"""
     size: int | None = None
-    """bytes of what is at an address, where they are known"""
+    """bytes of a file at an address, where known"""
 
 
 def printable(name: str) -> str:
@@ -45,16 +43,33 @@ class Patterns:
     """Which files of a folder are taken."""
 
     include: Sequence[str] = ()
-    """only those that match one of these; without any, those with a known ending"""
+    """only files that match one of these; without any, files with the ending of an audio or video
+    format"""
     exclude: Sequence[str] = ()
 
     def take(self, name: PurePath) -> bool:
-        """name: path from the folder given. A pattern is held against it and its last part."""
+        """Whether a file is taken. name: its path inside the given folder; patterns are matched
+        against the whole path and against its last part."""
         if any(_matches(name, pattern) for pattern in self.exclude):
             return False
         if self.include:
             return any(_matches(name, pattern) for pattern in self.include)
         return name.suffix.lower() in ENDINGS
+
+    def may_take(self, name: PurePath) -> bool:
+        """Whether it is for the content to decide: ``.ts`` is a broadcast or a TypeScript."""
+        excluded = any(_matches(name, pattern) for pattern in self.exclude)
+        return not self.include and not excluded and name.suffix.lower() == ".ts"
+
+
+def _is_broadcast(path: Path) -> bool:
+    """Whether packets of an MPEG transport stream begin a file: 188 bytes, each from 0x47 on."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(2 * 188 + 1)
+    except OSError:
+        return False
+    return head[:1] == head[188:189] == head[376:377] == b"G"
 
 
 def _matches(name: PurePath, pattern: str) -> bool:
@@ -112,7 +127,7 @@ def find(
 
 
 def _at(url: str, patterns: Patterns, several: bool) -> Iterator[Input]:
-    """The recordings at an address: all below it, or the one that it is."""
+    """The recordings at an address: the one it names, or all below it."""
     if not remote.is_folder(url):
         yield Input(url, PurePath(remote.name_of(url)), url)
         return
@@ -124,7 +139,8 @@ def _at(url: str, patterns: Patterns, several: bool) -> Iterator[Input]:
 
 
 def is_folder(path: str | os.PathLike[str]) -> bool:
-    """Whether it is one; a name that no file can have (too long, a byte of zero) is none."""
+    """Whether a path is a folder; false for a name that no file can have (too long, a zero
+    byte)."""
     try:
         return os.path.isdir(path)
     except ValueError:
@@ -132,7 +148,7 @@ def is_folder(path: str | os.PathLike[str]) -> bool:
 
 
 def _unique(found: Sequence[Input]) -> list[Input]:
-    """The same with a number behind names that a folder and a single file would share."""
+    """The inputs, with numbers appended to names that several of them share."""
     used: set[PurePath] = set()
     result: list[Input] = []
     for item in found:
@@ -174,18 +190,21 @@ def walk(folder: Path, patterns: Patterns, output_dir: Path | None = None) -> It
         subfolders[:] = kept
         for name in sorted(files):
             path = Path(here, name)
-            if not name.startswith(HIDDEN) and patterns.take(path.relative_to(folder)):
+            if name.startswith(HIDDEN):
+                continue
+            inside = path.relative_to(folder)
+            if patterns.take(inside) or (patterns.may_take(inside) and _is_broadcast(path)):
                 yield path
 
 
 def read_list(name: str) -> list[str]:
-    """Paths of a list, one a line (or parted by NUL); ``-`` is stdin.
+    """The paths in a list, one on each line or separated by NUL; ``-`` is stdin.
 
     Empty lines and those that begin with ``#`` are left out; a line that is a JSON string stands
     for what is in it, so that names with line ends can be listed. Relative paths start from here.
     """
     try:
-        content = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
+        content = data.stdin().read() if name == STDIN else Path(name).read_bytes()
     except OSError as problem:
         raise DataError(
             f"cannot read the list {name}: {problem.strerror}", "check the path of --from-file"
@@ -221,7 +240,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _top_names(folders: Sequence[Path]) -> dict[Path, PurePath]:
-    """What is put before the names of each folder's files: nothing if there is only one."""
+    """The prefix for the names of each folder's files; empty if there is only one folder."""
     unique = list(dict.fromkeys(folders))
     if len(unique) <= 1:
         return {folder: PurePath() for folder in unique}

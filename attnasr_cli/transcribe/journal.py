@@ -1,10 +1,10 @@
-"""What an output folder knows of its transcripts: what is done, with which audio and options.
+"""The journal of an output folder: which transcripts are done, from which audio and options.
 
 ``.attnasr/journal.jsonl`` has two lines for each recording: before its outputs are written, and
-after. A run that is killed leaves at most a first line without a second, and temporary files in
-``.attnasr/tmp``; the next run knows by the first that these outputs are its own and writes them
-again. ``.attnasr/parts`` has the segments of recordings that were not finished. A lock keeps two
-runs from one folder.
+after. A run that is killed leaves at most a first line without its second and temporary files in
+``.attnasr/tmp``; the next run knows from the first line that these outputs are its own and writes
+them again. ``.attnasr/parts`` has the segments of unfinished recordings. A lock keeps two runs from
+using one folder.
 """
 
 from __future__ import annotations
@@ -30,36 +30,38 @@ FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 class FolderError(OutputError):
-    """Nothing more can be written to the output folder: the whole run ends."""
+    """The output folder cannot be written to any more; ends the run."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """The last that is known about one recording."""
+    """The latest entry about one recording."""
 
     stem: str
-    """name of its outputs without the format's ending"""
+    """path of its outputs without the ending of the format"""
     outputs: Mapping[str, str]
-    """path from the output folder → key of what it was made of: content, model, options"""
+    """path inside the output folder → key of what the file was made from: content, model,
+    options"""
     writing: bool
-    """the outputs were being written when this was noted"""
+    """whether the outputs were still being written"""
 
 
 @dataclass(frozen=True)
 class Past:
-    """What an output folder has of one recording at a moment."""
+    """The state of an output folder for one recording."""
 
     folder: Path | str
     entry: Entry | None
     readable: frozenset[str]
-    """outputs that are there"""
+    """outputs that exist"""
     occupied: frozenset[str]
-    """outputs in whose place something stands, perhaps a link to nothing"""
+    """outputs whose path is taken, perhaps by a dangling link"""
     ours: bool
-    """whether this very run has made them"""
+    """whether this run made them"""
 
     def is_done(self, outputs: Mapping[str, str]) -> bool:
-        """Whether these outputs (path → key) are there, made of the same."""
+        """Whether these outputs (path → key) exist and were made from the same content and
+        options."""
         entry = self.entry
         return (
             entry is not None
@@ -69,8 +71,8 @@ class Past:
         )
 
     def in_the_way(self, outputs: Mapping[str, str]) -> str | None:
-        """Why these outputs (path → key) may not be written without ``--overwrite``, or None. What
-        this run itself has written may be: a recording has grown while its folder was watched."""
+        """The reason why these outputs (path → key) must not be written without ``--overwrite``, or
+        None. Outputs of this run may be replaced: with ``--watch`` a recording may have grown."""
         entry = self.entry
         for output, key in outputs.items():
             if output not in self.occupied:
@@ -90,7 +92,7 @@ class Past:
 
 
 class Journal:
-    """The memory of an output folder, locked while it is open."""
+    """The journal of an output folder, which is locked while it is open."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.inner = folder, folder / FOLDER
@@ -112,7 +114,7 @@ class Journal:
             raise failed(folder, problem) from None
 
     def _opened(self) -> IO[bytes]:
-        """The journal for appending; a line that was cut off by a kill gets its end first."""
+        """Open the journal for appending; first ends a line that a kill cut off."""
         path = self.inner / "journal.jsonl"
         file = path.open("ab")
         if path.stat().st_size:
@@ -146,7 +148,7 @@ class Journal:
         return {entry.stem: name for name, entry in self.entries.items()}
 
     def past(self, name: str, outputs: Iterable[str]) -> Past:
-        """What is known of an input and of what stands in place of these outputs."""
+        """The latest entry about an input, and which of these output paths are taken."""
         paths = {output: self.folder / output for output in outputs}
         return Past(
             self.folder,
@@ -165,7 +167,8 @@ class Journal:
         return self.past(name, outputs).in_the_way(outputs)
 
     def write(self, name: str, stem: str, outputs: Mapping[str, tuple[str, bytes]]) -> None:
-        """Write outputs (path → key, content) of one input, each as a whole; raises OutputError."""
+        """Write outputs (path → (key, content)) of one input, each as a whole. Raises
+        OutputError."""
         try:
             before = self.entries.get(name)
             keys = dict(before.outputs) if before else {}
@@ -179,7 +182,7 @@ class Journal:
             raise failed(Path(problem.filename or self.folder), problem) from None
 
     def keep(self, key: str, place: tuple[int, int], outcome: SegmentResult) -> None:
-        """Remember a segment of a recording that is not finished; raises OutputError."""
+        """Store a segment of an unfinished recording. Raises OutputError."""
         try:
             self.parts.add(key, place, outcome)
         except OSError as problem:
@@ -204,7 +207,7 @@ class Journal:
 
 
 def read_lines(content: bytes) -> dict[str, Entry]:
-    """The last that is known of each recording, from the lines of a journal."""
+    """The latest entry about each recording, from the lines of a journal."""
     entries: dict[str, Entry] = {}
     for line in content.split(b"\n"):
         with contextlib.suppress(ValueError, KeyError, TypeError):  # cut off by a kill
@@ -220,13 +223,13 @@ def content_key(path: Path) -> str:
 
 
 def key_of(content: str, facts: Mapping[str, Any]) -> str:
-    """One key of everything that an output depends on."""
+    """A hash of everything that an output depends on."""
     text = json.dumps({"audio": content, **facts}, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def failed(path: Path, problem: OSError) -> OutputError:
-    """An OSError while writing, as a line and a hint."""
+    """The OutputError for an OSError while writing."""
     text = f"cannot write to {path}: {problem.strerror or problem}"
     if problem.errno in FULL:
         hint = "what is finished is kept; free some space and run the same command again"

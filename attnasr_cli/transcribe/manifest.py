@@ -1,4 +1,5 @@
-"""What ran where: a line of JSON for each worker that came or went, and for all that one did."""
+"""The manifest of a run on a cluster: a line of JSON for each worker that started or ended, and for
+each piece of work."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ FILE = "cluster.jsonl"
 
 
 class Manifest:
-    """Such a file; each run adds to it."""
+    """A manifest file, to which each run appends."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

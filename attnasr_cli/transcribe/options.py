@@ -1,7 +1,8 @@
-"""Every option of ``attnasr transcribe``, and the dataclasses of those that only a run uses.
+"""All options of ``attnasr transcribe``, and the dataclasses of those that belong to the command
+only.
 
-What an option of the decoder, of reading or of subtitles is, the dataclass says that uses it; those
-of every family are offered, and a model refuses what it cannot honour. The command line,
+Options of the decoder, of reading and of subtitles are declared in the dataclass that uses them.
+The options of every family are offered; a model refuses those it cannot honour. The command line,
 ``attnasr.toml``, ``ATTNASR_*`` and ``--show-config`` are made from ``OPTIONS``.
 """
 
@@ -63,7 +64,7 @@ class ModelOptions:
 
 @dataclass(frozen=True)
 class VocabularyOptions:
-    """What a checkpoint needs that is one file."""
+    """Files that a checkpoint of a single file needs beside it."""
 
     tokenizer: str | None = option(None, "Vocabulary file for a .pt, which has none.")
 
@@ -91,7 +92,7 @@ class OutputOptions:
 
 @dataclass(frozen=True)
 class ClusterOptions:
-    """Who does the work, where it is not this process."""
+    """The cluster that does the work, if not this process."""
 
     cluster: str | None = option(
         None, "Work on a Ray cluster: local, auto, host:port or ray://host:port.", metavar="ADDRESS"
@@ -105,7 +106,7 @@ class ClusterOptions:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a run shows itself."""
+    """What a run prints."""
 
     quiet: bool = option(False, "Nothing on stderr but errors.", short="-q")
     show_config: bool = option(
@@ -128,15 +129,15 @@ class Option:
     panel: str
     """the heading under which ``--help`` shows it"""
     default: object = None
-    """None: nothing, or what the model or the machine suggests"""
+    """None: no value, or a default that depends on model or machine"""
     short: str = ""
     metavar: str | None = None
     config: bool = True
-    """may stand in a configuration file and in the environment"""
+    """whether it may be set in a configuration file or the environment"""
     switch: bool = False
-    """of a bool: there is no --no-…"""
+    """for a bool: whether there is no --no-… form"""
     decoder: bool = False
-    """goes to the model's family, which may refuse it"""
+    """whether it is passed to the model's family, which may refuse it"""
 
     @property
     def flag(self) -> str:
@@ -144,13 +145,13 @@ class Option:
 
     @property
     def variable(self) -> str | None:
-        """The environment variable that gives it, if one may."""
+        """The environment variable that sets it, or None."""
         return PREFIX + self.name.upper() if self.config else None
 
 
 def _fields(cls: type, panel: str, decoder: bool = False) -> list[Option]:
-    """The fields of a dataclass as options. A decoder's have no default here: what is not given,
-    the model decides."""
+    """The fields of a dataclass as options. Those of a decoder have no default here, as the model
+    decides what is not given."""
     return [
         Option(
             field.name,
@@ -166,8 +167,8 @@ def _fields(cls: type, panel: str, decoder: bool = False) -> list[Option]:
 
 
 def _decoders() -> Iterator[Option]:
-    """The options of all families' decoders, each once; that of plain words is not theirs alone
-    (``Reading.punctuation``)."""
+    """The options of all families' decoders, each once, without the one for plain words, which
+    ``Reading.punctuation`` covers for all."""
     seen = {"no_punctuation"}
     for family in families():
         panel = "Decoding" if family.name == "native" else family.name.title()

@@ -1,6 +1,7 @@
-"""Names of outputs never collide: ``a.wav`` gives ``a.txt``, but ``a.wav.txt`` beside ``a.mp3``.
+"""Chooses output names that never collide: ``a.wav`` gives ``a.txt``, or ``a.wav.txt`` where there
+is an ``a.mp3``.
 
-A name that has no room for its ending any more is cut, with a hash of all of it at its end.
+A name that is too long with its ending is cut, and a hash of the whole name is appended.
 """
 
 from __future__ import annotations

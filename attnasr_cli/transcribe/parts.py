@@ -1,5 +1,5 @@
-"""Segments of recordings that are not finished, so that a run that was stopped goes on in their
-middle: one file for a recording and all that its text depends on, one line for a segment."""
+"""Stores the segments of unfinished recordings, so that a stopped run continues in their middle:
+one file for each recording and set of options, one line for each segment."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from attnasr_cli.recognize.jobs import Known, SegmentResult
 
 
 class Parts:
-    """The folder of such files; it need not exist."""
+    """The folder of these files; it need not exist."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def read(self, key: str) -> Known:
-        """What is known of a recording; a line that was cut off by a kill is left out."""
+        """The stored segments of a recording, without a line that a kill cut off."""
         known: dict[tuple[int, int], SegmentResult] = {}
         try:
             lines = self._path(key).read_bytes().split(b"\n")
@@ -46,7 +46,7 @@ class Parts:
             file.write(b"\n" + line)  # after what may have been cut off
 
     def drop(self, key: str) -> None:
-        """The recording is finished, or is to be made again."""
+        """Remove the segments of a recording that is finished, or is to be transcribed anew."""
         with contextlib.suppress(OSError):
             self._path(key).unlink()
 

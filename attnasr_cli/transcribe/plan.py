@@ -1,4 +1,4 @@
-"""What is to be done for each recording: a job for the recogniser, and where its outputs go."""
+"""Plans the work: for each recording a job for the recogniser, and where its outputs go."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ class Task:
     stem: str
     """of the outputs, without the format's ending"""
     check: FolderCheck | None = None
-    """that of the job; None where results go to stdout"""
+    """the check of the job; None where results go to stdout"""
 
     @property
     def keys(self) -> dict[str, str]:
-        """Output path → what it will be made of; known once the recording has been looked at."""
+        """Output path → key of what it is made from; known once the recording has been hashed."""
         return self.check.keys if self.check is not None else {}
 
     @property
     def parts_key(self) -> str:
-        """What the texts of its segments depend on; known as late, and else empty."""
+        """The key of its stored segments; empty until the recording has been hashed."""
         return self.check.parts_key if self.check is not None else ""
 
 
@@ -67,7 +67,7 @@ class Planner:
         self.stems: dict[PurePath, PurePath] = {}
 
     def plan(self, inputs: Iterable[Input]) -> list[Task]:
-        """Tasks for inputs that are known together: one for each, or for each of its channels."""
+        """The tasks for a set of inputs: one for each input, or for each of its channels."""
         items = list(inputs)
         self._name([item.name for item in items if item.name not in self.stems])
         return [task for item in items for task in self._tasks(item)]
@@ -129,14 +129,15 @@ class Planner:
 
 
 def track_of(text: str | None) -> int | str | None:
-    """What ``--audio-track`` means: a number from 1, or a language."""
+    """The value of ``--audio-track``: a number from 1, or a language."""
     if text is None:
         return None
     return int(text) if text.isdecimal() else text
 
 
 def durations(tasks: Sequence[Task]) -> Callable[[Path], float | None]:
-    """A function that tells how long a recording's part is, by its header; None if unknown."""
+    """A function that gives the length in seconds of the part of a recording to transcribe, by its
+    header; None if unknown."""
     parts = {Path(task.job.path): task.job for task in tasks}
 
     def duration(path: Path) -> float | None:

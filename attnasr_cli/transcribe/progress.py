@@ -1,4 +1,5 @@
-"""One bar for a whole batch on a terminal; elsewhere a plain line every few seconds."""
+"""Progress on stderr: one bar for the whole run on a terminal, elsewhere a plain line every few
+seconds."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ class Progress:
     def __init__(
         self, meter: Meter, files: int | None, status: Callable[[], str] | None = None
     ) -> None:
-        """status: what else there is to say."""
+        """status: gives further text for the line."""
         self.meter, self.files, self.status = meter, files, status
         self.done = 0
         self.current = ""
@@ -58,7 +59,7 @@ class Progress:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """For lines of text between two states of the bar."""
+        """Hide the bar while other lines are printed."""
         if self._bar is None:
             yield
             return

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from attnasr_cli import remote
+from attnasr_cli.data import STDIN
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families.options import flag
 from attnasr_cli.transcribe.config import COMMAND_LINE, Settings
-from attnasr_cli.transcribe.inputs import STDIN, is_folder
+from attnasr_cli.transcribe.inputs import is_folder
 from attnasr_cli.transcribe.options import OPTIONS, InputOptions, OutputOptions
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ OF_CLUSTERS = ("workers", "cpus_per_worker", "gpus_per_worker")
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of one run."""
+    """The request of one run."""
 
     settings: Settings
     inputs: InputOptions
@@ -44,7 +45,7 @@ class Request:
 
 
 def refuse_empty(settings: Settings, paths: Sequence[str]) -> None:
-    """An empty name would stand for the current folder, which nobody means by it."""
+    """Refuse empty names, which would stand for the current folder. Raises UsageError."""
     hint = "is a variable not set?"
     if "" in paths:
         raise UsageError("an empty name", hint)
@@ -54,7 +55,7 @@ def refuse_empty(settings: Settings, paths: Sequence[str]) -> None:
 
 
 def check(request: Request) -> None:
-    """Refuse what cannot work together, before anything is read or loaded."""
+    """Raise UsageError for options that cannot work together, before anything is read or loaded."""
 
     settings, inputs, formats, wanted = (
         request.settings, request.inputs, request.formats, request.wanted
@@ -135,5 +136,5 @@ def _check_cluster(settings: Settings, wanted: list[str]) -> None:
 
 
 def chosen_words(formats: list[Format]) -> bool:
-    """Whether a format has nothing else to show than words."""
+    """Whether one of the formats shows nothing but words."""
     return any(kind.name in ("ctm", "textgrid") for kind in formats)

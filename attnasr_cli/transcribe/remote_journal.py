@@ -1,9 +1,9 @@
-"""The memory of an output folder that is far away (s3://, gs://, …), beside the outputs.
+"""The journal of a remote output folder (s3://, gs://, …), kept beside the outputs.
 
-A store writes objects as a whole, but appends to none and locks none. So lines of the journal go
-out in groups, an object for each: first that outputs will be written, then the outputs, then that
-they are. Each group takes a second's recordings; a run that is killed does those of its last
-second again. The lock is an object that its owner renews.
+An object store writes objects as a whole, but cannot append to them or lock them. So the lines of
+the journal are written in groups, one object for each: first that outputs will be written, then the
+outputs, then that they are complete. A group has the recordings of one second; a run that is killed
+repeats those of its last second. The lock is an object that its owner renews.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Group = list[tuple[str, str, Mapping[str, tuple[str, bytes]]]]
 
 
 class RemoteParts(Parts):
-    """Segments of recordings that are not finished: kept here, and sent with each group."""
+    """Segments of unfinished recordings, kept on this machine and sent with each group."""
 
     def __init__(self, scratch: Path, journal: RemoteJournal) -> None:
         super().__init__(scratch)
@@ -40,7 +40,7 @@ class RemoteParts(Parts):
         self.sent: dict[str, int] = {}
 
     def read(self, key: str) -> Known:
-        """What is known of a recording, here or there."""
+        """The stored segments of a recording, from this machine or from the store."""
         name = f"parts/{key}.jsonl"
         if not self._path(key).exists() and name in self.journal.inner_names:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ class RemoteParts(Parts):
         return super().read(key)
 
     def drop(self, key: str) -> None:
-        """The recording is finished, or is to be made again."""
+        """Remove the segments of a recording that is finished, or is to be transcribed anew."""
         super().drop(key)
         self.sent.pop(key, None)
         name = f"parts/{key}.jsonl"
@@ -56,7 +56,7 @@ class RemoteParts(Parts):
             self.journal.remove([name])
 
     def changed(self) -> dict[str, bytes]:
-        """Name and content of what has grown since it was sent."""
+        """Name → content of files that have grown since they were sent."""
         found: dict[str, bytes] = {}
         files = self.folder.glob("*.jsonl") if self.folder.is_dir() else ()
         for file in files:
@@ -67,11 +67,11 @@ class RemoteParts(Parts):
         return found
 
     def close(self) -> None:
-        """Nothing: the scratch folder goes with the journal."""
+        """Do nothing: the journal removes the scratch folder."""
 
 
 class RemoteJournal:
-    """As ``Journal``, behind an address; only ``close`` says that all is written."""
+    """As ``Journal``, at an address. Everything is written only when ``close`` returns."""
 
     def __init__(self, url: str) -> None:
         """Raises OutputError where another run has it, FolderError where nothing can be written."""
@@ -138,7 +138,7 @@ class RemoteJournal:
         self.close()
 
     def close(self) -> None:
-        """Send what waits. Raises FolderError."""
+        """Send everything that waits. Raises FolderError."""
         self._ending.set()
         try:
             self._trying(self._send)
@@ -151,18 +151,18 @@ class RemoteJournal:
         return {entry.stem: name for name, entry in self.entries.items()}
 
     def past(self, name: str, outputs: Iterable[str]) -> Past:
-        """What is known of an input and of what stands in place of these outputs."""
+        """The latest entry about an input, and which of these output paths are taken."""
         there = frozenset(output for output in outputs if output in self.outputs)
         return Past(self.folder, self.entries.get(name), there, there, name in self.written)
 
     def write(self, name: str, stem: str, outputs: Mapping[str, tuple[str, bytes]]) -> None:
-        """Outputs (path → key, content) of one input, which go out with the next group. Raises
+        """Queue outputs (path → (key, content)) of one input for the next group. Raises
         FolderError."""
         self.waiting.append((name, stem, outputs))
         self.flush()
 
     def keep(self, key: str, place: tuple[int, int], outcome: SegmentResult) -> None:
-        """Remember a segment of a recording that is not finished; raises FolderError."""
+        """Store a segment of an unfinished recording. Raises FolderError."""
         self.parts.add(key, place, outcome)
         self.flush()
 
@@ -200,7 +200,7 @@ class RemoteJournal:
         self._put({f"journal/{self.run}-{self.count:08}.jsonl": lines})
 
     def _manifest(self) -> dict[str, bytes]:
-        """What ran where, of this run."""
+        """The manifest of this run."""
         file = self.inner / "cluster.jsonl"
         if not file.exists() or file.stat().st_size == self.manifest_sent:
             return {}
@@ -245,7 +245,8 @@ def _line(name: str, entry: Entry) -> bytes:
 
 
 def _is_gone(owner: Mapping[str, Any]) -> bool:
-    """Whether a process of this machine has ended; of others that cannot be known."""
+    """Whether the owner of a lock is a process of this machine that has ended; false for other
+    machines."""
     if owner["host"] != socket.gethostname():
         return False
     try:

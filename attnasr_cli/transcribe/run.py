@@ -1,4 +1,4 @@
-"""One run of ``attnasr transcribe``: every recording to its end, whatever happens to the others."""
+"""A run of ``attnasr transcribe``: transcribes every recording, whatever happens to the others."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SUSPECTS_SHOWN = 3
 
 @dataclass
 class Outcome:
-    """What became of all recordings."""
+    """The outcome of a run: counts, failures and times."""
 
     done: int = 0
     skipped: int = 0
@@ -40,7 +40,7 @@ class Outcome:
     audio_s: float = 0.0
     seconds: float = 0.0
     told: bool = False
-    """failures were told when they happened"""
+    """whether failures were printed when they happened"""
 
 
 class Transcriber(Protocol):
@@ -61,7 +61,7 @@ class Run:
     def __init__(
         self, recognizer: Transcriber, sink: Sink, status: Callable[[], str] | None = None
     ) -> None:
-        """status: what the line of progress ends with."""
+        """status: gives the end of the progress line."""
         self.recognizer, self.sink, self.status = recognizer, sink, status
         self.outcome = Outcome()
         self.meter = Meter()
@@ -142,7 +142,7 @@ class Run:
 
 
 def _remark(transcript: Transcript) -> None:
-    """Say which parts should not be trusted."""
+    """Warn about parts of a transcript that may be wrong."""
     name = printable(transcript.file)
     for warning in transcript.warnings:
         console.warn(printable(warning))

@@ -27,19 +27,19 @@ class Sink(Protocol):
     """whether it wants recordings in order of the tasks, and segments in the order of time"""
 
     def part(self, task: Task, part: Part) -> None:
-        """A segment of a recording that goes on."""
+        """Take a segment of an unfinished recording."""
 
     def take(self, task: Task, transcript: Transcript) -> None:
-        """A recording that is finished."""
+        """Take the transcript of a finished recording."""
 
     def close(self) -> None:
-        """After the last one, also when the run was cut short."""
+        """Called after the last recording, also when the run was interrupted."""
 
 
 class ToStdout:
-    """One format, one after the other. Texts of several recordings stand one a line, after the
-    recording's name and a tab; several JSON objects make an array. What a segment adds to a format
-    by itself is shown as soon as it is decoded."""
+    """Writes transcripts in one format to stdout, in order. Texts of several recordings are one
+    line each, after the name of the recording and a tab; several JSON objects make an array. A
+    format that can be written segment by segment is shown as soon as each is decoded."""
 
     ordered = True
 
@@ -89,8 +89,8 @@ def _show(text: str) -> None:
 
 
 class ToFolder:
-    """Every format as a file of its own, written the moment that the recording is done; segments of
-    recordings that are not, for a run that goes on from there."""
+    """Writes every format as a file as soon as a recording is done, and stores the segments of
+    unfinished recordings for a later run."""
 
     ordered = False
 

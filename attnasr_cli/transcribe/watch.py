@@ -1,4 +1,4 @@
-"""New recordings of a folder, as they are finished."""
+"""Watches folders for finished recordings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ POLL_S = 0.5
 
 
 class Watch:
-    """Looks into folders again and again; a file counts when its size and time stand still."""
+    """Polls folders; a file counts as finished when its size and time no longer change."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class Watch:
         self.taken: dict[Path, tuple[int, int]] = {}
 
     def inputs(self) -> Iterator[Input | None]:
-        """Recordings that are complete; None when there is none at the moment. Never ends."""
+        """Yield finished recordings, and None when there is none at the moment. Never ends."""
         while True:
             ready = self.look()
             yield from ready
@@ -37,7 +37,7 @@ class Watch:
             sleep(POLL_S)
 
     def look(self) -> list[Input]:
-        """What has become complete since the last look. A file that changes later comes again."""
+        """Recordings finished since the last call. A file that changes later is given again."""
         ready: list[Input] = []
         for item in find(self.folders, self.patterns, self.output_dir, empty_is_fine=True):
             path = Path(item.path)

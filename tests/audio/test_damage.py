@@ -8,10 +8,12 @@ import struct
 from pathlib import Path
 
 import pytest
+import soundfile
+import torch
 
 from attnasr_cli.audio import load as audio
 from attnasr_cli.errors import AudioError
-from tests.recordings import Sound, film, join, pitches, read, seconds, sound_file
+from tests.recordings import Sound, film, join, pitches, read, seconds, sound_file, tone
 
 
 def wav(path: Path, said: int | None, tail: bytes = b"", cut: int | None = None) -> Path:
@@ -225,3 +227,45 @@ def test_random_bytes_never_raise_anything_else(tmp_path: Path) -> None:
         for salvage in (False, True):
             with pytest.raises(AudioError):
                 audio.load(tmp_path / "a.bin", salvage=salvage)
+
+
+def test_a_wav_with_its_audio_in_pieces(tmp_path: Path) -> None:
+    """libsndfile would read the last chunk alone, FFmpeg the first."""
+    content = sound_file(tmp_path / "a.wav", 5.0).read_bytes()
+    place = content.index(b"data")
+    head, audio = content[:place], content[place + 8 :]
+    pieces = [audio[:60_000], audio[60_000:100_001], audio[100_001:]]
+    body = b"".join(
+        b"data" + struct.pack("<I", len(piece)) + piece + bytes(len(piece) % 2) for piece in pieces
+    )
+    for between, tail in ((b"", b""), (b"", INFO), (INFO, b"")):
+        (tmp_path / "b.wav").write_bytes(head + between + body + tail)
+        samples, warnings = read(tmp_path / "b.wav")
+        assert torch.equal(samples, read(tmp_path / "a.wav")[0])
+        assert warnings == []
+
+
+def test_a_wave64_whose_writer_could_not_go_back(tmp_path: Path) -> None:
+    content = bytearray(sound_file(tmp_path / "a.w64", 5.0).read_bytes())
+    place = content.index(b"data") + 16
+    content[place : place + 8] = struct.pack("<Q", 2**63 - 25)
+    (tmp_path / "a.w64").write_bytes(content)
+    assert seconds(tmp_path / "a.w64") == 5.0
+
+
+def test_loud_floats_are_read_without_a_word(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    """The sum of their squares is beyond float32; each of them is a number."""
+    soundfile.write(tmp_path / "a.wav", 1e30 * tone(2.0), 16_000, subtype="FLOAT")
+    assert seconds(tmp_path / "a.wav") == 2.0
+    assert not list(recwarn)
+
+
+def test_an_m4a_that_lacks_its_last_bytes(tmp_path: Path) -> None:
+    options = {"movflags": "faststart"}
+    content = film(tmp_path / "a.m4a", [Sound("aac", 4)], options=options, container="mp4")
+    content.write_bytes(content.read_bytes()[:-20])
+    samples, warnings = read(content)
+    assert samples.shape[0] / 16_000 == pytest.approx(4.0, abs=0.1)
+    assert "20 bytes more than there are" in warnings[0]

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from attnasr_cli.audio.features import FeatureConfig, LogMel, log_mel
-from attnasr_cli.audio.frames import FRAMES_PER_S
+from attnasr_cli.audio.features import FeatureConfig, LogMel, lead, log_mel, with_pause
+from attnasr_cli.audio.frames import FRAMES_PER_S, HOP
 from attnasr_cli.errors import ModelError
 
 
@@ -22,16 +22,31 @@ def test_frames_are_10_ms_apart(count: int) -> None:
     assert frames == max(count, 512) // 160 + 1
 
 
-@pytest.mark.parametrize("count", [1, 1600, 8000, 8001])
-def test_a_short_segment_has_silence_behind_it(count: int) -> None:
+@pytest.mark.parametrize("count", [1, 1600, 7000, 8000, 8001])
+def test_a_short_segment_has_a_pause_around_it(count: int) -> None:
     config = FeatureConfig(bins=40, shortest_s=0.5)
     samples = torch.randn(count)
-    padded = torch.nn.functional.pad(samples, (0, max(8000 - count, 0)))
     found = log_mel(samples, config)
     assert found.shape[0] == max(count, 8000) // 160 + 1
-    assert torch.equal(found, log_mel(padded, FeatureConfig(bins=40)))
+    assert torch.equal(found, log_mel(samples, config))  # the noise of the pause is always the same
+    before = lead(count, config)
+    assert before % (8 * HOP) == 0
+    assert 0 <= max(8000 - count, 0) / 2 - before < 8 * HOP
+    if count >= 8000:
+        assert torch.equal(found, log_mel(samples, FeatureConfig(bins=40)))
     with pytest.raises(ModelError, match="shortest_s"):
         FeatureConfig(shortest_s=-1)
+
+
+def test_a_pause_has_the_noise_of_the_quietest_moment() -> None:
+    config = FeatureConfig(shortest_s=1.0)
+    quiet = 0.01 * torch.randn(1600)
+    found = with_pause(torch.cat([torch.randn(1600), quiet, torch.randn(1600)]), config, 4800)
+    assert found.shape == (16_000,)
+    for pause in (found[:4800], found[9600:]):
+        assert 0.005 < float(pause.std()) < 0.015
+    assert float(found[4800:6400].std()) == pytest.approx(1, abs=0.1)
+    assert float(with_pause(torch.zeros(4800), config, 0).std()) < 1e-4
 
 
 def test_a_higher_tone_is_in_a_higher_bin() -> None:

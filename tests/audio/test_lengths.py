@@ -149,3 +149,9 @@ def test_a_capture_that_begins_and_ends_in_a_frame(tmp_path: Path) -> None:
     samples, warnings = read(tmp_path / "a.mp3")
     assert samples.shape[0] / 16_000 == pytest.approx(4.9, abs=0.15)
     assert ["begins or ends in the middle of a frame" in text for text in warnings] == [True]
+
+
+def test_a_length_that_cannot_be_is_none(tmp_path: Path) -> None:
+    """What a progress bar would show for years."""
+    path = xing(film(tmp_path / "a.mp3", [Sound("libmp3lame", 3)]), 2**32 - 1)
+    assert audio.probe(path).duration_s is None

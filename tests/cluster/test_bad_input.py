@@ -16,7 +16,7 @@ from attnasr_cli import __version__
 from attnasr_cli.checkpoint.identity import model_key
 from attnasr_cli.cluster import connect, ship
 from attnasr_cli.cluster.messages import Done, Lacking, Loaded, Report, Spec
-from attnasr_cli.cluster.pool import Pool
+from attnasr_cli.cluster.pool import Pool, Seat
 from attnasr_cli.cluster.worker import Worker
 from attnasr_cli.errors import AudioError, ClusterError, UsageError
 from attnasr_cli.recognize.jobs import Job
@@ -202,6 +202,31 @@ def test_workers_that_die_while_they_load_end_the_run(tiny_model: Path) -> None:
     ray = FakeRay([FakeRay.exceptions.RayError(text) for _ in range(3)])
     with pytest.raises(ClusterError, match="3 workers died while they loaded the model: of no mem"):
         pool_of(ray, tiny_model).first()
+
+
+@pytest.mark.parametrize(
+    ("text", "blameless"),
+    [
+        (
+            "The actor died unexpectedly.\nThe actor died because its node has died. Node Id: 5",
+            True,
+        ),
+        (
+            "1 worker(s) were killed due to the node running low on memory. Memory on the node",
+            False,
+        ),
+        ("The actor is dead because its worker process has died. Worker exit type: X", False),
+    ],
+)
+def test_what_a_recording_may_have_done_counts_against_it(
+    tiny_model: Path, text: str, blameless: bool
+) -> None:
+    """A machine that has gone does not; one whose memory is full, which Ray names so, does: else a
+    recording that fills it would be tried for ever."""
+    pool = pool_of(FakeRay([]), tiny_model)
+    seat = Seat(None)
+    pool.seats.append(seat)
+    assert pool._lost(seat, FakeRay.exceptions.RayError(text)).blameless == blameless
 
 
 def test_workers_without_attnasr_are_named(tiny_model: Path) -> None:

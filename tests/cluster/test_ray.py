@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from attnasr_cli.cluster.recognizer import ClusterRecognizer
+from attnasr_cli.errors import ClusterError
 from attnasr_cli.recognize.jobs import Job, Result
 from attnasr_cli.recognize.recognizer import load
+from attnasr_cli.recognize.transcript import Transcript
 from tests.cluster.conftest import SETTINGS
 from tests.conftest import Ran
 
@@ -25,9 +27,26 @@ ray = pytest.importorskip("ray", reason="needs Ray: the extra `cluster`")
 def cluster() -> Iterator[None]:
     from attnasr_cli.cluster.connect import connect
 
-    joined = connect("local", workers=2)
-    yield
-    joined.close()
+    with pytest.MonkeyPatch.context() as patch:
+        # Where other programs fill the memory, Ray would end workers of ours.
+        patch.setenv("RAY_memory_monitor_refresh_ms", "0")
+        try:
+            joined = connect("local", workers=2)
+        except ClusterError as problem:
+            skip_where_ray_cannot_start(problem)
+            raise
+        yield
+        joined.close()
+
+
+def skip_where_ray_cannot_start(problem: ClusterError) -> None:
+    """A machine on which Ray by itself does not start either says nothing of this program."""
+    ray.shutdown()
+    try:
+        ray.init(address="local", num_cpus=1, include_dashboard=False, logging_level="error")
+    except Exception as own:
+        pytest.skip(f"Ray does not start on this machine: {own}; {problem}")
+    ray.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -75,25 +94,36 @@ def test_the_command_writes_what_it_writes_without_a_cluster(
     assert "0 transcribed, 5 done before, 1 failed" in again.err
 
 
+def said(transcript: Transcript) -> list[tuple[float, float, str]]:
+    """What is the same in whatever batches it was decoded."""
+    return [(segment.start, segment.end, segment.text) for segment in transcript.segments]
+
+
 def test_a_worker_that_is_killed_is_replaced(cluster: None, folder: Path, tiny_model: Path) -> None:
+    """The first two are killed as soon as they have done something. Each has two of six chunks
+    at most: something is left for the third, however late a death is seen."""
     rows: list[dict[str, Any]] = []
     killed: list[int] = []
 
     def tell(row: dict[str, Any]) -> None:
         rows.append(row)
         if row["event"] in ("survey", "done") and len(killed) < 2:
-            killed.append(int(row["worker"].rpartition(":")[2]))
-            os.kill(killed[-1], signal.SIGKILL)
+            pid = int(row["worker"].rpartition(":")[2])
+            if pid not in killed:  # what it had done before may be told after its death
+                killed.append(pid)
+                os.kill(pid, signal.SIGKILL)
 
     jobs = [Job(path) for path in sorted(folder.rglob("*.wav"))]
     plain = load(tiny_model, "cpu", "float32", **SETTINGS)
-    want = {r.number: plain.transcript(r).to_json() for r in plain.run(jobs) if r.error is None}
+    want = {r.number: said(plain.transcript(r)) for r in plain.run(jobs) if r.error is None}
     with ClusterRecognizer(
         "local", str(tiny_model), "cpu", "float32", workers=1, options=SETTINGS, tell=tell
     ) as recognizer:
         results = [e for e in recognizer.events(jobs, ordered=False) if isinstance(e, Result)]
-        got = {r.number: recognizer.transcript(r).to_json() for r in results if r.error is None}
+        got = {r.number: said(recognizer.transcript(r)) for r in results if r.error is None}
     assert got == want
     assert len(results) == len(jobs)
     assert len(killed) == 2
-    assert [row["event"] for row in rows].count("worker") == 3
+    events = [row["event"] for row in rows]
+    assert events.count("worker") == 3
+    assert events.count("survey") + events.count("done") > 4  # or the third has nothing to do

@@ -179,3 +179,15 @@ def test_the_script_for_the_shell(attnasr: Callable[..., Ran], shell: str) -> No
     ran = attnasr("--show-completion", shell)
     assert ran.code == 0
     assert "_ATTNASR_COMPLETE" in ran.out
+
+
+def test_doctor_looks_into_stdin(
+    attnasr: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = film(tmp_path / "a.mkv", [Sound("aac", 2)])
+    with path.open() as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        ran = attnasr("doctor", "-")
+    assert ran.code == 0
+    assert "matroska" in ran.out
+    assert "2.0" in ran.out

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from attnasr_cli import nets
+from attnasr_cli.checkpoint.folder import Model
 from attnasr_cli.errors import ModelError
 from attnasr_cli.families import models, registry
 from attnasr_cli.testing import check_family
@@ -46,7 +50,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def checkpoint(tmp_path: Path, installed: None) -> Path:
     """A foreign checkpoint of the plugin's family, with random weights."""
     from attnasr_cli.audio.features import FeatureConfig
-    from attnasr_cli.checkpoint.folder import Model, load_model, save_model
+    from attnasr_cli.checkpoint.folder import load_model, save_model
     from attnasr_cli.text.chars import CharTokenizer
 
     tokenizer = CharTokenizer.train(["abcdefgh ijklmnop"])
@@ -99,6 +103,28 @@ def test_every_command_uses_it(
     refused = attnasr("transcribe", talk, "-m", checkpoint, "--beam", "3")
     assert (refused.code, refused.out) == (2, "")
     assert "cannot use --beam" in refused.err
+
+
+def test_an_export_is_whole_or_not_there(
+    checkpoint: Path, tmp_path: Path, attnasr: Attnasr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    family, out = registry.find_family("bag"), tmp_path / "theirs again" / "out"
+    real = type(family).export
+
+    def full(self: Any, model: Model, folder: Path) -> None:
+        real(self, model, folder)
+        assert not out.exists()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(family), "export", full)
+        ran = attnasr("models", "export", checkpoint, out)
+    assert ran.code == 1
+    assert f"error: cannot write {out}: [Errno 28] No space left on device" in ran.err
+    assert list(out.parent.iterdir()) == []
+    out.mkdir()  # an empty one is as good as none
+    assert attnasr("models", "export", checkpoint, out).code == 0
+    assert (out / "bag.json").is_file()
 
 
 def test_a_folder_of_no_family_is_named(tmp_path: Path, attnasr: Attnasr) -> None:

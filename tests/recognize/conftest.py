@@ -32,6 +32,7 @@ class Echo:
     """A decoder that says how long each segment is, and may fail."""
 
     max_segment_s = 20.0
+    min_cost_s = 0.0
 
     def __init__(self, fail: Callable[[Sequence[Tensor]], None] | None = None) -> None:
         self.fail = fail

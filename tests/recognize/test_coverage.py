@@ -142,6 +142,7 @@ class Lazy:
     early, leaves words out, or writes nothing, as ``random`` says."""
 
     max_segment_s = 30.0
+    min_cost_s = 0.0
 
     def __init__(self, spoken: Sequence[tuple[float, float]], random: Random) -> None:
         self.spoken, self.random, self.calls = spoken, random, 0

@@ -24,6 +24,7 @@ class Decoder:
     """Says how many samples a segment has, and counts."""
 
     max_segment_s = 20.0
+    min_cost_s = 0.0
 
     def __init__(self) -> None:
         self.batches: list[int] = []

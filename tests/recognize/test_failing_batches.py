@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -18,12 +19,14 @@ from attnasr_cli.recognize import pipeline
 from attnasr_cli.recognize.jobs import Job
 
 CUT = SegmentConfig(max_s=20, vad=False)
+PATIENCE_S = 300.0
 
 
 class Decoder:
     """Says how many samples a segment has; ``fail`` may raise before."""
 
     max_segment_s = 20.0
+    min_cost_s = 0.0
 
     def __init__(self, fail: Callable[[Sequence[Tensor]], None]) -> None:
         self.fail = fail
@@ -88,34 +91,29 @@ def test_wrong_options_end_the_run(jobs: list[Job]) -> None:
 
 def test_after_ctrl_c_no_device_begins_another_batch(jobs: list[Job]) -> None:
     """The batches in hand are the last ones, however many wait."""
-    started = threading.Barrier(2)
-    interrupted = threading.Event()
+    both = threading.Barrier(2)
+    ending = threading.Event()
 
     def hold(segments: Sequence[Tensor]) -> None:
-        if threading.current_thread() in workers_seen:
+        if ending.is_set():
             return
-        workers_seen.add(threading.current_thread())
-        started.wait(20)
-        interrupted.wait(20)
+        if both.wait(PATIENCE_S) == 0:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        ending.wait(PATIENCE_S)
 
-    workers_seen: set[threading.Thread] = set()
     decoders = [Decoder(hold), Decoder(hold)]
     real = threading.Thread.join
-    calls = 0
 
     def join(self: threading.Thread, timeout: float | None = None) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == 1:
-            while len(workers_seen) < 2:
-                pass
-            raise KeyboardInterrupt
-        interrupted.set()
+        ending.set()
         real(self, timeout)
 
-    run = pipeline.run([*jobs, *jobs, *jobs], decoders, CUT, 1.0, 2)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(threading.Thread, "join", join)
-        with pytest.raises(KeyboardInterrupt):
-            list(run)
-    assert sum(len(decoder.batches) for decoder in decoders) == 2
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(threading.Thread, "join", join)
+            with pytest.raises(KeyboardInterrupt):
+                list(pipeline.events([*jobs, *jobs, *jobs], decoders, CUT, 1.0, 2, ordered=False))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert [len(decoder.batches) for decoder in decoders] == [1, 1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,6 +82,34 @@ def test_one_recording_more_costs_one_and_a_changed_one_is_made_again(
     assert computed == []
     open_(recordings[:1], "b")
     assert computed == ["1"]  # another kind of features
+
+
+def test_two_runs_that_share_a_folder_compute_once(
+    recordings: list[Utterance], tmp_path: Path
+) -> None:
+    """The second one comes while the first one computes."""
+    computed: list[str] = []
+    found: list[Rows] = []
+
+    def compute(utterance: Utterance) -> np.ndarray:
+        computed.append(utterance.id)
+        if len(computed) == 1:
+            second.start()
+            second.join(0.2)  # without a lock it is done by then
+        size = utterance.path.stat().st_size
+        return np.full((size, 2), size, np.float32)
+
+    def run() -> None:
+        found.append(
+            open_rows(tmp_path / "cache", recordings[:4], "a", np.float16, (2,), compute, "rows")
+        )
+
+    second = threading.Thread(target=run)
+    run()
+    second.join()
+    assert computed == ["1", "2", "3", "4"]
+    for rows in found:
+        check(rows, [1, 2, 3, 4])
 
 
 def test_a_run_that_is_stopped_keeps_the_groups_that_were_done(

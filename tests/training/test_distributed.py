@@ -264,5 +264,6 @@ def test_training_takes_all_gpus_and_a_precision_that_it_has(
     chosen = choose_for_training()
     assert [str(one.device) for one in chosen] == ["cuda:0", "cuda:1"]
     assert {one.dtype for one in chosen} == {dtype}
-    with pytest.raises(UsageError, match="float16"):
-        choose_for_training("auto", "float16")
+    assert {one.dtype for one in choose_for_training("auto", "float16")} == {"float16"}
+    with pytest.raises(UsageError, match="int8"):
+        choose_for_training("auto", "int8")

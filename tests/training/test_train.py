@@ -32,9 +32,12 @@ def test_learns_tones_and_transcribes_them(
     assert "dev WER" in capsys.readouterr().out
     model = load_model(out)
     assert model.header.origin["dev_wer"] <= 0.35
-    assert model.header.origin["updates"] <= 300
+    best = model.header.origin["updates"]
     log = [json.loads(line) for line in (out / "train" / "log.jsonl").read_text().splitlines()]
     assert {entry["kind"] for entry in log} == {"train", "dev", "final"}
+    measured = {entry["update"]: entry["wer"] for entry in log if entry["kind"] == "dev"}
+    assert set(measured) == {150, 300}
+    assert measured[best] == min(measured.values())
     assert main(["models", "show", str(out)]) == 0
 
 

@@ -121,3 +121,12 @@ def test_names_that_are_no_utf8_are_found(tmp_path: Path) -> None:
     [item] = find([str(tmp_path)])
     assert item.shown.endswith("\ufffd.wav")
     assert printable("a\nb\x1b[31m") == "a\\nb\\x1b[31m"
+
+
+def test_a_broadcast_is_no_typescript(tmp_path: Path) -> None:
+    (tmp_path / "b.ts").write_bytes((b"\x47" + bytes(187)) * 3)
+    (tmp_path / "code.ts").write_text("GET = 1;\n" * 100)
+    (tmp_path / "short.ts").write_text("G")
+    assert names(tmp_path) == ["b.ts"]
+    assert names(tmp_path, patterns=Patterns(["code.*"])) == ["code.ts"]
+    assert names(tmp_path, patterns=Patterns([], ["b.*"]), empty_is_fine=True) == []

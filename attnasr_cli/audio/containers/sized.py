@@ -12,6 +12,8 @@ from typing import Literal
 from attnasr_cli.audio.containers.view import SMALL_MISSING, Part, View, cut_off
 
 PADDING_BYTES = 8
+UNKNOWN_WIDE = 1 << 62
+"""sizes of 64 bits from here on were never filled in"""
 ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 W64 = b"riff\x2e\x91\xcf\x11"
@@ -110,7 +112,7 @@ def _w64(view: View, start: int) -> Sizes:
         if len(head) < 24 or size < 24:
             return None
         if head[:4] == b"data":
-            return offset + 24, size - 24
+            return None if size >= UNKNOWN_WIDE else (offset + 24, size - 24)
         offset += (size + 7) // 8 * 8
 
 

@@ -63,7 +63,7 @@ def walk(view: View, start: int) -> Part:
     if header.said:
         following = _following(view, after)
         if following is not None:
-            return replace(whole, end=following)
+            return _in_pieces(view, replace(whole, end=following), header)
         rest = view.size - after
         if rest <= SMALL_MISSING:
             return whole
@@ -149,6 +149,28 @@ def _chunks(view: View, offset: int) -> int | None:
         if len(head) < 8 or not _is_id(head[:4]) or size > rest:
             return None
         offset += 8 + size + size % 2
+
+
+def _in_pieces(view: View, part: Part, header: _Header) -> Part:
+    """The part as if all its audio stood in one chunk: some recorders begin another one of the name
+    ``data``, of which libraries read the first or the last."""
+    holes: list[tuple[int, int]] = []
+    offset = end = header.data + header.said  # ``end``: of the last audio
+    while offset + 8 <= part.end:
+        offset += offset % 2 if _is_id(view.at(offset + offset % 2, 4)) else 0
+        head = view.at(offset, 8)
+        size = int.from_bytes(head[4:], header.order)
+        if not _is_id(head[:4]):
+            break
+        if head[:4] == b"data" and size:
+            holes.append((end, offset + 8))
+            end = min(offset + 8 + size, part.end)
+        offset += 8 + size
+    if not holes:
+        return part
+    audio = end - header.data - sum(after - before for before, after in holes)
+    patches = ((header.size_at, min(audio, UNKNOWN).to_bytes(4, header.order)),)
+    return replace(part, holes=tuple(holes), patches=patches)
 
 
 def _next(view: View, start: int) -> int:

@@ -26,17 +26,19 @@ from attnasr_cli.errors import AudioError
 BLOCK = 16_384
 BUFFER_BYTES = 1 << 18
 MOST_ERRORS = 10_000
-"""after so many in a row a demuxer fails for ever"""
+"""errors in a row after which reading is given up"""
 LARGEST_GAP_S = 3_600.0
 """a longer hole between time stamps is a damaged stamp, not silence"""
 EARLIER_S = 0.5
-"""a time stamp this much before its place means that the clock began anew"""
+"""a time stamp that is earlier by this much means that the clock was reset"""
 COUNTED = ("ape", "tak", "tta", "wv")
 """formats whose header has the number of samples; all other durations may be estimates"""
+LEAST_BYTES_S = 50
+"""no codec needs fewer bytes for a second of speech (AMR: 600, Codec 2: 90)"""
 STAMPED = ("asf", "avi", "flv", "matroska", "mov", "mpeg", "mpegts", "mxf", "nut", "ogg", "rm")
 """formats whose packets carry times; elsewhere FFmpeg makes them up from the first rate it sees"""
 CAPTURED = ("aac", "ac3", "amr", "dts", "eac3", "mp3", "mpeg", "mpegts")
-"""formats without a length, which captures begin and end in anywhere: in the middle of a frame"""
+"""formats without a length, whose captures may begin and end in the middle of a frame"""
 PLAYLISTS = ("hls", "concat", "dash", "sdp", "rtsp")
 DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
 KNOWN = "wav, flac, mp3, ogg, opus, m4a, mp4, mkv, webm, mov, wma and amr are known"
@@ -96,6 +98,9 @@ class FfmpegSource:
             duration = float(self.stream.duration * self.stream.time_base)
         elif self.container.duration is not None:
             duration = self.container.duration / 1e6  # FFmpeg's clock of microseconds
+        longest = float("inf") if kind in COUNTED else self._file.size / LEAST_BYTES_S
+        if duration is not None and duration > longest:
+            duration = None  # a header that lies
         self.probe = Probe(
             duration, context.sample_rate, max(context.channels, 1), kind, [], tracks, chosen.number
         )
@@ -115,7 +120,7 @@ class FfmpegSource:
         self.errors = 0
         """packets that could not be decoded"""
         self.edges = 0
-        """those of a capture before its first frame and after its last one"""
+        """packets of a capture before its first and after its last whole frame"""
         pending: list[npt.NDArray[Any]] = []  # decoded frames of one format
         held, now = 0, _Format(0, 0, "", False)
         for frame in self._frames():
@@ -170,7 +175,7 @@ class FfmpegSource:
                     self.edges += errors
                 errors, begun = 0, True
             yield from frames
-        if self.captured and begun:
+        if begun and (self.captured or self.part.warnings):  # its last bytes may be missing
             self.edges += errors
         else:
             self.errors += errors
@@ -192,7 +197,7 @@ class FfmpegSource:
         return gap
 
     def _judge(self) -> None:
-        """Say what is missing; without ``salvage`` a damaged file is an error."""
+        """Warn about missing audio; without ``salvage`` raise AudioError for a damaged file."""
         total = self.part.promised_s
         if total is None and self.container.format.name in COUNTED:
             total = self.probe.duration_s

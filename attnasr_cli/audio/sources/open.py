@@ -1,7 +1,7 @@
-"""Recordings opened: libsndfile or FFmpeg's libraries, part after part.
+"""Opens recordings with libsndfile or FFmpeg's libraries, part after part.
 
-What a file holds is read from its bytes first (``containers``). Nothing here takes a duration that
-a header or FFmpeg states for a fact: a stream ends where its samples end, and it is damaged where
+The content of a file is first determined from its bytes (``containers``). Durations in headers, or
+estimated by FFmpeg, are not trusted: a stream ends where its samples end, and it is damaged where
 bytes are missing or cannot be decoded.
 """
 

@@ -1,4 +1,4 @@
-"""What a reader of recordings is, and what it gives."""
+"""The interface of readers of recordings, and their results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MISSING_S = 0.2
 """a stream may end this much before the end that it promises; encoders pad and trim"""
 RATES_HZ = (1_000, 1_000_000)
 CHANNELS = 128
-"""headers that say more are damaged"""
+"""a header with more channels counts as damaged"""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Track:
 
 @dataclass
 class Probe:
-    """What a recording says about itself, and what was noticed while it was read."""
+    """The properties of a recording by its headers, and warnings from reading it."""
 
     duration_s: float | None
     """by its header or FFmpeg's estimate: good for a progress bar; None where nothing is said"""
@@ -62,12 +62,12 @@ class Probe:
 
 
 class Source(Protocol):
-    """A recording that is being read."""
+    """A reader of one recording."""
 
     probe: Probe
 
     def skip(self, samples: int) -> int:
-        """Before anything is read: leave out up to so many samples; returns how many."""
+        """Skip up to ``samples`` samples before reading; returns how many were skipped."""
 
     def read(self) -> Iterator[Block]:
         """Blocks from there to the end."""

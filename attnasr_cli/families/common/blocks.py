@@ -17,19 +17,19 @@ from attnasr_cli.nets.cache import Cache
 
 FEW = 8
 """queries up to which plain products are faster than the fused kernel"""
-Turn = Callable[[Tensor], Tensor]
+Rotate = Callable[[Tensor], Tensor]
 """(…, n, d) queries or keys → the same, rotated by their positions"""
 
 
 class Projected(NamedTuple):
-    """Keys and values of one layer's attention to the memory, (B, H, S, d) each."""
+    """Keys and values (B, H, S, d) of one layer's cross-attention."""
 
     keys: Tensor
     values: Tensor
 
 
 class SelfAttention(nn.Module):
-    """Multi-head attention of positions to each other."""
+    """Multi-head self-attention."""
 
     def __init__(self, width: int, heads: int, bias: bool = False, head: int | None = None) -> None:
         """head: channels of each, the width divided among them where it is not given."""
@@ -39,12 +39,12 @@ class SelfAttention(nn.Module):
         self.qkv = nn.Linear(width, 3 * inside, bias=bias)
         self.out = nn.Linear(inside, width, bias=bias)
 
-    def project(self, x: Tensor, turn: Turn | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    def project(self, x: Tensor, rotation: Rotate | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """x (B, n, D) → queries and keys, rotated where they are to be, and values, (B, H, n, d)
         each"""
         qkv = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        turned = qkv[:2] if turn is None else turn(qkv[:2])  # (2, B, H, n, d)
-        return turned[0], turned[1], qkv[2]
+        rotated = qkv[:2] if rotation is None else rotation(qkv[:2])  # (2, B, H, n, d)
+        return rotated[0], rotated[1], qkv[2]
 
     def join(self, mixed: Tensor) -> Tensor:
         """(B, H, n, d) → (B, n, D)"""
@@ -52,7 +52,7 @@ class SelfAttention(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """Multi-head attention from tokens to the memory. Beams ride on the query axis."""
+    """Multi-head cross-attention from tokens to the memory. Beams share the query axis."""
 
     def __init__(self, width: int, heads: int, bias: bool = False, head: int | None = None) -> None:
         """head: channels of each, the width divided among them where it is not given."""
@@ -63,8 +63,8 @@ class CrossAttention(nn.Module):
         self.kv = nn.Linear(width, 2 * inside, bias=bias)
         self.out = nn.Linear(inside, width, bias=bias)
 
-    def remember(self, frames: Tensor) -> Projected:
-        """frames (B, S, D) → what the queries of all steps look at"""
+    def project_memory(self, frames: Tensor) -> Projected:
+        """frames (B, S, D) → keys and values, computed once for all steps"""
         kv = self.kv(frames).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4).contiguous()
         return Projected(kv[0], kv[1])
 
@@ -108,7 +108,7 @@ class DecoderBlock(nn.Module, ABC):
     def forward(
         self,
         x: Tensor,
-        turn: Turn | None,
+        rotation: Rotate | None,
         memory: Projected,
         mask: Tensor | None,
         cache: Cache | None,
@@ -119,7 +119,7 @@ class DecoderBlock(nn.Module, ABC):
         """x (B, K·n, D), n new positions of K rows an utterance → (B, K·n, D) and, where wanted,
         the attention to the memory (B, H, K·n, S). ``hidden`` (…, K·n, positions) is true where a
         row must not look at what was written."""
-        q, k, v = self.attn.project(self.attn_norm(x), turn)
+        q, k, v = self.attn.project(self.attn_norm(x), rotation)
         if cache is not None:
             k, v = cache.append(layer, k, v)  # (B, H, (seen + n)·K, d)
         x = x + self.attn.join(attend_past(q, k, v, cache, hidden).to(x.dtype))
@@ -131,8 +131,8 @@ class DecoderBlock(nn.Module, ABC):
 def attend_past(
     q: Tensor, k: Tensor, v: Tensor, cache: Cache | None, hidden: Tensor | None
 ) -> Tensor:
-    """q (B, H, K·n, d) look at what was written, k and v (B, H, positions, d); ``hidden`` is true
-    where one must not → (B, H, K·n, d)"""
+    """Attention over the tokens so far: q (B, H, K·n, d), k and v (B, H, positions, d) → (B, H,
+    K·n, d). ``hidden`` is true where a query must not attend."""
     q = q.to(k.dtype)
     if cache is None or q.shape[2] > cache.beams:
         sees = None if hidden is None else ~hidden

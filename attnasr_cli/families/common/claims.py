@@ -1,4 +1,4 @@
-"""Whose a Hugging Face folder is. Nothing heavy is imported here."""
+"""Tells the family of a Hugging Face folder, without heavy imports."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 
 def model_type(path: Path) -> str | None:
-    """The ``model_type`` in the ``config.json`` of a folder; None where it is none, or is a model
-    folder of attnasr."""
+    """The ``model_type`` in the ``config.json`` of a folder; None for other folders, and for model
+    folders of attnasr."""
     if (path / "model.toml").is_file():
         return None
     try:

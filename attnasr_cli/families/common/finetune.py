@@ -1,5 +1,5 @@
-"""What a recipe may not choose where training begins from somebody's weights: the same in every
-family that is not trained from nothing."""
+"""Checks of recipes that start from published weights, shared by the families that are only
+fine-tuned."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def check_start(recipe: Recipe, title: str, example: str) -> None:
-    """Refuse, before anything is loaded, what follows from the weights of ``[init]``.
+    """Refuse keys of a recipe that the weights of ``[init]`` determine, before anything is loaded.
 
-    title: of the family in messages; example: a model to begin from. Raises UsageError.
+    title: name of the family in messages; example: a model to start from. Raises UsageError.
     """
     if recipe.init is None:
         raise UsageError(
@@ -50,7 +50,7 @@ def check_start(recipe: Recipe, title: str, example: str) -> None:
 
 
 def check_longest(recipe: Recipe, longest_s: float, why: str) -> None:
-    """Refuse utterances that the net is not to see. Raises UsageError."""
+    """Refuse utterances longer than ``longest_s``. Raises UsageError."""
     if recipe.data.max_s > longest_s:
         raise UsageError(
             f"data.max_s is {recipe.data.max_s:g}, {why} {longest_s:g} s",
@@ -59,7 +59,7 @@ def check_longest(recipe: Recipe, longest_s: float, why: str) -> None:
 
 
 def check_same_net(recipe: Recipe, start: Model) -> None:
-    """Refuse a model of ``[init]`` with another net. Raises UsageError."""
+    """Refuse a model of ``[init]`` whose net differs from that of the recipe. Raises UsageError."""
     if start.net.name != recipe.net:
         raise UsageError(
             f"[init] model {start.header.name!r} is a {start.net.name}, the recipe wants a "
@@ -69,7 +69,7 @@ def check_same_net(recipe: Recipe, start: Model) -> None:
 
 
 def not_of(title: str, net: Net, tokenizer: Tokenizer) -> ModelError:
-    """The error for a net and a tokenizer that are not a model of a family."""
+    """The error for a net and a tokenizer that do not belong to a family."""
     return ModelError(
         f"the net {net.name} with the tokenizer {tokenizer.file_name} is not a {title} model",
         "take net, features and tokenizer from one model",

@@ -1,5 +1,5 @@
-"""What Hugging Face folders of several families have in common beside the weights: fields of
-``config.json``, the tokenizer's file, the languages on the card."""
+"""Parts of Hugging Face folders that several families share: fields of ``config.json``, the
+tokenizer file, the languages on the card."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ GENERIC = (
     "tie_encoder_decoder", "tokenizer_class", "torch_dtype", "torchscript", "transformers_version",
     "use_bfloat16", "use_cache",
 )  # fmt: skip
-"""fields of any ``config.json`` that say nothing about what is computed"""
+"""fields of any ``config.json`` that do not affect the computation"""
 AnyPieces = TypeVar("AnyPieces", bound=PieceTokenizer)
 
 
 class Fields:
-    """A table of ``config.json``: every field is asked for, and every one is known."""
+    """A table of ``config.json`` in which every field must be known."""
 
     def __init__(self, table: Mapping[str, Any], family: str, prefix: str = "") -> None:
         """prefix: of its fields in messages, such as ``encoder_config.``."""
         self.table, self.family, self.prefix = table, family, prefix
 
     def refuse_unknown(self, known: Iterable[str]) -> None:
-        """Raises ModelError that names a field that is not known."""
+        """Raise ModelError, naming it, for a field that is not known."""
         unknown = sorted(set(self.table) - set(known))
         if unknown:
             raise ModelError(
@@ -41,7 +41,7 @@ class Fields:
             )
 
     def number(self, name: str, kinds: Any = int) -> Any:
-        """Raises ModelError where there is none, or none that can be a size."""
+        """The number in a field. Raises ModelError where it is missing or not positive."""
         value = self.table.get(name)
         if value is None:
             raise ModelError(
@@ -55,21 +55,21 @@ class Fields:
         return value
 
     def only(self, name: str, allowed: Iterable[Any]) -> Any:
-        """The value of a field that may say only what the net does. Raises ModelError."""
+        """The value of a field, which must be one that the net implements. Raises ModelError."""
         value = self.table.get(name)
         if value not in tuple(allowed):
             raise self.cannot(name, value)
         return value
 
     def cannot(self, name: str, value: Any) -> ModelError:
-        """The error for a value that is not computed here."""
+        """The error for a value that is not implemented."""
         return ModelError(
             f"config.json: {self.prefix}{name} is {value!r}",
             f"this version does not compute such a {self.family}",
         )
 
     def inner(self, name: str) -> Fields:
-        """A table inside. Raises ModelError where there is none."""
+        """An inner table. Raises ModelError where there is none."""
         value = self.table.get(name)
         if not isinstance(value, dict):
             self.number(name, dict)
@@ -80,8 +80,8 @@ class Fields:
 def read_tokenizer(
     kind: type[AnyPieces], path: Path, vocab: int, special: Mapping[str, tuple[str, int]]
 ) -> AnyPieces:
-    """The tokenizer in a file, of as many tokens as the net has. special: attribute of the
-    tokenizer → (what it is, its token in ``config.json``). Raises ModelError."""
+    """Read a tokenizer file and check that it has as many tokens as the net. special: attribute of
+    the tokenizer → (description, its token in ``config.json``). Raises ModelError."""
     try:
         tokenizer = kind.from_bytes(path.read_bytes())
     except OSError:
@@ -103,8 +103,8 @@ def read_tokenizer(
 
 
 def languages_of(path: Path, name: str, published: Mapping[str, Source]) -> tuple[str, ...]:
-    """What a model writes: as the card in its folder says, or as it is published under the name
-    that it was asked for by or is called; nothing where neither is known."""
+    """The languages of a model: those of its card, or those published for its name; empty where
+    neither is known."""
     card = path / "README.md"
     if card.is_file():
         found = card_languages(card.read_text(encoding="utf-8", errors="replace"))

@@ -1,5 +1,5 @@
-"""A Transformer decoder over a memory, and the net around it: the same in every family whose
-decoder keeps a cache of what was written."""
+"""A Transformer decoder with a self-attention cache, and the net around it, shared by several
+families."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from attnasr_cli.families.common.blocks import DecoderBlock, Projected, Turn
+from attnasr_cli.families.common.blocks import DecoderBlock, Projected, Rotate
 from attnasr_cli.nets.cache import Cache
 from attnasr_cli.nets.log_softmax import log_softmax_
 from attnasr_cli.nets.protocol import Memory, Net, Step, Tree, length_mask
 
 
 class TokenDecoder(nn.Module, ABC):
-    """Tokens so far and a memory → the next token. A family gives it ``blocks`` and ``norm``."""
+    """The decoder; a family sets ``blocks`` and ``norm``."""
 
     blocks: nn.ModuleList
     norm: nn.LayerNorm
@@ -29,7 +29,7 @@ class TokenDecoder(nn.Module, ABC):
 
     @abstractmethod
     def embedded(self, tokens: Tensor, places: Tensor) -> Tensor:
-        """tokens (R, n) at places (n,) → (R, n, D)"""
+        """Embed tokens (R, n) at positions (n,) → (R, n, D)."""
 
     @property
     @abstractmethod
@@ -47,13 +47,15 @@ class TokenDecoder(nn.Module, ABC):
             return cast(Tensor, self.packed_readout(x))
         return F.linear(x, self.readout, self.readout_bias).float()
 
-    def turn(self, places: Tensor) -> Turn | None:
-        """How queries and keys at places (n,) are rotated; None: not at all."""
+    def rotation(self, places: Tensor) -> Rotate | None:
+        """The rotation of queries and keys at positions (n,), or None."""
         return None
 
-    def remember(self, frames: Tensor) -> tuple[Projected, ...]:
+    def project_memory(self, frames: Tensor) -> tuple[Projected, ...]:
         """frames (B, S, D) → the keys and values of every layer, computed once"""
-        return tuple(cast(DecoderBlock, block).cross.remember(frames) for block in self.blocks)
+        return tuple(
+            cast(DecoderBlock, block).cross.project_memory(frames) for block in self.blocks
+        )
 
     def forward(
         self, tokens: Tensor, memory: Memory, cache: Cache | None, weights_of: set[int]
@@ -71,13 +73,13 @@ class TokenDecoder(nn.Module, ABC):
             places = places.repeat(cache.beams)
         else:
             hidden = torch.ones(n, n, dtype=torch.bool, device=device).triu(1)
-        turn = self.turn(places)
+        rotation = self.rotation(places)
         mask = sight(memory.lengths, memory.frames.shape[1])
         found: dict[int, Tensor] = {}
         for layer, block in enumerate(self.blocks):
             wanted = layer in weights_of
             keys: Projected = memory.keys[layer]
-            x, weights = block(x, turn, keys, mask, cache, layer, hidden, wanted)
+            x, weights = block(x, rotation, keys, mask, cache, layer, hidden, wanted)
             if wanted:
                 found[layer] = weights
         return cast(Tensor, self.norm(x)).view(R, n, -1), found
@@ -125,7 +127,7 @@ class CachedNet(Net, ABC):
 
 
 def sight(lengths: Tensor, size: int) -> Tensor | None:
-    """(B, 1, 1, S) true where there is audio; None where all is."""
+    """The mask (B, 1, 1, S), true where there is audio; None where nothing is padded."""
     if bool((lengths == size).all()):
         return None
     return length_mask(lengths, size)[:, None, None]

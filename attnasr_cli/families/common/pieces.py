@@ -1,4 +1,4 @@
-"""Tokens that are pieces of text with ▁ for a space, and bytes for what they cannot spell.
+"""A tokenizer of text pieces with ▁ for a space, and bytes for characters without a piece.
 
 The file is the ``tokenizer.json`` of a Hugging Face folder; the tokenizers library reads it.
 """
@@ -11,10 +11,11 @@ from typing import ClassVar, Self
 
 from tokenizers import Tokenizer as Library
 
+from attnasr_cli.errors import reason
 from attnasr_cli.text.tokenizer import SPACE
 
 BROKEN = "\ufffd"
-"""for each byte of what is no character, as the library writes"""
+"""stands for each byte that is not part of a character, as in the library"""
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 
 
@@ -26,12 +27,13 @@ class PieceTokenizer:
     END: ClassVar[str]
 
     def __init__(self, content: bytes) -> None:
-        """Raises ValueError for a file that is none, or has neither start nor end."""
+        """Raises ValueError for content that is not a tokenizer, or lacks the start or end
+        token."""
         self._content = content
         try:
             self._library = Library.from_str(content.decode("utf-8"))
         except Exception as problem:  # the library raises a bare Exception
-            raise ValueError(str(problem).splitlines()[0] if str(problem) else "empty") from None
+            raise ValueError(reason(problem)) from None
         ids = self._library.get_vocab(with_added_tokens=True)
         for needed in (self.START, self.END):
             if needed not in ids:

@@ -1,5 +1,5 @@
-"""The decoder of segments that families share: a batch is encoded and searched, and what was found
-gets the times of its words from the attention."""
+"""The decoder of segments that several families share: encodes a batch, searches, and times words
+by cross-attention."""
 
 from __future__ import annotations
 
@@ -41,8 +41,9 @@ class SearchedSegments(ABC):
     net: CachedNet
     tokenizer: PieceTokenizer
     max_segment_s: float
+    min_cost_s = 0.0
     offset_s: float = 0.0
-    """what the middle of a memory position is later than half a step"""
+    """seconds by which the middle of a memory position is later than half a step"""
 
     def __init__(self, model: Model, placement: Placement, options: Any, batch_s: float) -> None:
         if placement.dtype == "int8":
@@ -55,12 +56,12 @@ class SearchedSegments(ABC):
 
     @abstractmethod
     def resolve(self, options: Any) -> dict[str, Any]:
-        """What decides about the text, with ``beam``, ``length_penalty``, ``nbest``, ``language``
-        and ``word_timestamps``. Raises UsageError for what the model cannot do."""
+        """The settings that the text depends on, with ``beam``, ``length_penalty``, ``nbest``,
+        ``language`` and ``word_timestamps``. Raises UsageError for what the model cannot do."""
 
     @abstractmethod
-    def listen(self, segments: Sequence[Tensor]) -> Memory:
-        """samples (N,) of each segment → memory, on the net's device"""
+    def encode_segments(self, segments: Sequence[Tensor]) -> Memory:
+        """Encode segments (N,) of samples → memory on the device of the net."""
 
     @property
     @abstractmethod
@@ -131,7 +132,7 @@ class SearchedSegments(ABC):
     def _batch(self, segments: list[Tensor]) -> list[Decoded]:
         device = self.placement.device
         with self.placement.autocast:
-            memory = self.listen(segments)
+            memory = self.encode_segments(segments)
         # On a CPU a step is a product of few rows, where low precision costs time.
         slow = device.type == "cpu" and self.placement.dtype != "float32"
         if slow:
@@ -160,7 +161,7 @@ class SearchedSegments(ABC):
     def _decoded(
         self, i: int, hypotheses: list[Hypothesis], samples: Tensor, memory: Memory
     ) -> Decoded:
-        """What the search found for utterance i of a batch."""
+        """The result for utterance i of a batch."""
         best = hypotheses[0]
         text = self.tokenizer.decode(best.tokens).strip()
         average = best.log_prob / (len(best.tokens) + 1)  # the end token counts too
@@ -186,7 +187,7 @@ class SearchedSegments(ABC):
     def _pieces(
         self, i: int, best: Hypothesis, samples: Tensor, memory: Memory, average: float
     ) -> list[Piece]:
-        """The text in stretches, each from where its first word begins to where its last ends."""
+        """The text in pieces, each from the start of its first word to the end of its last."""
         tokens = best.tokens
         groups = join_words(self.tokenizer.characters(tokens))
         if not groups:
@@ -238,8 +239,8 @@ def _in_float32(memory: Memory) -> Memory:
 
 
 def chosen_beam(model: Model, options: Any) -> int:
-    """``--beam`` or what the model suggests. Raises UsageError for one that cannot be, also with
-    ``--nbest``."""
+    """The beam of the options or of the model. Raises UsageError for an impossible one, or one
+    below ``--nbest``."""
     beam: int = model.decoding.beams if options.beam is None else options.beam
     if beam < 1:
         raise UsageError(f"a beam of {beam}", "use 1 (greedy) or more")

@@ -1,8 +1,8 @@
-"""The weights of a Hugging Face folder: read tensor by tensor into a net that has none, and
-written.
+"""Reads the weights of a Hugging Face folder tensor by tensor into a net on the device "meta", and
+writes them.
 
-``model.safetensors`` or its sharded index. A net is in memory once: what of a file was read is
-mapped, and the map is let go of every few hundred megabytes.
+``model.safetensors`` or its sharded index. Only one copy is in memory: files are memory-mapped, and
+pages that were read are released every few hundred megabytes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from attnasr_cli.nets.protocol import Net
 SAFETENSORS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 MAPPED = 256 << 20
-"""bytes read before the pages of the files are given back"""
+"""bytes read before the mapped pages are released"""
 LOW = (torch.bfloat16, torch.float16)
 
 
@@ -34,14 +34,14 @@ def _same(name: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Names:
-    """How a family's weights are called elsewhere."""
+    """Names of weights in the files of other programs."""
 
     family: str
     """as messages call it"""
     to_hf: Callable[[str], list[str]]
-    """our name → transformers' names of what it holds, one under the other"""
+    """our name → names in transformers of the tensors that it concatenates along the first axis"""
     ignored: Callable[[str], bool]
-    """whether a weight of a file is known to be of no use"""
+    """whether a weight of a file is known not to be needed"""
     aliases: Callable[[str], tuple[str, ...]] = _same
     """a name of transformers → all names that a file may have for it"""
 
@@ -80,7 +80,7 @@ def fill(net: Net, path: Path, names: Names, keep_low: bool = False) -> None:
 
 
 def _part(shape: tuple[int, ...], parts: int) -> tuple[int, ...]:
-    """The shape of one of several weights that stand one under the other."""
+    """The shape of one of ``parts`` weights that are concatenated along the first axis."""
     return tuple(shape) if parts == 1 else (shape[0] // parts, *shape[1:])
 
 
@@ -89,7 +89,7 @@ def _parts(whole: Tensor, parts: int) -> tuple[Tensor, ...]:
 
 
 def _bare(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """A shape without the ones that it ends with: a convolution of one frame is a product."""
+    """A shape without trailing ones: a convolution over one frame is a matrix product."""
     end = len(shape)
     while end > 1 and shape[end - 1] == 1:
         end -= 1
@@ -108,14 +108,15 @@ class _Reader:
         self._read = 0
 
     def called(self, path: Path, names: Names, name: str) -> str:
-        """What the files call a weight of transformers. Raises ModelError where none has it."""
+        """The name in the files for a weight of transformers. Raises ModelError where it is
+        missing."""
         for alias in names.aliases(name):
             if alias in self.where:
                 return alias
         raise ModelError(f"{path} lacks the weight {name}", "copy the model again")
 
     def read(self, name: str) -> Tensor:
-        """The tensor, on pages of its file. Raises ModelError where it is damaged."""
+        """A memory-mapped tensor. Raises ModelError where it is damaged."""
         if self._read > MAPPED:
             self._open.clear()
             self._read = 0

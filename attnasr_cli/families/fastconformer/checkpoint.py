@@ -1,4 +1,4 @@
-"""The border to the published weights: Hugging Face folders, in and out.
+"""Reads and writes the published weights, which are Hugging Face folders.
 
 ``config.json``, ``model.safetensors`` (or its sharded index) and ``tokenizer.json`` become a
 ``Model`` like any other. Matrices that a file has in 16 bits are kept so.
@@ -39,7 +39,7 @@ PAD = "<pad>"
 
 
 def names_of(kind: Kind, tied: bool) -> Names:
-    """How the weights of a kind are called elsewhere."""
+    """The names of the weights of a kind in files."""
 
     def ignored(name: str) -> bool:
         spare = tied and name.removeprefix("model.") in TIED

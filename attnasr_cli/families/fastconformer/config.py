@@ -1,4 +1,5 @@
-"""The sizes in a ``config.json`` of transformers, and in that of Cohere, which has NeMo's words."""
+"""Reads and writes the sizes in a ``config.json``, of transformers or of Cohere, which uses NeMo's
+names."""
 
 from __future__ import annotations
 
@@ -41,7 +42,7 @@ _DECODER_FIXED: Mapping[str, tuple[Any, ...]] = {
     "attention_bias": (True,),
     "is_encoder_decoder": (True, None),
 }
-"""fields that may say only what the net does"""
+"""fields that must have a value that the net implements"""
 _ENCODER_FREE = (
     "activation_dropout", "attention_dropout", "dropout", "dropout_positions", "layerdrop",
     "max_position_embeddings", "num_key_value_heads",
@@ -109,7 +110,7 @@ def _sizes(fields: Fields, names: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _from_nemo(top: Fields) -> dict[str, Any]:
-    """Sizes in the form that Cohere published. What it says of training is not looked at."""
+    """Sizes in the form that Cohere published, ignoring settings of training."""
     encoder = top.inner("encoder")
     decoder = top.inner("transf_decoder").inner("config_dict")
     for name, allowed in _NEMO_FIXED.items():

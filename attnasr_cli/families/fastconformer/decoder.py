@@ -24,7 +24,7 @@ from attnasr_cli.nets.protocol import Memory
 
 DEFAULT_LANGUAGE = "en"
 MORE_TOKENS = 50
-"""that a text may have beyond one for each memory position, as NeMo allows"""
+"""tokens allowed beyond one for each memory position, as in NeMo"""
 
 
 class FastConformerDecoder(SearchedSegments):
@@ -117,7 +117,7 @@ class FastConformerDecoder(SearchedSegments):
             self.kind.space_first,
         )
 
-    def listen(self, segments: Sequence[Tensor]) -> Memory:
+    def encode_segments(self, segments: Sequence[Tensor]) -> Memory:
         features, lengths = self.features(segments)
         device = self.placement.device
         return self.net.encode(features.to(device), lengths.to(device))

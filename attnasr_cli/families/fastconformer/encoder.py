@@ -2,8 +2,8 @@
 
 Rekesh et al. 2023 (arXiv 2305.05084): a Conformer (Gulati et al. 2020) with convolutions in front
 that subsample eightfold, all but the first depthwise: a memory position stands for 80 ms. Attention
-knows relative positions (Dai et al. 2019, arXiv 1901.02860): a score is
-(q + u)·k of content plus (q + v)·r of distance, r being a projected sinusoid.
+uses relative positions (Dai et al. 2019, arXiv 1901.02860): a score is (q + u)·k for content plus
+(q + v)·r for distance, where r is a projected sinusoid.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ BASE = 10_000.0
 
 
 class Stage(nn.Module):
-    """Halves time and frequency: a depthwise 3 × 3 convolution, then channels among themselves."""
+    """Halves time and frequency: a depthwise 3 × 3 convolution, then a pointwise one."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ def distances(size: int, width: int, like: Tensor) -> Tensor:
 
 
 class RelativeAttention(nn.Module):
-    """Multi-head attention of all to all that knows how far apart two frames are."""
+    """Multi-head self-attention with relative positions."""
 
     def __init__(self, width: int, heads: int, bias: bool) -> None:
         super().__init__()
@@ -100,9 +100,10 @@ def by_query(scores: Tensor) -> Tensor:
 
 
 class FixedNorm(nn.Module):
-    """Batch normalisation with the statistics that were found in training: a scale and a shift.
+    """Batch normalisation with fixed statistics: a scale and a shift.
 
-    They stay as they are in fine-tuning, so that an utterance gives alone what it gives in a batch.
+    The statistics stay fixed in fine-tuning, so that the result for an utterance does not depend on
+    its batch.
     """
 
     mean: Tensor
@@ -124,7 +125,7 @@ class FixedNorm(nn.Module):
 
 
 class ConvModule(nn.Module):
-    """Gated channels, a depthwise convolution over time, channels among themselves."""
+    """Gated pointwise, depthwise over time, pointwise."""
 
     def __init__(self, width: int, kernel: int, bias: bool) -> None:
         super().__init__()
@@ -159,8 +160,8 @@ class FeedForward(nn.Module):
 
 
 class EncoderBlock(nn.Module):
-    """Half a perceptron, attention, convolution, half a perceptron; each normalises what it
-    reads, and the sum is normalised in the end."""
+    """Half feed-forward, attention, convolution, half feed-forward, each pre-normalised, and a
+    final norm."""
 
     def __init__(
         self, width: int, hidden: int, heads: int, kernel: int, bias: bool, conv_bias: bool

@@ -14,21 +14,21 @@ from attnasr_cli.audio.mel import mel_filters
 
 FFT = 512
 EMPHASIS = 0.97
-"""of the sample before that is taken off each sample"""
+"""pre-emphasis: share of the previous sample that is subtracted"""
 FLOOR = 2.0**-24
 """added to the energy of a bin before its logarithm"""
 LEAST = 1e-5
-"""added to the deviation of a bin"""
+"""added to the standard deviation of a bin"""
 DITHER = 1e-5
-"""deviation of the noise that Cohere's model adds to the samples"""
+"""standard deviation of the noise that Cohere's model adds to the samples"""
 FEWEST = 2
-"""frames, so that there is a deviation"""
+"""least frames, so that there is a standard deviation"""
 
 
 def log_mel(samples: Tensor, bins: int, dither: float = 0.0) -> Tensor:
     """samples (N,) at 16 kHz → features (N // HOP, F), float32, at least 2 frames.
 
-    dither: deviation of noise that depends on nothing but N.
+    dither: standard deviation of the added noise, which depends on N only.
     """
     samples = samples.float()
     if dither:

@@ -1,7 +1,7 @@
-"""Fine-tuning of Canary's and Cohere's weights: what a recipe may ask for, and what is taught.
+"""Fine-tuning of Canary's and Cohere's weights: checks of the recipe, and targets.
 
-The decoder learns to write behind the prompt that ``transcribe`` gives: language, punctuation or
-none, then the text and the end. Statistics of the batch normalisation stay as they are.
+The decoder is trained with the prompt that ``transcribe`` uses: language, punctuation or none; then
+the text and the end token. Statistics of batch normalisation stay fixed.
 """
 
 from __future__ import annotations
@@ -33,13 +33,14 @@ if TYPE_CHECKING:
 
 
 def check_recipe(recipe: Recipe, kind: Kind) -> None:
-    """Refuse, before anything is loaded, what cannot be chosen. Raises UsageError."""
+    """Refuse keys that cannot be chosen, before anything is loaded. Raises UsageError."""
     check_start(recipe, kind.title, next(iter(kind.published)))
     check_longest(recipe, kind.longest_s, f"{kind.title} was trained on")
 
 
 def fit_recipe(recipe: Recipe, start: Model) -> Recipe:
-    """The recipe with what follows from the weights. Raises UsageError where both cannot be."""
+    """The recipe with values that follow from the weights. Raises UsageError where it contradicts
+    them."""
     check_same_net(recipe, start)
     kind, net, tokenizer = parts_of(start)
     net.float()  # matrices may have come in 16 bits

@@ -1,9 +1,9 @@
 """FastConformer encoder and Transformer decoder: the nets of Canary and of Cohere Transcribe.
 
 Puvvada et al. 2024, "Less is more: Accurate speech recognition & translation without web-scale
-data" (arXiv 2406.19674). What the decoder is to do (language, translation, punctuation) it reads as
-control tokens. Cohere's decoder is narrower than its encoder, has learned positions and an output
-layer of its own.
+data" (arXiv 2406.19674). Control tokens in the prompt tell the decoder what to do (language,
+translation, punctuation). Cohere's decoder is narrower than its encoder, has learned positions and
+an output layer of its own.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class FastConformerConfig:
     layers: int = 32
     """its blocks"""
     kernel: int = 9
-    """frames that its depthwise convolutions see; odd"""
+    """frames that its depthwise convolutions span; odd"""
     subsampling: int = 8
     """feature frames per memory position, a power of 2"""
     channels: int = 256
@@ -49,7 +49,7 @@ class FastConformerConfig:
     conv_bias: bool = True
     """whether its convolution modules have one"""
     scale: bool = False
-    """whether what comes from the front is multiplied by the root of the width"""
+    """whether the output of the subsampling is multiplied by the square root of the width"""
     decoder_width: int = 1024
     """channels of the decoder"""
     decoder_hidden: int = 4096
@@ -61,9 +61,9 @@ class FastConformerConfig:
     text_context: int = 1024
     """tokens that it can hold, the prompt included"""
     bridge: bool = False
-    """whether a layer stands between encoder and decoder"""
+    """whether there is a linear layer between encoder and decoder"""
     learned_positions: bool = False
-    """whether places of tokens are looked up; else they are sinusoids"""
+    """whether token positions are learned; otherwise they are sinusoids"""
     tied: bool = True
     """whether the token embedding is also the output layer"""
 
@@ -121,7 +121,7 @@ class Block(DecoderBlock):
 
 
 class Decoder(TokenDecoder):
-    """Tokens so far and a memory → the next token."""
+    """The decoder: tokens so far and a memory → the next token."""
 
     def __init__(self, c: FastConformerConfig) -> None:
         super().__init__()
@@ -156,8 +156,8 @@ class Decoder(TokenDecoder):
 
 
 def sinusoids(places: Tensor, width: int) -> Tensor:
-    """places (n,) → (n, width): sines, then cosines, all of them as long together as one number of
-    the size 1 / √2 is."""
+    """positions (n,) → (n, width): sines, then cosines, scaled so that the vector has length 1 /
+    √2."""
     rates = BASE ** (-torch.arange(0, width, 2, device=places.device).float() / width)
     angles = places.float()[:, None] * rates  # (n, width / 2)
     table: Tensor = torch.cat([angles.sin(), angles.cos()], 1) * width**-0.5
@@ -165,7 +165,7 @@ def sinusoids(places: Tensor, width: int) -> Tensor:
 
 
 class FastConformer(CachedNet):
-    """Encoder and decoder behind the protocol of the nets."""
+    """Encoder and decoder with the interface of ``nets.protocol``."""
 
     Config: ClassVar[type] = FastConformerConfig
     decoder: Decoder
@@ -181,7 +181,7 @@ class FastConformer(CachedNet):
         if self.decoder.bridge is not None:
             frames = self.decoder.bridge(frames)
         step_s = FRAME_S * self.config.subsampling
-        return Memory(frames, lengths, self.decoder.remember(frames), step_s)
+        return Memory(frames, lengths, self.decoder.project_memory(frames), step_s)
 
     @property
     def decoder_sizes(self) -> tuple[int, int, int]:

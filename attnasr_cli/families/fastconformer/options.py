@@ -1,4 +1,4 @@
-"""What a user may choose for Canary and for Cohere Transcribe.
+"""Decoding options of Canary and Cohere Transcribe.
 
 Nothing heavy is imported here, so that the command line can list the options without torch.
 """
@@ -13,7 +13,7 @@ from attnasr_cli.families.phrases.read import PHRASES_HELP, REJECT_HELP
 
 @dataclass(frozen=True)
 class CohereOptions:
-    """Greedy search by default, as the models are published with."""
+    """The default is greedy search, as in the published models."""
 
     language: str | None = option(None, "Code or English name of what is spoken; en by default.")
     no_punctuation: bool = option(False, "Words alone: no punctuation, no capitals.")

@@ -19,18 +19,18 @@ FOURTEEN = (
 
 @dataclass(frozen=True)
 class Kind:
-    """What tells two models of one architecture apart."""
+    """The differences between the two kinds of models with this architecture."""
 
     name: str
     """of family, net and style of features"""
     title: str
-    """as messages call it"""
+    """name in messages"""
     model_type: str
     """in ``config.json``"""
     languages: tuple[str, ...]
-    """codes of what it was trained on, where a card says nothing"""
+    """codes of the languages it was trained on, used where there is no card"""
     longest_s: float
-    """the longest stretch that it is to be given"""
+    """longest segment in seconds"""
     options: type[CohereOptions]
     translates: bool
     space_first: bool
@@ -38,9 +38,10 @@ class Kind:
     dither: bool
     """whether noise is added to the samples"""
     bridge: bool
-    """whether a layer stands between encoder and decoder, and places of tokens are looked up"""
+    """whether there is a linear layer between encoder and decoder, and token positions are
+    learned"""
     published: Mapping[str, Source]
-    """models that need no owner"""
+    """published models, by names without an owner"""
 
 
 CANARY = Kind(

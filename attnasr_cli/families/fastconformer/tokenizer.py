@@ -1,4 +1,4 @@
-"""The tokens of Canary and of Cohere Transcribe: pieces of text, and tokens that control."""
+"""The tokenizer of Canary and Cohere Transcribe: text pieces and control tokens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CONTEXT = "<|startofcontext|>"
 EMOTION = "<|emo:undefined|>"
 PUNCTUATION, NO_PUNCTUATION = "<|pnc|>", "<|nopnc|>"
 LAST = ("<|noitn|>", "<|notimestamp|>", "<|nodiarize|>")
-"""numbers as words or digits as they come, no times as tokens, one speaker"""
+"""the end of every prompt: no inverse text normalisation, no timestamps, no speaker labels"""
 
 
 class PromptTokenizer(PieceTokenizer):
@@ -37,7 +37,7 @@ class PromptTokenizer(PieceTokenizer):
         context: str = "",
         space_first: bool = False,
     ) -> list[int]:
-        """What the decoder reads before it writes.
+        """The prompt of the decoder.
 
         source, target: codes of the language that is spoken and of the one that is written;
         context: text that comes before; space_first: whether the model was trained with a space at

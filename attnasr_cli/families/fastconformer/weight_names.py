@@ -1,4 +1,4 @@
-"""transformers' names of the weights and sizes, and ours.
+"""Names of weights: ours, those of transformers, and those of NeMo.
 
 Cohere's are published, and written by transformers, under the names of NeMo.
 """

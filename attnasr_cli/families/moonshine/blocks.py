@@ -1,4 +1,4 @@
-"""The parts of Moonshine's encoder and decoder: partial rotary positions, and the two layers.
+"""Layers of Moonshine's encoder and decoder, with partial rotary positions.
 
 D width · d = D/H channels of a head.
 """
@@ -16,28 +16,29 @@ from attnasr_cli.families.common import blocks
 
 
 @dataclass(frozen=True)
-class Turn:
+class PartialRotation:
     """Rotary positions (Su et al. 2021, arXiv:2104.09864) of the first channels of each head.
 
-    Channels 2i and 2i + 1 turn together, as one complex number: a single pass over what is turned.
+    Channels 2i and 2i + 1 are rotated together, as one complex number: a single pass over the input.
+    The channels after the rotated ones are left as they are.
     """
 
-    turns: Tensor
-    """(n, d/2) complex; 1 where the channels stand still"""
+    factors: Tensor
+    """(n, d/2) complex; 1 for the channels that are not rotated"""
 
     @staticmethod
-    def at(positions: Tensor, rotated: int, width: int, base: float) -> Turn:
+    def at(positions: Tensor, rotated: int, width: int, base: float) -> PartialRotation:
         """positions (n,) → angles of ``rotated`` of the ``width`` channels of a head."""
         device = positions.device
         rate = base ** (-torch.arange(0, rotated, 2, device=device).float() / rotated)
         angle = positions.float()[:, None] * rate  # (n, rotated/2)
         angle = F.pad(angle, (0, (width - rotated) // 2))
-        return Turn(torch.complex(angle.cos(), angle.sin()))
+        return PartialRotation(torch.complex(angle.cos(), angle.sin()))
 
     def __call__(self, x: Tensor) -> Tensor:
         """(…, n, d) rotated by position."""
         pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
-        return torch.view_as_real(pairs * self.turns).flatten(-2).to(x.dtype)
+        return torch.view_as_real(pairs * self.factors).flatten(-2).to(x.dtype)
 
 
 def norm(width: int) -> nn.LayerNorm:
@@ -45,7 +46,7 @@ def norm(width: int) -> nn.LayerNorm:
 
 
 class EncoderBlock(nn.Module):
-    """Attention of all to all, then a perceptron with a GELU; each normalises what it reads."""
+    """Self-attention, then feed-forward with a GELU, both pre-normalised."""
 
     def __init__(self, width: int, hidden: int, heads: int) -> None:
         super().__init__()
@@ -53,15 +54,15 @@ class EncoderBlock(nn.Module):
         self.mlp_norm = norm(width)
         self.up, self.down = nn.Linear(width, hidden), nn.Linear(hidden, width)
 
-    def forward(self, x: Tensor, turn: Turn, mask: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, rotation: PartialRotation, mask: Tensor | None) -> Tensor:
         """x (B, S, D), mask (B, 1, 1, S) true where there is audio → (B, S, D)"""
-        q, k, v = self.attn.project(self.attn_norm(x), turn)
+        q, k, v = self.attn.project(self.attn_norm(x), rotation)
         x = x + self.attn.join(F.scaled_dot_product_attention(q, k, v, attn_mask=mask))
         return x + cast(Tensor, self.down(F.gelu(self.up(self.mlp_norm(x)))))
 
 
 class DecoderBlock(blocks.DecoderBlock):
-    """Its perceptron has a gate (Shazeer 2020, arXiv:2002.05202)."""
+    """A decoder layer with a gated feed-forward (Shazeer 2020, arXiv:2002.05202)."""
 
     def __init__(self, width: int, hidden: int, heads: int, head: int | None = None) -> None:
         super().__init__(width, heads, head=head)

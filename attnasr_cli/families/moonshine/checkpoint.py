@@ -1,4 +1,4 @@
-"""The border to Moonshine's published weights: Hugging Face folders, in and out.
+"""Reads and writes Moonshine's published weights, which are Hugging Face folders.
 
 ``config.json``, ``model.safetensors`` (or its sharded index) and ``tokenizer.json`` become a
 ``Model`` like any other. There are two nets, Moonshine and Moonshine Streaming.
@@ -40,7 +40,7 @@ DECODING = DecodingConfig(beams=1, ctc_weight=0.0)
 
 @dataclass(frozen=True)
 class Border:
-    """How one of the nets is called elsewhere."""
+    """Names of one of the nets, its weights and sizes in files."""
 
     title: str
     """as messages call it"""
@@ -75,7 +75,7 @@ STREAMING = Border(
 
 
 def border_of(table: Mapping[str, Any]) -> Border:
-    """By the ``model_type`` of a ``config.json``."""
+    """The net for the ``model_type`` of a ``config.json``."""
     return STREAMING if table.get("model_type") == streaming_names.MODEL_TYPE else MOONSHINE
 
 

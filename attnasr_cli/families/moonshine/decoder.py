@@ -28,7 +28,7 @@ from attnasr_cli.nets.protocol import Memory
 LONGEST_S = 30.0
 """the longest utterances in training"""
 FEWEST_TOKENS = 8
-"""that any segment may have, however short"""
+"""tokens allowed for any segment, however short"""
 
 
 class MoonshineDecoder(SearchedSegments):
@@ -64,11 +64,11 @@ class MoonshineDecoder(SearchedSegments):
     def prompt(self) -> list[int]:
         return [self.tokenizer.bos]
 
-    def listen(self, segments: Sequence[Tensor]) -> Memory:
+    def encode_segments(self, segments: Sequence[Tensor]) -> Memory:
         device = self.placement.device
         lengths = torch.tensor([samples.shape[0] for samples in segments])
         samples = torch.nn.utils.rnn.pad_sequence(list(segments), batch_first=True)  # (B, N)
-        return self.net.listen(samples.to(device), lengths.to(device))
+        return self.net.encode_samples(samples.to(device), lengths.to(device))
 
     def limits(self, segments: Sequence[Tensor], memory: Memory) -> Tensor:
         lengths = torch.tensor([samples.shape[0] for samples in segments])
@@ -77,7 +77,8 @@ class MoonshineDecoder(SearchedSegments):
     def attention(self, samples: Tensor, decoded: Decoded) -> SegmentAttention:
         """Teacher-force the tokens of a decoded segment (N,) and return the attention.
 
-        Samples are no picture: what is shown beside the weights is their log-mel spectrogram.
+        The features to show beside the weights are a log-mel spectrogram, as samples make no
+        picture.
         """
         features, lengths = SampleFrames()([samples])  # (1, T, 160), (1,)
         found = attended(self, features, int(lengths[0]), samples, decoded)

@@ -1,4 +1,4 @@
-"""The Moonshine family: small models that hear raw samples, one language each."""
+"""The Moonshine family: small models on raw samples, each for one language."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Fine-tuning of Moonshine's weights: what a recipe may ask for, and what the decoder is taught.
+"""Fine-tuning of Moonshine's weights: checks of the recipe, and targets.
 
-It learns to write as it reads: start, text, end.
+Targets are the start token, the text and the end token.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def check_recipe(recipe: Recipe) -> None:
-    """Refuse, before anything is loaded, what cannot be chosen. Raises UsageError."""
+    """Refuse keys that cannot be chosen, before anything is loaded. Raises UsageError."""
     check_start(recipe, "Moonshine", f"{recipe.net}-tiny")
     if recipe.augment.frequency_masks:
         raise UsageError(
@@ -41,7 +41,8 @@ def check_recipe(recipe: Recipe) -> None:
 
 
 def fit_recipe(recipe: Recipe, start: Model) -> Recipe:
-    """The recipe with what follows from the weights. Raises UsageError where both cannot be."""
+    """The recipe with values that follow from the weights. Raises UsageError where it contradicts
+    them."""
     check_same_net(recipe, start)
     net, _ = parts_of(start)
     check_longest(recipe, net.longest_s, "this model holds")

@@ -1,10 +1,10 @@
-"""Moonshine: a Transformer that hears raw samples and takes no more time than the audio has.
+"""Moonshine: a Transformer on raw samples whose cost grows with the length of the audio.
 
 Jeffries et al. 2024, "Moonshine: Speech recognition for live transcription and voice commands"
 (arXiv 2410.15608). Three convolutions without padding make one memory position of 384 samples; an
-utterance is not filled up to a window, and positions are rotary, so that any length is computed as
-it is. What is computed for an utterance does not depend on what it is batched with: the statistics
-of the group normalisation count its own samples only.
+utterance is not padded to a window, and positions are rotary, so that any length is possible. The
+result for an utterance does not depend on its batch: the statistics of the group normalisation
+cover its own samples only.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from attnasr_cli.audio.frames import HOP, SAMPLE_RATE_HZ
 from attnasr_cli.families.common.net import CachedNet, TokenDecoder, sight
-from attnasr_cli.families.moonshine.blocks import DecoderBlock, EncoderBlock, Turn, norm
+from attnasr_cli.families.moonshine.blocks import DecoderBlock, EncoderBlock, PartialRotation, norm
 from attnasr_cli.nets.protocol import Memory, length_mask
 
 KERNELS = (127, 7, 3)
@@ -28,10 +28,11 @@ STRIDES = (64, 3, 2)
 POSITION = 64 * 3 * 2
 """samples from one memory position to the next: 384, 24 ms at 16 kHz"""
 LEAST = 127 + 64 * (7 + 3 * (3 - 1) - 1)
-"""samples that the first memory position sees: 895, 56 ms"""
+"""receptive field of a memory position: 895 samples, 56 ms"""
 STEP_S = POSITION / SAMPLE_RATE_HZ
 OFFSET_S = (LEAST - POSITION) / 2 / SAMPLE_RATE_HZ
-"""a position stands for the middle of what it sees, that much later than its own 384 samples"""
+"""seconds by which the middle of its receptive field is later than the middle of its own 384
+samples"""
 
 
 @dataclass(frozen=True)
@@ -43,15 +44,15 @@ class MoonshineConfig:
     width: int = 288
     """channels of every layer"""
     hidden: int = 1152
-    """channels inside the perceptrons; the decoder's have as many again for their gate"""
+    """inner width of the feed-forward; in the decoder there is as much again for the gate"""
     heads: int = 8
     """attention heads of every layer"""
     encoder_layers: int = 6
     decoder_layers: int = 6
     rotated: int = 32
-    """channels of a head that turn with the position"""
+    """channels of a head that are rotated by position"""
     rotary_base: float = 10_000.0
-    """ratio of the slowest to the fastest turn"""
+    """base of the rotary frequencies"""
     text_context: int = 194
     """tokens that the decoder was trained to hold, the start included"""
 
@@ -93,7 +94,8 @@ class Front(nn.Module):
         return x.transpose(1, 2)
 
     def _normalised(self, x: Tensor, valid: Tensor) -> Tensor:
-        """x (B, D, T), of whose T ``valid`` (B,) are audio → mean 0, deviation 1 over all those"""
+        """Group normalisation of x (B, D, T) over the ``valid`` (B,) positions of each
+        utterance."""
         if bool((valid == x.shape[2]).all()):
             return cast(Tensor, self.norm(x))
         inside = length_mask(valid, x.shape[2])[:, None]  # (B, 1, T)
@@ -125,17 +127,18 @@ class Encoder(nn.Module):
         c = self.config
         x = self.front(samples, lengths)
         lengths = positions(lengths)
-        turn = Turn.at(
+        rotation = PartialRotation.at(
             torch.arange(x.shape[1], device=x.device), c.rotated, c.width // c.heads, c.rotary_base
         )
         mask = sight(lengths, x.shape[1])
         for block in self.blocks:
-            x = block(x, turn, mask)
+            x = block(x, rotation, mask)
         return self.norm(x), lengths
 
 
 class Decoder(TokenDecoder):
-    """Tokens so far and a memory → the next token; the embedding is also the output layer."""
+    """The decoder: tokens so far and a memory → the next token. The embedding is also the output
+    layer."""
 
     def __init__(self, config: MoonshineConfig) -> None:
         super().__init__()
@@ -151,9 +154,9 @@ class Decoder(TokenDecoder):
     def embedded(self, tokens: Tensor, places: Tensor) -> Tensor:
         return cast(Tensor, self.embed(tokens))
 
-    def turn(self, places: Tensor) -> Turn:
+    def rotation(self, places: Tensor) -> PartialRotation:
         c = self.config
-        return Turn.at(places, c.rotated, c.width // c.heads, c.rotary_base)
+        return PartialRotation.at(places, c.rotated, c.width // c.heads, c.rotary_base)
 
     @property
     def readout(self) -> Tensor:
@@ -161,24 +164,24 @@ class Decoder(TokenDecoder):
 
 
 class SampleNet(CachedNet, ABC):
-    """A net that hears samples. Features are frames of them."""
+    """A net on raw samples; its features are frames of 160 samples."""
 
     config: Any
     offset_s: ClassVar[float]
-    """what the middle of a memory position is later than half a step"""
+    """seconds by which the middle of a memory position is later than half a step"""
 
     @abstractmethod
-    def listen(self, samples: Tensor, lengths: Tensor) -> Memory:
-        """samples (B, N), lengths (B,) in samples → memory, exact to the sample"""
+    def encode_samples(self, samples: Tensor, lengths: Tensor) -> Memory:
+        """Encode samples (B, N) with lengths (B,) in samples → memory."""
 
     @property
     def longest_s(self) -> float:
-        """Seconds of audio that it can hear at once."""
+        """The longest audio in seconds that the net can take at once."""
         return math.inf
 
     def encode(self, features: Tensor, lengths: Tensor) -> Memory:
         """features (B, T, 160): samples in frames of 10 ms; lengths (B,) in frames"""
-        return self.listen(features.flatten(1), lengths * HOP)
+        return self.encode_samples(features.flatten(1), lengths * HOP)
 
     @property
     def max_tokens(self) -> int | None:
@@ -187,7 +190,7 @@ class SampleNet(CachedNet, ABC):
 
 
 class Moonshine(SampleNet):
-    """Encoder and decoder behind the protocol of the nets."""
+    """Encoder and decoder with the interface of ``nets.protocol``."""
 
     name: ClassVar[str] = "moonshine"
     Config: ClassVar[type] = MoonshineConfig
@@ -199,9 +202,9 @@ class Moonshine(SampleNet):
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
 
-    def listen(self, samples: Tensor, lengths: Tensor) -> Memory:
+    def encode_samples(self, samples: Tensor, lengths: Tensor) -> Memory:
         frames, lengths = self.encoder(samples, lengths)
-        return Memory(frames, lengths, self.decoder.remember(frames), STEP_S)
+        return Memory(frames, lengths, self.decoder.project_memory(frames), STEP_S)
 
     @property
     def decoder_sizes(self) -> tuple[int, int, int]:

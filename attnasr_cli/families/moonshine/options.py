@@ -1,4 +1,4 @@
-"""What a user may choose for a Moonshine model.
+"""Decoding options of Moonshine models.
 
 Nothing heavy is imported here, so that the command line can list the options without torch.
 """
@@ -13,7 +13,7 @@ from attnasr_cli.families.phrases.read import PHRASES_HELP, REJECT_HELP
 
 @dataclass(frozen=True)
 class MoonshineOptions:
-    """Greedy search by default, as the models were published with."""
+    """The default is greedy search, as in the published models."""
 
     language: str | None = option(None, "Code or English name; only the one that the model writes.")
     beam: int | None = option(None, "Hypotheses kept; 1 is greedy.")

@@ -53,9 +53,9 @@ PUBLISHED: Mapping[str, Source] = {
 2026, arXiv 2602.12241)"""
 
 TOKENS_PER_S = {"en": 6.5}
-"""what their publisher allows a second of speech: more is a text that repeats itself"""
+"""tokens a second of speech that the publisher allows; more is a text that repeats itself"""
 OTHER_TOKENS_PER_S = 13.0
-"""languages that the vocabulary spells in smaller pieces"""
+"""for languages that the vocabulary splits into smaller pieces"""
 
 
 def tokens_per_s(languages: tuple[str, ...]) -> float:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from attnasr_cli.audio.features import LogMel
+from attnasr_cli.audio.features import LogMel, lead_s
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.checkpoint.folder import Model, checked_lm
 from attnasr_cli.device import Placement
@@ -32,7 +32,7 @@ from attnasr_cli.families.native.phrases import choose_phrases, phrase_list
 from attnasr_cli.families.phrases.choose import Choice, chosen
 from attnasr_cli.families.suspect import suspect
 from attnasr_cli.families.threads import few_threads, spread
-from attnasr_cli.families.words import spaced, words_of
+from attnasr_cli.families.words import LEAD_S, TAIL_S, spaced, words_of
 from attnasr_cli.nets.protocol import Memory, map_tree, select
 from attnasr_cli.search.alignment import Spans, attention_align, ctc_align
 from attnasr_cli.search.beam import Hypothesis
@@ -45,7 +45,7 @@ MAX_SEGMENT_S = 20.0
 
 
 class NativeDecoder:
-    """One model with fixed options. Batches of segments in, texts out, in the same order."""
+    """A ``families.base.SegmentDecoder`` for one model with fixed options."""
 
     def __init__(
         self, model: Model, placement: Placement, options: NativeOptions, batch_s: float = 120.0
@@ -56,7 +56,7 @@ class NativeDecoder:
                 "use --dtype bfloat16, float32 or auto",
             )
         self.model, self.placement, self.batch_s = model, placement, batch_s
-        self.max_segment_s = MAX_SEGMENT_S
+        self.max_segment_s, self.min_cost_s = MAX_SEGMENT_S, 0.0
         self.net = model.net.to(placement.device)
         self.features = LogMel(model.features)
         self.step_bytes = sum(
@@ -64,12 +64,12 @@ class NativeDecoder:
             for name, p in self.net.named_parameters()
             if not name.startswith("encoder.")
         )
-        """what a step of the decoder reads"""
+        """bytes of weights that a step of the decoder reads"""
         self.lm: NgramScorer | None = None
         self._choose(options)
 
     def _choose(self, options: NativeOptions) -> None:
-        """Take these options. Raises UsageError for what the model cannot do."""
+        """Apply these options. Raises UsageError for what the model cannot do."""
         self.settings = settings = _resolve(self.model, options)
         self.word_timestamps = options.word_timestamps
         self.phrases = phrase_list(self.model, options)
@@ -151,7 +151,7 @@ class NativeDecoder:
         memory: Memory,
         logits: Tensor | None,
     ) -> Decoded:
-        """What the search found for utterance i of a batch."""
+        """The result for utterance i of a batch."""
         best = hypotheses[0]
         text = self._text(best.tokens)
         average = best.log_prob / (len(best.tokens) + 1)  # the end token counts too
@@ -182,7 +182,7 @@ class NativeDecoder:
     def _phrase(
         self, i: int, choice: Choice, samples: Tensor, memory: Memory, logits: Tensor | None
     ) -> Decoded:
-        """The user's phrase that utterance i of a batch was found to be."""
+        """The result for utterance i of a batch, which is one of the user's phrases."""
         duration_s = samples.shape[0] / SAMPLE_RATE_HZ
         best = choice.hypothesis
         words = self._words(i, best, duration_s, memory, logits)
@@ -200,7 +200,7 @@ class NativeDecoder:
     def _words(
         self, i: int, best: Hypothesis, duration_s: float, memory: Memory, logits: Tensor | None
     ) -> list[Word]:
-        """Words with their times: where the CTC head puts them, or where the decoder looked."""
+        """Words with times, from the CTC head if there is one, else from cross-attention."""
         size = int(memory.lengths[i])
         spans: Spans | None = None
         if logits is not None:
@@ -212,6 +212,7 @@ class NativeDecoder:
             weights = self.net.attend(one, fed.to(memory.frames.device))  # (1, L, H, U + 1, S)
             first, last = attention_align(weights[0, ..., :size])
             spans = Spans(first[:-1], last[:-1])
+        before_s = lead_s(duration_s, self.model.features)
         return words_of(
             best.tokens,
             best.token_log_probs,
@@ -219,18 +220,21 @@ class NativeDecoder:
             memory.step_s,
             duration_s,
             self.model.tokenizer,
-            texts=written_words(self.model.tokenizer, self.lm, best.tokens),
+            LEAD_S + before_s,
+            TAIL_S - before_s,
+            written_words(self.model.tokenizer, self.lm, best.tokens),
         )
 
 
 def in_float32(memory: Memory) -> Memory:
-    """A memory for a search in float32, as the decoder does it on a CPU."""
+    """The memory in float32, in which the decoder runs on a CPU."""
     keys = map_tree(lambda t: t.float() if t.is_floating_point() else t, memory.keys)
     return memory._replace(frames=memory.frames.float(), keys=keys)
 
 
 def _resolve(model: Model, options: NativeOptions) -> dict[str, Any]:
-    """The model's own settings under the user's, checked against what the model can do."""
+    """The settings of the model, overridden by those of the user and checked against what the model
+    can do. Raises UsageError."""
     name, own = model.header.name, model.decoding
     if options.beam is not None and options.beam < 1:
         raise UsageError(f"a beam of {options.beam}", "use 1 (greedy) or more")
@@ -264,7 +268,8 @@ def _resolve(model: Model, options: NativeOptions) -> dict[str, Any]:
 
 
 def _language_model(model: Model, weight: float, loaded: NgramScorer | None) -> NgramScorer | None:
-    """The language model with this weight, or None at 0; ``loaded``: the same with another."""
+    """The language model with this weight, or None at 0; ``loaded``: the one loaded before, with
+    another weight."""
     if loaded is not None and weight:
         scorer = copy.copy(loaded)
         scorer.weight = weight

@@ -1,4 +1,4 @@
-"""From tokens to what is written, also where tokens are sounds and words sound alike."""
+"""Turns tokens into text; where tokens are phones, chooses among homophones."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def written_text(tokenizer: Tokenizer, lm: NgramScorer | None, tokens: Sequence[
 def written_words(
     tokenizer: Tokenizer, lm: NgramScorer | None, tokens: Sequence[int]
 ) -> list[str] | None:
-    """The words, where tokens are sounds: those that sound alike are told apart by the language
-    model, without one by their frequency. None for a tokenizer that spells."""
+    """The words, where tokens are phones: among homophones the language model chooses, or without
+    one the frequency. None for other tokenizers."""
     if not isinstance(tokenizer, PhoneTokenizer):
         return None
     tokens = [t for t in tokens if t >= len(SPECIAL)]  # special ones stand for no sound

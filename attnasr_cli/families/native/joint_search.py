@@ -1,6 +1,6 @@
 """The joint search of a net: its decoder, its CTC head and a language model in one beam.
 
-Transcribing, the evaluation while training and the benchmarks all search with this.
+Transcribing, the evaluation while training and the benchmarks all use it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from attnasr_cli.search.scorers import CtcPrefixScorer, Scorer
 
 @dataclass(frozen=True)
 class JointSearch:
-    """Which scores count, and how much (Watanabe et al. 2017, doi:10.1109/JSTSP.2017.2763455)."""
+    """A joint CTC/attention search with fixed weights (Watanabe et al. 2017,
+    doi:10.1109/JSTSP.2017.2763455)."""
 
     net: Net
     bos: int
@@ -54,13 +55,13 @@ class JointSearch:
     def among(
         self, phrases: PhraseScorer, memory: Memory, logits: Tensor | None
     ) -> list[list[Hypothesis]]:
-        """The same for phrases of a list only: each with its score, best first."""
+        """Search among listed phrases only: each with its score, best first."""
         scorers, net_weight = self._scorers(memory, logits)
         prompt = self._prompt(memory)
         return search_phrases(self.net, memory, prompt, self.eos, phrases, scorers, net_weight)
 
     def _scorers(self, memory: Memory, logits: Tensor | None) -> tuple[list[Scorer], float]:
-        """What counts beside the decoder, and the weight of this."""
+        """The scorers beside the decoder, and the weight of the decoder."""
         if logits is None or self.ctc_weight <= 0:
             return list(self.scorers), 1.0
         ctc = CtcPrefixScorer(logits, memory.lengths, self.eos, self.ctc_weight)

@@ -1,4 +1,4 @@
-"""What a user may choose for the nets that are trained here.
+"""Decoding options of the nets that are trained here.
 
 Nothing heavy is imported here, so that the command line can list the options without torch.
 """
@@ -13,7 +13,7 @@ from attnasr_cli.families.phrases.read import PHRASES_HELP, REJECT_HELP
 
 @dataclass(frozen=True)
 class NativeOptions:
-    """What a user may choose; what is left out comes from the model's ``[decoding]``."""
+    """Decoding options; None takes the value of the model's ``[decoding]``."""
 
     beam: int | None = option(None, "Hypotheses kept; 1 is greedy.")
     ctc_weight: float | None = option(None, "Share of the CTC head in the score.")

@@ -1,4 +1,4 @@
-"""One of the user's phrases for each segment: in letters, in pieces, or in sounds."""
+"""Decoding one of the user's phrases for each segment, in any kind of tokens."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from attnasr_cli.text.phones import PhoneTokenizer
 from attnasr_cli.text.tokenizer import UNKNOWN
 
 WAYS = 32
-"""of saying a phrase: all combinations of how its words are said, at most"""
+"""most pronunciations of a phrase: combinations of those of its words"""
 FREE_TEXT = {"nbest": 1, "patience": 1.0, "length_penalty": None, "lm_weight": None}
-"""options about text that is not chosen from a list, and what they are where nobody gave them"""
+"""options for free text only, with their default values"""
 
 
 def phrase_list(model: Model, options: NativeOptions) -> PhraseList | None:
-    """The phrases in the tokens of a model; None where there are none. Raises UsageError for what
-    it cannot write."""
+    """The phrases in the tokens of a model; None where none are given. Raises UsageError for a
+    phrase that it cannot write."""
     phrases = read_phrases(options.phrases, options.reject)
     if not phrases:
         return None
@@ -56,7 +56,7 @@ def phrase_list(model: Model, options: NativeOptions) -> PhraseList | None:
 
 
 def _spoken(phrase: str, speller: Speller, model: str) -> list[list[int]]:
-    """All ways to say a phrase, the usual one first."""
+    """All pronunciations of a phrase as tokens, the usual one first."""
     words: list[Sequence[Sequence[int]]] = []
     for word in phrase.split():
         ways = speller.ways(word)

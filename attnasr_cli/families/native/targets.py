@@ -1,4 +1,4 @@
-"""What a decoder that is trained here learns to write."""
+"""The training targets of the nets that are trained here."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""One phrase of a list for every segment: which it is, how probable, and whether it is any.
+"""Chooses one phrase of a list for every segment, with its probability, or rejects all.
 
-Every family searches among the same phrases in its own tokens; here stands what they share.
+Every family searches in its own tokens; this module has what they share.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from attnasr_cli.search.phrases import PhraseScorer
 
 DIGITS = 4
-"""of a probability in JSON"""
+"""decimal places of a probability in JSON"""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen for a segment."""
+    """The choice for one segment."""
 
     phrase: str
     hypothesis: Hypothesis
@@ -59,8 +59,8 @@ class PhraseList:
         vocab: int,
         longest: int | None,
     ) -> None:
-        """encode: a spelling → token sequences, all that stand for it; longest: tokens that the
-        net can write, with the end. Raises UsageError for a phrase that it cannot."""
+        """encode: a spelling → all token sequences for it; longest: most tokens that the net can
+        write, with the end token. Raises UsageError for a phrase that it cannot write."""
         from attnasr_cli.search.phrases import PhraseScorer, PhraseTrie
 
         self.phrases, self.reject = phrases, reject
@@ -91,7 +91,8 @@ class PhraseList:
         return {"phrases": listed, "reject": self.reject}
 
     def choose(self, found: Sequence[Hypothesis], free: Sequence[Hypothesis]) -> Choice:
-        """found: the phrases with their scores; free: what the model would write without a list."""
+        """found: the phrases with their scores; free: the hypotheses of a search without the
+        list."""
         totals = [-math.inf] * len(self.phrases)
         best: dict[int, Hypothesis] = {}
         for hypothesis in found:
@@ -119,7 +120,7 @@ class PhraseList:
 
 
 def chosen(decoded: Decoded, choice: Choice, duration_s: float) -> Decoded:
-    """What was heard in a segment, with the phrase as the user wrote it."""
+    """The result of a segment, with the phrase as the user wrote it."""
     pieces, text = decoded.pieces, choice.text
     start, end = (pieces[0].start, pieces[-1].end) if pieces else (0.0, duration_s)
     words = [word for piece in pieces for word in piece.words]

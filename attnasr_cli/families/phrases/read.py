@@ -1,4 +1,4 @@
-"""The phrases of a list, and the forms in which models write them.
+"""Reads a list of phrases, and gives the forms in which models may write them.
 
 Nothing heavy is imported here, so that the command line can list the options without torch.
 """
@@ -24,7 +24,7 @@ REJECT_HELP = "With --phrases: nothing is written below this probability."
 
 @dataclass(frozen=True)
 class Phrase:
-    """What may be said."""
+    """One phrase of the list."""
 
     text: str
     """as it is written in the transcript"""

@@ -1,6 +1,7 @@
-"""A recipe: what a TOML file that makes a model says. Every key has a meaning here and a default.
+"""A recipe: the content of a TOML file from which a model is trained. Every key has a description
+and a default.
 
-It stands below the families, which say what they can train; ``training/recipes`` reads the files.
+It is in this room because the families check recipes; ``training/recipes`` reads the files.
 """
 
 from __future__ import annotations

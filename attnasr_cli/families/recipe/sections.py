@@ -1,4 +1,4 @@
-"""The tables of a recipe: every key has a meaning here, a default and a range."""
+"""The tables of a recipe: every key with its description, default and range."""
 
 from __future__ import annotations
 
@@ -48,13 +48,14 @@ class DataConfig:
     train: tuple[str, ...] = ()
     """corpus folders or manifests"""
     dev: tuple[str, ...] = ()
-    """held out; its WER chooses the best checkpoint; without one a part of the training data is"""
+    """dev data, whose WER chooses the best checkpoint; by default a part of the training data is
+    held out"""
     weights: tuple[float, ...] = ()
     """for each of ``train`` how often its utterances are drawn in an epoch; all 1 by default"""
     dev_share: float = 0.1
-    """where there is no dev set: share of the utterances that is held out, by whole speakers"""
+    """without a dev set: share of the utterances to hold out, by whole speakers"""
     dev_speakers: tuple[str, ...] = ()
-    """where there is no dev set: who is held out"""
+    """without a dev set: speakers to hold out"""
     min_s: float = 0.3
     """shorter utterances are left out"""
     max_s: float = 20.0
@@ -105,7 +106,7 @@ class AugmentConfig:
 
 @dataclass(frozen=True)
 class DistortConfig:
-    """``[distort]``: what is done to the audio of each training utterance, and how probably."""
+    """``[distort]``: distortions of the audio of training utterances, each with its probability."""
 
     noise: float = 0.0
     noise_folder: str = ""
@@ -140,7 +141,7 @@ class DistortConfig:
 
     @property
     def any(self) -> bool:
-        """Whether anything is done at all."""
+        """Whether there is any distortion."""
         return max(self._probabilities().values()) > 0
 
 
@@ -200,12 +201,12 @@ class BatchConfig:
     """share of the utterances that have the window of a net to themselves, where it has one; the
     others share it, as many as fit"""
     at_once: float = 0.0
-    """audio that a process computes at once, where memory is short: the rest of its share of the
-    batch is added up in turns; 0: all of it"""
+    """seconds of audio that a process computes at once, to save memory: gradients of its share of
+    the batch are accumulated; 0: all at once"""
     ahead: int = 0
-    """batches whose features another process makes beforehand, where a core is free for it"""
+    """batches whose features another process computes ahead, if a core is free"""
     recompute: bool = False
-    """layers are computed again on the way back in place of keeping what is inside them (gradient
+    """compute layers again in the backward pass instead of keeping their activations (gradient
     checkpointing): a third slower, with a fraction of the memory"""
     short_first: int = 500
     """updates during which only utterances under short_s are drawn: alignments are learnt first"""
@@ -227,18 +228,18 @@ class RunConfig:
 
     seed: int = 1
     evaluate: int = 500
-    """updates between two looks at the dev set"""
+    """updates between two evaluations"""
     dev_utterances: int = 100
-    """utterances of the dev set that are looked at while training; at the end the best model and
-    the last are compared on all"""
+    """utterances of the dev set evaluated while training; at the end the best and the last model
+    are compared on all"""
     average_best: int = 0
-    """at the end the mean of the weights of so many best evaluations is measured too, and kept
-    where it is better; 0: none"""
+    """at the end the mean of the weights of this many best evaluations is evaluated too, and kept
+    if it is better; 0: none"""
     patience: int = 0
     """evaluations without a better WER after which a run ends early; 0: never. With a falling rate
-    most of what is gained comes at the end: leave the fall out, or be patient"""
+    most of the gain comes at the end: set fall to 0, or choose a high patience"""
     save_minutes: float = 3.0
-    """minutes between two resume points: no more than this is lost when killed"""
+    """minutes between two resume points, the most that is lost by a kill"""
     tensorboard: bool = False
     """write train/tensorboard too (needs attnasr[tensorboard])"""
 
@@ -256,10 +257,11 @@ class InitConfig:
     model: str
     """name of a model with the same net and sizes, or its folder, relative to the recipe"""
     keep_tokenizer: bool = True
-    """false: the tokenizer is made anew by [text], and what depends on it starts from nothing"""
+    """false: train a new tokenizer by [text]; weights that depend on it start at random"""
     words: str = "all"
-    """of a pronouncing lexicon that is kept: all, or training, those of the training texts, which
-    are then all that the model can write; one that the lexicon lacks is said by rules"""
+    """words kept of a pronouncing lexicon: all, or training for those of the training texts, which
+    are then the only ones that the model can write; words that the lexicon lacks are pronounced by
+    rules"""
     freeze: tuple[str, ...] = ()
     """parts of the net that are not trained, by the beginning of their names: encoder, or
     encoder.blocks.0"""
@@ -279,11 +281,11 @@ class LoraConfig:
     arXiv:2106.09685), and added to them in the model that is kept; needs attnasr[lora]."""
 
     rank: int = 8
-    """of what is added to a matrix"""
+    """rank of the update of a matrix"""
     alpha: int = 16
-    """what is added is multiplied by alpha / rank"""
+    """updates are scaled by alpha / rank"""
     dropout: float = 0.0
-    """in front of the adapters"""
+    """dropout before the adapters"""
     layers: tuple[str, ...] = ()
     """last names of linear layers, such as query and value; none: all of them"""
 

@@ -1,4 +1,4 @@
-"""The border to Whisper's published weights: the only place that knows their formats.
+"""Reads and writes Whisper's published weights; the only module that knows all their formats.
 
 A transformers folder (``config.json``, ``model.safetensors`` or its sharded index,
 ``tokenizer.json``, ``generation_config.json``), an OpenAI ``.pt``, a CTranslate2 folder or a file
@@ -19,11 +19,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from attnasr_cli.audio.features import FeatureConfig
+from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.checkpoint.folder import SCHEMA, DecodingConfig, Header, Model, Text, Weights
 from attnasr_cli.checkpoint.hub import pull_file
 from attnasr_cli.checkpoint.json_table import read_json
 from attnasr_cli.checkpoint.tables import to_table
-from attnasr_cli.errors import ModelError
+from attnasr_cli.errors import ModelError, reason
 from attnasr_cli.families.whisper.ctranslate2 import read_ctranslate2, vocabulary_of
 from attnasr_cli.families.whisper.formats import is_ctranslate2, is_ggml
 from attnasr_cli.families.whisper.ggml import read_ggml
@@ -47,9 +48,9 @@ INDEX = "model.safetensors.index.json"
 def load_whisper(path: Path, tokenizer: Path | None = None, name: str = "") -> Model:
     """Load a folder or a file on the CPU, in float32 and evaluation mode.
 
-    tokenizer: a vocabulary file to use in place of the model's own; a ``.pt`` has none. name: what
-    the model is to be called, by default as its folder or file. Raises ModelError with the next
-    step where a part is missing, damaged or of another model.
+    tokenizer: a vocabulary file to use in place of the model's own; a ``.pt`` has none. name: of
+    the model, by default that of its folder or file. Raises ModelError with the next step where a
+    part is missing, damaged or of another model.
     """
     text: WhisperTokenizer | None = None
     vocabulary = tokenizer
@@ -82,8 +83,8 @@ def load_whisper(path: Path, tokenizer: Path | None = None, name: str = "") -> M
 
 
 def pull_tokenizer(vocab: int) -> Path | None:
-    """The vocabulary of the hub's copy of a model with so many tokens, or None if it cannot be
-    had."""
+    """Download the vocabulary of a published model with ``vocab`` tokens; None if that is not
+    possible."""
     if vocab not in VOCABULARIES:
         return None
     try:
@@ -119,7 +120,7 @@ def _header(path: Path, name: str, config: WhisperConfig, tokenizer: WhisperToke
 
 
 def _net(path: Path, config: WhisperConfig, weights: dict[str, Tensor]) -> Whisper:
-    """A net that owns these weights; none of its own are made first."""
+    """A net that takes these weights without allocating its own first."""
     with torch.device("meta"):
         net = Whisper(config)
     for name, wanted in net.state_dict().items():
@@ -146,8 +147,7 @@ def _read_openai(path: Path) -> tuple[WhisperConfig, dict[str, Tensor]]:
             "take the file from its publisher, or a folder with model.safetensors",
         ) from None
     except (RuntimeError, EOFError, ValueError, KeyError) as problem:
-        reason = str(problem).splitlines()[0] if str(problem) else "cut off"
-        raise ModelError(f"damaged {path}: {reason}", "copy it again") from None
+        raise ModelError(f"damaged {path}: {reason(problem)}", "copy it again") from None
     if not isinstance(content, dict) or not {"dims", "model_state_dict"} <= set(content):
         raise ModelError(
             f"{path} is not a Whisper checkpoint of OpenAI", "it has no dims and model_state_dict"
@@ -250,7 +250,7 @@ def _preprocessor(config: WhisperConfig) -> dict[str, Any]:
         "feature_extractor_type": "WhisperFeatureExtractor",
         "processor_class": "WhisperProcessor",
         "feature_size": config.mels,
-        "sampling_rate": 16000,
+        "sampling_rate": SAMPLE_RATE_HZ,
         "hop_length": 160,
         "n_fft": 400,
         "chunk_length": config.audio_context // 50,

@@ -1,4 +1,4 @@
-"""The border to CTranslate2's folders, which faster-whisper reads.
+"""Reads folders of CTranslate2, as faster-whisper uses them.
 
 ``model.bin`` holds the weights and sizes; ``config.json`` the heads that follow the audio;
 ``tokenizer.json``, ``vocabulary.json`` or ``vocabulary.txt`` the vocabulary. Queries, keys and

@@ -32,7 +32,7 @@ class WhisperFamily:
     published: Mapping[str, Source] = PUBLISHED
     extra_files: tuple[str, ...] = ("tokenizer",)
     cpu_batch_s = 240.0
-    """eight windows: with fewer, a step reads the weights of the decoder for too few rows"""
+    """eight windows: with fewer, a step reads the decoder weights for too few rows"""
     Options = WhisperOptions
     recipe_defaults: Mapping[str, Mapping[str, Any]] = {
         # Known already: how speech sounds, and how text is written with case and commas.

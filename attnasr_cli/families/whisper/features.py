@@ -2,8 +2,8 @@
 
 Three things differ from the features of the nets trained here, and the weights depend on all of
 them: 400-point transform, base-10 logarithm, and a floor eight decades below the loudest bin *of
-the recording*. The last one needs the whole recording before the first window; here it is computed
-block by block, and only the features (32 kB a second) are kept.
+the recording*. The last one needs the whole recording before the first window; features are
+computed block by block, and only they (32 kB a second) are kept.
 """
 
 from __future__ import annotations
@@ -122,8 +122,8 @@ def join(parts: Sequence[Tensor], pauses: Sequence[int]) -> Tensor:
     """Features of recordings (T, F) → those of one recording with all of them in a row, with
     ``pauses[i]`` frames of silence behind the i-th but the last.
 
-    As ``log_mel`` of the joined samples, but for the frames that see two parts at once: the
-    loudest of all parts decides about the floor of each.
+    Equals ``log_mel`` of the joined samples, except for frames that span two parts; the loudest
+    part determines the floor of all.
     """
     floor = torch.stack([part.max() for part in parts]).max() - RANGE / 4.0
     bins = parts[0].shape[1]

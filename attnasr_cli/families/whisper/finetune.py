@@ -1,7 +1,7 @@
-"""Fine-tuning of Whisper's weights: what a recipe may ask for, and what the decoder is taught.
+"""Fine-tuning of Whisper's weights: checks of the recipe, and targets.
 
-It learns to write without timestamps, behind the prompt that ``transcribe`` gives in batched mode:
-start, language, task, no timestamps; then the text and the end.
+The decoder is trained without timestamps, with the prompt that ``transcribe`` uses in batched mode:
+start, language, task, no timestamps; then the text and the end token.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def check_recipe(recipe: Recipe) -> None:
-    """Refuse, before anything is loaded, what cannot be chosen. Raises UsageError."""
+    """Refuse keys that cannot be chosen, before anything is loaded. Raises UsageError."""
     if recipe.init is None:
         raise UsageError(
             "net = 'whisper' without [init]: Whisper is not trained from scratch",
@@ -59,7 +59,8 @@ def check_recipe(recipe: Recipe) -> None:
 
 
 def fit_recipe(recipe: Recipe, start: Model) -> Recipe:
-    """The recipe with what follows from the weights. Raises UsageError where both cannot be."""
+    """The recipe with values that follow from the weights. Raises UsageError where it contradicts
+    them."""
     if start.net.name != recipe.net:
         raise UsageError(
             f"[init] model {start.header.name!r} is a {start.net.name}, the recipe wants a "
@@ -91,7 +92,7 @@ def fit_recipe(recipe: Recipe, start: Model) -> Recipe:
 
 
 def whisper_targets(recipe: Recipe, net: Net, tokenizer: Tokenizer) -> Targets:
-    """What is taught in the first of the recipe's languages."""
+    """The targets, in the first of the recipe's languages."""
     if not isinstance(net, Whisper) or not isinstance(tokenizer, WhisperTokenizer):
         raise ModelError(
             f"the net {net.name} with the tokenizer {tokenizer.file_name} is not a Whisper model",

@@ -1,4 +1,4 @@
-"""Which published form a file or folder has, told from its first bytes and without torch."""
+"""Detects the published format of a file or folder from its first bytes, without torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from attnasr_cli.families.foreign import ctranslate2_spec
 GGML_MAGIC = 0x67676D6C.to_bytes(4, "little")
 CTRANSLATE2_WEIGHTS = "model.bin"
 CTRANSLATE2_SPEC = "WhisperSpec"
-"""what CTranslate2 calls this architecture"""
+"""CTranslate2's name of this architecture"""
 
 
 def is_whisper(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""The border to whisper.cpp's ggml files, such as ``ggml-base.en.bin`` and ``ggml-base-q5_1.bin``.
+"""Reads ggml files of whisper.cpp, such as ``ggml-base.en.bin`` and ``ggml-base-q5_1.bin``.
 
 Tensors have OpenAI's names, which are ours, in float32, float16 or blocks of few bits. The text
 pieces of the vocabulary are in the file; special tokens follow from the number of tokens. Which

@@ -1,4 +1,4 @@
-"""What a user may choose for a model that sees windows with timestamp tokens.
+"""Decoding options of Whisper models.
 
 Nothing heavy is imported here, so that the command line can list the options without torch.
 """

@@ -55,7 +55,8 @@ class WhisperTokenizer:
 
     @cached_property
     def no_speech(self) -> int:
-        """Its probability right after the start says that nobody speaks. Two names are in use."""
+        """The no-speech token, whose probability right after the start token means silence. Two
+        names are in use."""
         name = "<|nospeech|>" if "<|nospeech|>" in self.specials else "<|nocaptions|>"
         return self.specials[name]
 
@@ -65,12 +66,12 @@ class WhisperTokenizer:
 
     @cached_property
     def timestamp_begin(self) -> int:
-        """The token of 0.00 s; n tokens later stands n · 20 ms."""
+        """The token for 0.00 s; the n-th token after it is n · 20 ms."""
         return self.no_timestamps + 1
 
     @cached_property
     def size(self) -> int:
-        """Tokens in all, which must be the vocabulary of the weights."""
+        """The number of all tokens, which must equal the vocabulary of the weights."""
         return max(self.timestamp_begin + TIMESTAMPS, *(i + 1 for i in self.specials.values()))
 
     @property
@@ -85,8 +86,8 @@ class WhisperTokenizer:
 
     @staticmethod
     def of(found: Vocabulary, vocab: int | None = None) -> WhisperTokenizer:
-        """Whether a vocabulary is multilingual follows from the size of the weights, ``vocab``, or
-        from its own where that is not given."""
+        """The tokenizer of a vocabulary; whether it is multilingual follows from ``vocab``, the
+        size of the weights, or without it from its own size."""
         made = WhisperTokenizer(found.pieces, found.merge_rank, found.specials, multilingual=False)
         made.multilingual = is_multilingual(made.size if vocab is None else vocab)
         return made
@@ -179,7 +180,7 @@ class WhisperTokenizer:
 
     @cached_property
     def blank(self) -> list[int]:
-        """What must not come first: a lone space, and the end."""
+        """Tokens that must not come first: a lone space, and the end token."""
         return [*self.encode(" "), self.eot]
 
     @cached_property
@@ -198,7 +199,7 @@ class WhisperTokenizer:
 
     @cached_property
     def steering(self) -> list[int]:
-        """Tokens that steer the decoder and are no part of a transcript."""
+        """Control tokens, which are not part of a transcript."""
         tasks = [self.task("transcribe"), self.task("translate")]
         return sorted({*tasks, self.sot, self.sot_prev, self.sot_lm, self.no_speech})
 

@@ -1,4 +1,4 @@
-"""A vocabulary file of somebody else's, checked against the weights that it is for."""
+"""Reads a vocabulary file and checks it against the weights."""
 
 from __future__ import annotations
 

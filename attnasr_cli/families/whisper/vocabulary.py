@@ -30,7 +30,7 @@ MergeRank = Callable[[str, str], int | None]
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What a vocabulary file holds."""
+    """The content of a vocabulary file."""
 
     pieces: dict[str, int]
     """text pieces in byte-level letters → token"""
@@ -62,7 +62,7 @@ def find_ranks(vocab: int) -> Path | None:
 
 
 def from_json(content: bytes) -> Vocabulary:
-    """What a ``tokenizer.json`` holds. Raises ValueError, KeyError or TypeError."""
+    """The vocabulary in a ``tokenizer.json``. Raises ValueError, KeyError or TypeError."""
     data = json.loads(content.decode("utf-8"))
     model = data["model"]
     specials = {
@@ -84,7 +84,8 @@ def from_json(content: bytes) -> Vocabulary:
 
 
 def from_ranks(path: Path, vocab: int) -> Vocabulary:
-    """What a ``.tiktoken`` file holds, for weights with ``vocab`` tokens. Raises ValueError."""
+    """The vocabulary in a ``.tiktoken`` file, for weights with ``vocab`` tokens. Raises
+    ValueError."""
     letters = byte_letters()
     pieces: dict[str, int] = {}
     for line in path.read_text(encoding="ascii").splitlines():
@@ -96,7 +97,7 @@ def from_ranks(path: Path, vocab: int) -> Vocabulary:
 
 
 def from_list(names: list[str]) -> Vocabulary:
-    """What a list of all tokens, in byte-level letters, holds. Raises ValueError."""
+    """The vocabulary in a list of all tokens in byte-level letters. Raises ValueError."""
     specials = {name: i for i, name in enumerate(names) if SPECIAL.fullmatch(name)}
     for name in NEEDED:
         if f"<|{name}|>" not in specials:

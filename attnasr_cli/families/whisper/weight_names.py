@@ -1,4 +1,4 @@
-"""The names that others give to Whisper's parts: one table for each foreign format."""
+"""Names of Whisper's weights and sizes: one table for each foreign format."""
 
 from __future__ import annotations
 

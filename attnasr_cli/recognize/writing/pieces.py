@@ -1,4 +1,4 @@
-"""Stretches of text with other words in them: their times stay with them."""
+"""Rewrites the text of pieces while keeping the times of their words."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from attnasr_cli.text.sentences.plain import plain
 
 
 def plain_piece(piece: Piece) -> Piece:
-    """A piece without case and marks. What is nothing but a mark is gone."""
+    """A piece in lower case without punctuation. Words that are only punctuation are dropped."""
     words = [replace(word, word=plain(word.word)) for word in piece.words]
     text = " ".join(plain(piece.text).split())
     return replace(piece, text=_like(piece.text, text), words=[w for w in words if w.word.strip()])
 
 
 def shared(pieces: Sequence[Piece], counts: Sequence[int], parts: Sequence[Part]) -> list[Piece]:
-    """The pieces with their share of the parts; counts: the words of each. A number that stands
-    in two pieces is written in the first."""
+    """The pieces, each rewritten with its share of the parts; counts: the number of words in each
+    piece. A number that spans two pieces is written in the first."""
     found: list[Piece] = []
     ahead, over = 0, 0  # parts that are used, words of the next piece that the last one took
     for piece, count in zip(pieces, counts, strict=True):
@@ -37,8 +37,8 @@ def shared(pieces: Sequence[Piece], counts: Sequence[int], parts: Sequence[Part]
 
 
 def _rewritten(piece: Piece, parts: Sequence[Part], count: int) -> Piece:
-    """A piece of ``count`` words in these parts; its timed words are joined where a part needs
-    several of them."""
+    """A piece of ``count`` words rewritten as these parts; timed words that become one part are
+    joined."""
     text = _like(piece.text, " ".join(part.text for part in parts))
     sizes = [len(word.word.split()) for word in piece.words]
     whole = sum(sizes) == count == sum(part.count for part in parts)
@@ -65,5 +65,5 @@ def _rewritten(piece: Piece, parts: Sequence[Part], count: int) -> Piece:
 
 
 def _like(before: str, text: str) -> str:
-    """The text with the space before it that there was."""
+    """``text`` with the leading space that ``before`` had."""
     return before[: len(before) - len(before.lstrip())] + text if text else ""

@@ -1,7 +1,7 @@
-"""What was heard, as it is written: sentences, plain words, numbers in digits.
+"""Writes decoded text: with punctuation and case, as plain words, with numbers as digits.
 
-All of it happens when the segments of a recording are put together, in the order of time, and needs
-nothing but the text: neither batches nor other recordings change it.
+It works when the segments of a recording are joined in the order of time, and depends on nothing
+but the text, so neither batches nor other recordings change the result.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ class Writer:
     """How the texts of a model are written."""
 
     plain: bool
-    """the marks and capital letters of the model are taken away"""
+    """punctuation and case of the model are removed"""
     digits: bool
     language: str | None
-    """of a text whose decoder names none"""
+    """language of texts for which the decoder names none"""
     net: Path | None = field(compare=False)
-    """the model's sentence net, where it is used; it has another place on another machine"""
+    """path of the model's sentence net, where it is used; it differs between machines"""
     sha256: str
-    """of that net, or empty"""
+    """checksum of that net, or empty"""
     facts: Mapping[str, Any]
-    """what was chosen, where it changes what the model writes"""
+    """settings to report, where they change what the model writes"""
 
     @staticmethod
     def of(
@@ -73,7 +73,8 @@ class Writer:
         return load_punctuator(self.net, self.sha256)
 
     def recording(self) -> Callable[[Decoded], Decoded] | None:
-        """What writes the segments of one recording, one after the other. None: as they are."""
+        """A function that writes the segments of one recording, called in order; None where they
+        stay as they are."""
         steps: list[Callable[[list[str], str | None], list[Part]]] = []
         if self.net is not None:
             sentences = Sentences(self.punctuator)

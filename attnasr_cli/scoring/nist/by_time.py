@@ -1,4 +1,4 @@
-"""Pairs by time, as sclite makes them: ctm words into stm segments, or ctm against ctm."""
+"""Pairing by time as in sclite: ctm words with stm segments, or ctm with ctm."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NEVER = 999999.99  # seconds: after the last word there is silence for ever
 
 
 def by_segment(ref: Texts, hyp: Texts, words: dict[Key, list[TimedWord]]) -> list[Pair]:
-    """Every stm segment with the words that were said in it.
+    """Pair every stm segment with the words said in it.
 
     A word belongs to the first segment that ends after the word's middle; the last segment of a
     channel takes what is left. Segments marked to be ignored take their words with them.

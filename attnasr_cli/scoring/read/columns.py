@@ -1,8 +1,7 @@
-"""Which column of a table or JSON file is the id, the path, and the text of the side it is on.
+"""Chooses the columns of a table or JSON file that hold the id, the path, and the text of one side.
 
-A manifest that a recogniser completed holds both sides: ``text`` is what was said and
-``pred_text`` what was heard. So the names tell the sides apart, and where they do not, the
-column must be named.
+A manifest completed by a recogniser holds both sides: ``text`` is the reference and ``pred_text``
+the hypothesis. Column names tell the sides apart; where they do not, the column must be named.
 """
 
 from __future__ import annotations

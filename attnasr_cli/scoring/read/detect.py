@@ -1,4 +1,4 @@
-"""Which kind of text file this is, from its content alone."""
+"""Detects the kind of a text file from its content alone."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Captions that show a text several times: each of its words is read once.
+"""Reads captions that show the same text several times, taking each word once.
 
-Rolling ones (YouTube's, also when converted to srt): a line appears at the bottom, moves up with
-the next one, and stands in two or three cues. In between there are cues of 10 ms which only hold
-what is shown already. Highlighted ones (of Whisper and others): the same text in one cue a word,
-each time with another word underlined.
+Rolling ones (YouTube's, also when converted to srt): a line appears at the bottom, moves up when
+the next one comes, and so is in two or three cues. Between them are cues of 10 ms that repeat what
+is already shown. Highlighted ones (of Whisper and others): the same text in one cue a word, each
+time with another word underlined.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ def _table(name: str, text: str, want: Want, kind: str, mark: str | None) -> Tex
 
 
 def _as_recording(out: Texts, texts: Iterable[str]) -> None:
-    """The rows are segments with times and nothing that names them, as openai-whisper's tsv."""
+    """Take unnamed segments with times as one recording, as in openai-whisper's tsv."""
     out.recording = True
     out.utterances.append(Utterance(PurePosixPath(out.path).stem, " ".join(texts)))
 

@@ -1,4 +1,4 @@
-"""One HTML file that needs nothing else: data, script and style inside ``page.html``."""
+"""One self-contained HTML file: data, script and style inside ``page.html``."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def to_html(evaluation: Evaluation, output: Path | None) -> str:
         "comparisons": [comparison(pair, evaluation.top) for pair in evaluation.comparisons],
     }
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    # inside a script element nothing may look like its end
+    # the data must not contain anything that ends the script element
     text = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     page = files("attnasr_cli.scoring.report").joinpath("page.html").read_text(encoding="utf-8")
     title = f"{evaluation.hypothesis.path}: {label(evaluation.scores[0])}"

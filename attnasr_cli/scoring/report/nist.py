@@ -91,7 +91,7 @@ def _cell(op: str, ref: str, hyp: str) -> str:
 
 
 def _escaped(word: str) -> str:
-    """The format has no escapes, and only a quotation mark would end a word."""
+    """Replace quotation marks, which would end a word: the format has no escapes."""
     return word.replace('"', "''")
 
 

@@ -1,4 +1,4 @@
-"""The result for people at a terminal: figures, groups, confusions, coloured alignments."""
+"""The report for a terminal: figures, groups, confusions, coloured alignments."""
 
 from __future__ import annotations
 

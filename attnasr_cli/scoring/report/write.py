@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from attnasr_cli import console, files
-from attnasr_cli.errors import OutputError
 from attnasr_cli.scoring.report import export, html, nist
 from attnasr_cli.scoring.summary import Evaluation
 
@@ -35,13 +34,7 @@ def write(evaluation: Evaluation, form: str, output: Path | None) -> None:
     if output is None:
         console.result(text.rstrip("\n"))
         return
-    if output.exists() and not output.is_file():
-        try:
-            output.write_text(text, encoding="utf-8")
-        except OSError as problem:
-            raise OutputError(f"cannot write {output}: {problem.strerror}", "name a file") from None
-    else:
-        files.write_text(output, text)
+    files.write_text(output, text)
     console.note(f"written: {output}")
 
 

@@ -1,4 +1,5 @@
-"""A net over words as one safetensors file: weights in eight bits, its words, and its sizes."""
+"""The net for case and punctuation as one safetensors file: weights in eight bits, vocabulary and
+sizes."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from attnasr_cli.errors import ModelError
+from attnasr_cli.errors import ModelError, reason
 from attnasr_cli.files import write_bytes
 from attnasr_cli.text.sentences.net import SentenceConfig, SentenceNet
 from attnasr_cli.text.sentences.words import WordIds
@@ -81,6 +82,7 @@ def load_net(path: Path) -> Loaded:
         OSError, SafetensorError, KeyError, ValueError, IndexError, TypeError, RuntimeError,
         zlib.error,
     ) as error:  # fmt: skip
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(f"{path} cannot be read as a sentence net: {reason}", hint) from error
+        raise ModelError(
+            f"{path} cannot be read as a sentence net: {reason(error)}", hint
+        ) from error
     return Loaded(net.eval(), ids, {word.lower(): word for word in lists[1]})

@@ -1,4 +1,4 @@
-"""The net over words: what each is, from itself and its neighbours on both sides.
+"""The net that predicts case and punctuation of each word from its context on both sides.
 
 B windows · T words · D width of a word · C classes.
 """

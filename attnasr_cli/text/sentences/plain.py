@@ -1,4 +1,4 @@
-"""Sentences become plain words again: no marks, all in lower case."""
+"""Removes punctuation and case from text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 KEPT = re.compile(
     r"(?<=\d)[,:](?=\d)|(?<=\w)[.'’&@_/-](?=\w)|[%$€£¥°§&@#+=](?=\w)|(?<=\w)[%$€£¥°+]"
 )
-"""what belongs to a word: 3.14, 5,000, don't, well-known, $5, 10%"""
+"""characters inside a word that are kept: 3.14, 5,000, don't, well-known, $5, 10%"""
 
 
 def plain(text: str) -> str:

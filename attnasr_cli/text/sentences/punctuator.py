@@ -1,4 +1,4 @@
-"""Plain words become sentences: a net says which are names, and where marks stand."""
+"""Adds case and punctuation to plain words with a neural net."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from attnasr_cli.text.sentences.words import BEGIN, END
 from attnasr_cli.text.sentences.written import ENDS, SIGNS, Case, Mark, capital, spelled
 
 BEFORE = 48
-"""words before a stretch that the net looks at"""
+"""words of context before a stretch"""
 AT_ONCE = 1000
-"""words that it looks at together; the next ones have these before them"""
+"""words processed at once; the next ones have the last of these as context"""
 
 
 class Punctuator:
@@ -54,8 +54,8 @@ class Sentences:
         self.begins = True
 
     def write(self, words: Sequence[str]) -> list[str]:
-        """The next words, as they are said → the same in writing: their case, and a mark after
-        some. What comes later changes nothing of it."""
+        """The next words in spoken form → with case and punctuation. Later words do not change the
+        result."""
         written: list[str] = []
         for start in range(0, len(words), AT_ONCE):
             some = words[start : start + AT_ONCE]

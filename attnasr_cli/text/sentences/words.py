@@ -1,4 +1,4 @@
-"""Words as numbers: the frequent ones by themselves, and all of them by the letters in them."""
+"""Word ids: frequent words have their own, and all words have those of their letter n-grams."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Written text ↔ spoken words with what writing adds to each: its case, and the mark after it."""
+"""Converts written text to spoken words with labels for case and punctuation, and back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 IGNORED = -1
-"""the label of what a text does not tell: the case of a name that begins a sentence"""
+"""the label where the text does not show the case, as at the beginning of a sentence"""
 
 
 class Case(IntEnum):
@@ -23,7 +23,7 @@ class Case(IntEnum):
 
 
 class Mark(IntEnum):
-    """What stands after a word."""
+    """The punctuation mark after a word."""
 
     NONE = 0
     COMMA = 1
@@ -42,7 +42,7 @@ ABBREVIATIONS = frozenset(
 APOSTROPHES = str.maketrans(dict.fromkeys("‘’‛ʼ`´", "'"))
 OPENING = "\"“„«([{‘'"
 INSIDE = re.compile(r"[-‐‑‒–—/_…]+|\.{2,}")
-"""what parts the words of a token: well-known, he said--and"""
+"""separators of words inside a token: well-known, he said--and"""
 INITIALS = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]?")
 
 
@@ -59,7 +59,7 @@ class Labelled:
 
 
 def read(line: str) -> list[Labelled]:
-    """The words of a text in lower case, with what it says of each."""
+    """The words of a text in lower case, with their labels."""
     found: list[Labelled] = []
     tokens = line.translate(APOSTROPHES).split()
     begins = True  # nothing is known of the case of a word that begins a sentence
@@ -150,7 +150,7 @@ def spelled(word: str, case: int, spellings: Mapping[str, str]) -> str:
 
 
 def without_possessive(word: str) -> tuple[str, str]:
-    """A word without the ending that shows whose something is, and that ending."""
+    """A word without its possessive ending, and that ending."""
     for ending in ("'s", "'S"):
         if word.endswith(ending) and len(word) > len(ending):
             return word[: -len(ending)], ending

@@ -1,4 +1,4 @@
-"""Speech as it comes out of a telephone line, or of MP3 and Opus at few bits."""
+"""Augmentation by codecs: the telephone (G.711), MP3 and Opus at low bit rates."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What happens to speech between a mouth and a file: noise, rooms, telephones, codecs, levels.
+"""Augmentation of audio: noise, room reverberation, telephone, codecs and levels.
 
-A net that has heard only clean speech fails on all of these (Ko et al. 2017). Each training
-utterance is distorted anew every time it is drawn, by chance, as ``[distort]`` of a recipe says.
+A net trained on clean speech only fails on all of these (Ko et al. 2017). Each training utterance
+is distorted at random every time it is drawn, as ``[distort]`` of a recipe says.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
+from attnasr_cli.data import AUDIO_ENDINGS
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families.recipe.sections import DistortConfig
 from attnasr_cli.training.augment import rooms
@@ -22,19 +23,19 @@ from attnasr_cli.training.augment.codecs import CODECS, through_codec, through_t
 
 Samples = npt.NDArray[np.float32]
 """(N,) at 16 kHz, full scale ±1"""
-SUFFIXES = (".flac", ".wav", ".mp3", ".ogg")
 QUIET = 1e-8  # mean square below which there is nothing to set a ratio to
 
 
 class Distortion:
-    """All of them, each with its own probability, in the order in which they happen."""
+    """All distortions, each applied with its own probability, in the order in which they occur in
+    reality."""
 
     def __init__(self, config: DistortConfig, noises: Sequence[Samples] = ()) -> None:
-        """noises: recordings of any length; beside them there is always noise of one colour."""
+        """noises: recordings of any length; half of the noise is synthetic in any case."""
         self.config, self.noises = config, noises
 
     def __call__(self, samples: Tensor, draw: np.random.Generator) -> Tensor:
-        """samples (N,) → (N,), distorted by chance; the same draw gives the same result."""
+        """samples (N,) → (N,), distorted at random; the same ``draw`` gives the same result."""
         config, speech = self.config, samples.numpy()
         if draw.random() < config.rooms:
             speech = rooms.convolve(speech, rooms.random_room(draw))
@@ -64,7 +65,7 @@ def read_noises(folder: str) -> list[Samples]:
     from attnasr_cli.audio.load import load
 
     root = Path(folder)
-    files = sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES)
+    files = sorted(p for p in root.rglob("*") if p.suffix.lower() in AUDIO_ENDINGS)
     noises = [np.asarray(load(path).numpy(), dtype=np.float32) for path in files]
     noises = [noise for noise in noises if power(noise) > QUIET]
     if not noises:

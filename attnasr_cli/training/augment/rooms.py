@@ -1,7 +1,8 @@
-"""Rooms: what a microphone at some distance hears is the speech convolved with a response.
+"""Augmentation by rooms: a distant microphone records the speech convolved with the impulse
+response of the room.
 
-Two kinds: the exponentially dying noise of a diffuse field, and the echoes of the walls of a
-shoebox (image sources, Allen and Berkley 1979).
+Two kinds of responses: exponentially decaying noise, as of a diffuse field, and the echoes of the
+walls of a shoebox (image sources, Allen and Berkley 1979).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ REFLECTION = (0.5, 0.95)
 
 
 def random_room(draw: np.random.Generator) -> Samples:
-    """The response (M,) of a room by chance, its first arrival at 0."""
+    """A random room response (M,), whose direct sound is at sample 0."""
     if draw.random() < 0.5:
         return diffuse(draw.uniform(*DECAY_S), draw.uniform(-15, 10), draw)
     sides = draw.uniform(*SIDES_M)
@@ -47,7 +48,8 @@ def shoebox(
     microphone_m: npt.NDArray[np.float64],
     reflection: float,
 ) -> Samples:
-    """Echoes of six walls that give back ``reflection`` of the amplitude; all arguments (3,)."""
+    """The response (M,) of a room whose six walls reflect ``reflection`` of the amplitude; sides
+    and positions (3,) in metres."""
     count = np.arange(-ORDER, ORDER + 1)
     axes = []
     for side, mouth, microphone in zip(sides_m, mouth_m, microphone_m, strict=True):
@@ -68,7 +70,7 @@ def shoebox(
 
 
 def convolve(speech: Samples, response: Samples) -> Samples:
-    """speech (N,), response (M,) → (N,) of the power that the speech had."""
+    """speech (N,), response (M,) → (N,), with the power of the speech."""
     size = 1 << (len(speech) + len(response) - 1).bit_length()
     product = np.fft.rfft(speech, size) * np.fft.rfft(response, size)
     wet = np.fft.irfft(product, size)[: len(speech)]

@@ -16,9 +16,10 @@ def spec_augment(
     generator: torch.Generator,
     centred: bool = True,
 ) -> Tensor:
-    """features (B, T, F), lengths (B,) → the same with stripes of each bin's mean.
+    """features (B, T, F), lengths (B,) → (B, T, F) with stripes set to the mean of each bin.
 
-    That is zero where the features are ``centred``, and measured for each utterance where not.
+    The mean is zero where the features are ``centred``; otherwise it is computed for each
+    utterance.
     """
     B, T, F = features.shape
     keep = torch.ones(B, T, F, dtype=torch.bool)

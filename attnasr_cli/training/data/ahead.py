@@ -1,8 +1,8 @@
-"""Features of the next batches, made by another process while the net learns from this one.
+"""Computes features of the next batches in another process while the net trains.
 
-Distorting the audio anew at every draw costs a tenth of an update; on another core it costs the run
-nothing. What is drawn follows from the update and the place in the batch alone, so that it is the
-same whoever makes it.
+Distorting the audio at every draw takes a tenth of the time of an update; on another core it takes
+none. Random draws depend only on the update and the place in the batch, so the result is the same
+in either process.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from attnasr_cli.training.data.sampler import Batch
 from attnasr_cli.training.resume import TrainState
 
 Batches = Callable[[TrainState], Iterator[Batch]]
-"""the stream of batches from a state on, which it moves on"""
+"""state → the stream of batches from there; the state advances with it"""
 Make = Callable[[Batch, int], list[Tensor]]
-"""features (T, F) of the rows of a batch that this process computes, at an update"""
+"""(batch, update) → features (T, F) of each row that this process computes"""
 
 
 class Ahead:
-    """A process that makes the features of one batch after the other, at most ``count`` ahead."""
+    """A process that computes the features of the next batches, at most ``count`` ahead."""
 
     def __init__(self, batches: Batches, make: Make, at: TrainState, count: int) -> None:
         self.next = at.update
@@ -46,7 +46,8 @@ class Ahead:
         threading.Thread(target=self._receive, args=(end,), daemon=True).start()
 
     def take(self, update: int) -> list[Tensor] | None:
-        """The features of the batch of an update; None where they must be made here."""
+        """The features of the batch of an update; None where they must be computed in this
+        process."""
         if update != self.next:
             return None
         made = self._made.get()

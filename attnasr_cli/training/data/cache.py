@@ -1,7 +1,7 @@
-"""What is computed once of each utterance, and kept in shards.
+"""A cache of features or samples of each utterance, kept in shards.
 
-Decoding audio and computing log-mel would take a third of a training step on a CPU; read back from
-a memory map they cost nothing and no memory.
+Decoding audio and computing log-mel would take a third of a training step on a CPU; read from a
+memory map they take almost no time or memory.
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ import numpy as np
 from torch import Tensor
 
 from attnasr_cli import console
+from attnasr_cli.audio import tar
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.errors import AttnasrError, DataError
+from attnasr_cli.files import waiting
 from attnasr_cli.training.data.shards import Shards
 from attnasr_cli.training.formats.utterance import Utterance
 
 GROUP = 256  # utterances between two notes
 
 Loader = Callable[[Utterance, float], Tensor]
-"""an utterance and the longest of interest in seconds → samples (N,)"""
+"""(utterance, longest length in seconds) → samples (N,)"""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Rows:
 
 
 def load_utterance(utterance: Utterance, longest_s: float) -> Tensor:
-    """samples (N,) of an utterance, of which no more is read than ``longest_s`` and a little.
+    """The samples (N,) of an utterance, reading little more than ``longest_s`` seconds.
 
     Raises AudioError where it cannot be read, and DataError where it is longer.
     """
@@ -84,19 +86,17 @@ def open_rows(
 ) -> Rows:
     """Rows of shape ``width`` for these utterances, computed where they are not there yet.
 
-    They are found by ``about``, which says what they hold, and by path, size and time of each
-    recording. ``compute`` raises AttnasrError for an utterance that then has no rows. Several
-    processes may ask for the same: one computes, the others wait. what: for notes. Raises
+    Rows are found by ``about``, a description of their content, and by path, size and modification
+    time of each recording. Where ``compute`` raises AttnasrError, the utterance has no rows.
+    Several processes may ask for the same: one computes, the others wait. what: for notes. Raises
     OutputError where they cannot be written.
     """
-    from filelock import FileLock
-
     shards = Shards(folder / hashlib.sha256(about.encode()).hexdigest()[:16], kind, width)
     keys = [_key(utterance) for utterance in utterances]
     places = shards.places()
     if any(key not in places for key in keys):
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{shards.folder}.lock"):
+        with waiting(shards.folder.with_name(f"{shards.folder.name}.lock")):
             places = shards.places()  # another process may have made them meanwhile
             missing = {k: u for k, u in zip(keys, utterances, strict=True) if k not in places}
             if missing:
@@ -115,12 +115,12 @@ def open_rows(
 
 
 def _key(utterance: Utterance) -> str:
-    """Of a recording as it is now, and the part of it."""
+    """The key of a recording in its present version, and of the part of it."""
     u = utterance
     try:
-        stat = u.path.stat()
-        stamp = f"{u.path.resolve()} {stat.st_size} {stat.st_mtime_ns} {u.start_s} {u.end_s}"
-    except OSError:
+        size, changed = tar.size_and_time(u.path)
+        stamp = f"{u.path.resolve()} {size} {changed} {u.start_s} {u.end_s}"
+    except (OSError, AttnasrError):
         stamp = f"{u.place} -"
     return hashlib.sha256(stamp.encode("utf-8", "surrogateescape")).hexdigest()[:24]
 

@@ -1,4 +1,4 @@
-"""Utterances with their features: what a training step needs."""
+"""Utterances with their features."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Features(Protocol):
         """(utterances,) frames of each; 0 for those with a problem"""
 
     def get(self, index: int, draw: np.random.Generator) -> Tensor:
-        """(T, F) float32; ``draw`` decides whatever there is of chance in it"""
+        """(T, F) float32; random choices are drawn from ``draw``"""
 
 
 @dataclass(frozen=True)
@@ -57,15 +57,15 @@ class Corpus:
     problems: Mapping[int, str]
     """utterance → why it has no features"""
     spoken_s: np.ndarray | None = None
-    """(utterances,) seconds of each without the silence that features may put around it; None where
-    the frames say it"""
+    """(utterances,) seconds of each without silence that features add; None where frames give the
+    length"""
 
     def frames(self) -> list[np.ndarray]:
         """For each speed the frames (utterances,) of every utterance."""
         return [features.lengths() for features in self.features]
 
     def seconds(self) -> np.ndarray:
-        """(utterances,) as they were spoken."""
+        """(utterances,) seconds at the original speed."""
         if self.spoken_s is not None:
             return self.spoken_s
         return self.features[0].lengths() * self.speeds[0] / FRAMES_PER_S
@@ -74,7 +74,7 @@ class Corpus:
 def read_corpora(
     paths: Sequence[Path], normalizer: str, weights: Sequence[float] = ()
 ) -> list[Utterance]:
-    """Utterances of several corpora; the text normalised; those without text are left out.
+    """The utterances of several corpora with normalised text, without those that have no text.
 
     weights: of each corpus. Raises UsageError where there are more or fewer of them.
     """
@@ -98,7 +98,7 @@ def read_corpora(
 def read_sets(
     data: DataConfig, normalizer: str, train_paths: Sequence[Path], dev_paths: Sequence[Path]
 ) -> tuple[list[Utterance], list[Utterance], str]:
-    """(training set, dev set, what was held out in words or empty)."""
+    """Read both sets: (training set, dev set, a sentence about what was held out, or empty)."""
     train = read_corpora(train_paths, normalizer, data.weights)
     if dev_paths:
         return train, read_corpora(dev_paths, normalizer), ""
@@ -115,8 +115,8 @@ def open_corpus(
 ) -> Corpus:
     """Features of all utterances at all speeds, computed where the cache lacks them.
 
-    What cannot be read or is longer than ``longest_s`` has none, see ``Corpus.problems``. Raises
-    DataError where nothing can be used.
+    Utterances that cannot be read or are longer than ``longest_s`` have none, see
+    ``Corpus.problems``. Raises DataError where no utterance is usable.
     """
     extractor = family_of_style(features.style).features(features)
     rows = []

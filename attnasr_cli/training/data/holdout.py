@@ -1,6 +1,6 @@
-"""A dev set out of the training data, where nobody has given one.
+"""Takes a dev set out of the training data where none is given.
 
-Whole speakers where they are known: what is trained on a voice says little about others.
+It takes whole speakers where these are known, as results on trained voices say little about others.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ SPEAKERS = 3  # fewer are too few to take one away
 def hold_out(
     utterances: Sequence[Utterance], share: float, speakers: Sequence[str] = ()
 ) -> tuple[list[Utterance], list[Utterance], str]:
-    """(train, dev, what was done in words): the ``speakers`` where they are named, else speakers by
-    chance until they have the ``share``, or utterances by chance where no speakers are known.
+    """Split into (train, dev, a sentence about the split). The dev set has the ``speakers`` that
+    are named, else random speakers up to the ``share``, or random utterances where speakers are not
+    known.
 
     The same data always give the same parts. Raises UsageError where a part would be empty.
     """

@@ -1,4 +1,4 @@
-"""Data that is there twice: the same recording in training and dev set, or several times in one."""
+"""Finds duplicates: the same recording in training and dev set, or several times in one of them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ SHOWN = 3
 
 
 def overlaps(train: Sequence[Utterance], dev: Sequence[Utterance]) -> list[str]:
-    """A sentence for everything that makes a WER of the dev set look better than it is, or trains
-    on the same thing more often than it seems."""
+    """A sentence for each kind of duplicate, which make the dev WER look better than it is or give
+    some utterances more weight."""
     found = []
     places = {_place(u) for u in train}
     both = [u.id for u in dev if _place(u) in places]

@@ -1,7 +1,8 @@
-"""Several utterances in one window of a net that has one, as Whisper does.
+"""Packs several utterances into one window of a net with windows of fixed length, such as Whisper.
 
-Such a net computes its whole window for an utterance of 3 s, so a window that holds nine of them
-costs a ninth each. Some windows still hold one alone, as most short recordings are decoded so.
+Such a net computes its whole window for an utterance of 3 s, so that nine of them in one window
+cost a ninth each. Some windows still have a single utterance, as short recordings are decoded that
+way.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 Group = tuple[tuple[int, int], ...]
-"""(utterance, speed) indices of what the net sees as one stretch of audio, in order"""
+"""(utterance, speed) indices of the utterances in one window, in order"""
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 10, 50  # frames between two utterances of a window
 OPEN = 16  # windows that are filled at the same time: the next utterance takes one with room
@@ -22,7 +23,7 @@ class Packing:
     """How utterances share windows."""
 
     window: int
-    """frames that the net sees at once; a longer utterance is left out"""
+    """frames of a window; a longer utterance is left out"""
     tokens: np.ndarray
     """(utterances,) tokens of each text"""
     room: int

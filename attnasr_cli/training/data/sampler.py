@@ -1,8 +1,8 @@
-"""Batches by seconds of audio: utterances of like length together, in a seeded order, as an endless
-stream that can be entered wherever a run stands.
+"""Batches by seconds of audio: utterances of similar length together, in seeded random order, as an
+endless stream that can be resumed anywhere.
 
-Lengths are padded up to a grid, so that a run meets a few dozen shapes and not thousands: a CPU's
-matrix library prepares code for every new shape, which took a third of the time of training.
+Lengths are padded to a grid, so that a run has a few dozen shapes and not thousands: the matrix
+library of a CPU compiles code for every new shape, which took a third of the training time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from attnasr_cli.training.data.packing import Group, Packing
 from attnasr_cli.training.resume import TrainState
 
 Batch = list[Group]
-"""of one utterance each, unless they share a window"""
+"""groups of one utterance each, unless several share a window"""
 
 FIRST, RATIO, MULTIPLE = 48, 1.08, 8  # frames of the shortest length, and the steps from there
 
@@ -33,7 +33,7 @@ def grid(longest: int) -> np.ndarray:
 
 
 def padded_length(frames: int) -> int:
-    """What a batch whose longest utterance has so many frames is padded to."""
+    """The length to which a batch is padded whose longest utterance has ``frames`` frames."""
     return int(grid(frames)[-1])
 
 
@@ -50,7 +50,7 @@ def epoch_batches(
 
     lengths: for each speed the frames (utterances,) of every utterance; allowed (utterances,) bool;
     frames: the most that a batch may hold, padding included. Each utterance appears once, at a
-    speed drawn for this epoch. ``packing``: of a net with a window, which counts as full.
+    speed drawn for this epoch. ``packing``: for a net with a window, each of which counts as full.
     ``weights`` (utterances,): how often each appears on average, once where there are none. The
     same arguments always give the same batches.
     """
@@ -97,7 +97,7 @@ def stream(
     at: TrainState,
     packing: Packing | None = None,
 ) -> Iterator[Batch]:
-    """Batches from where the progress stands, for ever; it is moved on as they are taken.
+    """Endless batches from the state ``at`` on, which advances as they are taken.
 
     fits (utterances,) bool: which are drawn; packing: as in ``epoch_batches``.
     """

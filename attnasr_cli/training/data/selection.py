@@ -1,4 +1,4 @@
-"""Which utterances are trained on, and why the others are not."""
+"""Selects the utterances to train on, with a reason for each that is left out."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ SHOWN = 3  # of each kind
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Why an utterance is not trained on."""
+    """The reason why an utterance is left out."""
 
     kind: str
-    """what it has in common with others"""
+    """kind of reason, which others may share"""
     why: str
-    """about this one alone, or empty"""
+    """detail about this utterance, or empty"""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What is trained on."""
+    """The selected utterances."""
 
     fits: np.ndarray
     """(utterances,) bool"""
@@ -72,7 +72,7 @@ def select(
 
 
 def report(selection: Selection, utterances: Sequence[Utterance]) -> None:
-    """Say what is left out, by kind, the first ones by name."""
+    """Note what is left out, by kind, naming the first ones of each."""
     for kind in sorted({one.kind for one in selection.left_out.values()}):
         members = [(i, one.why) for i, one in selection.left_out.items() if one.kind == kind]
         named = [

@@ -1,9 +1,9 @@
-"""What is computed once of each utterance, in a folder that grows: flat files of rows, and an index
-that says where those of each utterance stand.
+"""A growing folder of cached rows: flat files, and an index of where the rows of each utterance
+are.
 
-A recording that is added to the data adds its rows; one that has changed gets new ones. Whoever
-computes writes a group of utterances, then their index lines, so that a kill at any moment loses
-one group. Nothing that is indexed is ever written again: it may be mapped while others add.
+A new recording adds its rows; a changed one gets new rows. The writer first writes the rows of a
+group of utterances, then their index lines, so that a kill loses at most one group. Indexed rows
+are never overwritten, so they may be mapped while others are added.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SHARD_BYTES = 2**30  # then the next file is begun
 
 @dataclass(frozen=True)
 class Place:
-    """Where the rows of an utterance are, or why there are none."""
+    """The place of the rows of an utterance, or the reason why it has none."""
 
     shard: int = 0
     start: int = 0
@@ -43,8 +43,8 @@ class Shards:
         self.row_bytes = self.kind.itemsize * int(np.prod(width, dtype=np.int64))
 
     def places(self) -> dict[str, Place]:
-        """Key of an utterance → its place, of all that is indexed. Of a line that was cut off, or
-        that points outside its file, nothing is believed."""
+        """Key of an utterance → its place, for all in the index. Lines that were cut off, or point
+        outside their file, are ignored."""
         found: dict[str, Place] = {}
         sizes: dict[int, int] = {}
         try:
@@ -73,8 +73,8 @@ class Shards:
 
     @contextmanager
     def adding(self) -> Iterator[Adder]:
-        """Add utterances; only one process at a time may. Raises OutputError where the disk is full
-        or must not be written, with all groups that were added before."""
+        """A context for adding utterances, for one process at a time. Raises OutputError where the
+        disk is full or not writable; groups added before stay."""
         self.folder.mkdir(parents=True, exist_ok=True)
         named = {place.shard for place in self.places().values() if place.rows}
         for path in self.folder.glob("*.rows"):  # left by one that was killed in its first group
@@ -97,7 +97,7 @@ class Shards:
 
 
 class Adder:
-    """Writes groups of utterances behind what is there."""
+    """Appends groups of utterances."""
 
     def __init__(self, shards: Shards, shard: int) -> None:
         self._shards, self._shard, self._rows = shards, shard, 0
@@ -106,7 +106,8 @@ class Adder:
         self._begin = b"\n" if self._index.tell() else b""  # the last line may have been cut off
 
     def add(self, group: Iterable[tuple[str, np.ndarray | str]]) -> None:
-        """(key, rows (n, *width)) of some utterances, or the reason why one has none."""
+        """Append a group of (key, rows (n, *width)), or (key, reason) for an utterance without
+        rows."""
         lines = []
         try:
             if self._rows * self._shards.row_bytes >= SHARD_BYTES:

@@ -1,9 +1,9 @@
-"""Features computed anew at every draw, from samples kept in shards or read from the recordings.
+"""Features computed at every draw, from samples in shards or from the recordings.
 
-Augmentation of the audio itself (``distort.py``) gives other features each time, which a cache of
-features cannot hold. Decoded samples in a memory map cost nothing to read; log-mel and distortions
-of an utterance take a twentieth of its share of a training step. Where even samples are too much
-for the disk (115 MB an hour), the recordings are decoded at every draw.
+Augmentation of the audio itself (``distort.py``) gives different features each time, which cannot
+be cached. Decoded samples in a memory map are read for free; log-mel and distortions take a
+twentieth of a training step. Where even samples are too large for the disk (115 MB an hour),
+recordings are decoded at every draw.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attnasr_cli.audio.features import FeatureConfig, shortest
+from attnasr_cli.audio.features import FeatureConfig, shortest, with_pause
 from attnasr_cli.audio.frames import HOP, SAMPLE_RATE_HZ
 from attnasr_cli.families.registry import family_of_style
 from attnasr_cli.training.augment.distort import Distortion
@@ -38,7 +38,7 @@ class Waveforms(Protocol):
 
 @dataclass(frozen=True)
 class KeptWaveforms:
-    """Samples that were decoded once."""
+    """Samples that were decoded once and kept on disk."""
 
     rows: Rows
     """samples in 16 bits"""
@@ -52,7 +52,7 @@ class KeptWaveforms:
 
 @dataclass(frozen=True)
 class ReadWaveforms:
-    """Samples that are decoded whenever they are asked for; only their number is kept."""
+    """Samples that are decoded at every access; only their number is kept."""
 
     sizes: Rows
     """one number each"""
@@ -74,7 +74,7 @@ class DrawnFeatures:
 
     waveforms: Waveforms
     samples: np.ndarray
-    """(utterances,) of each, as it was spoken"""
+    """(utterances,) samples of each at the original speed"""
     speed: float
     features: FeatureConfig
     distortion: Distortion | None
@@ -89,9 +89,8 @@ class DrawnFeatures:
         """(T, F) float32"""
         samples = change_speed(self.waveforms.get(index), self.speed)
         missing = shortest(self.features) - samples.shape[0]
-        if missing > 0:  # silence behind it in use, and around it in recordings with a pause
-            before = int(draw.integers(missing + 1))
-            samples = torch.nn.functional.pad(samples, (before, missing - before))
+        if missing > 0:  # half of the pause is before it in use, and any part in recordings
+            samples = with_pause(samples, self.features, int(draw.integers(missing + 1)))
         if self.distortion is not None:
             samples = self.distortion(samples, draw)
         return family_of_style(self.features.style).features(self.features).extract(samples)
@@ -107,10 +106,10 @@ def open_drawn_corpus(
     keep: bool = True,
     loader: Loader = load_utterance,
 ) -> Corpus:
-    """As ``open_corpus``, with features that are computed, and distorted, anew at each draw.
+    """As ``open_corpus``, with features that are computed, and distorted, at every draw.
 
-    keep: decoded samples are kept in ``folder``; else each recording is decoded at every draw, and
-    only its length is kept.
+    keep: keep decoded samples in ``folder``; otherwise recordings are decoded at every draw, and
+    only their lengths are kept.
     """
     waveforms: Waveforms
     if keep:

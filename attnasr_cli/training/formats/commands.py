@@ -1,4 +1,4 @@
-"""Folders of single words and commands, whose names say what is said.
+"""Folders of single words and commands, with the text in the names of folders or files.
 
 Speech Commands: a folder for each word (https://arxiv.org/abs/1804.03209). Free Spoken Digit
 Dataset: ``WORD_SPEAKER_NUMBER`` (https://github.com/Jakobovski/free-spoken-digit-dataset).

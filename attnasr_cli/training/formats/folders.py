@@ -1,4 +1,5 @@
-"""Corpora whose folders say what is what: LibriSpeech, LJSpeech, VCTK, audio with text beside."""
+"""Corpora with a known layout of folders: LibriSpeech, LJSpeech, VCTK, audio with text beside
+it."""
 
 from __future__ import annotations
 

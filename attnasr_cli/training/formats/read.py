@@ -1,4 +1,4 @@
-"""Training data as people have it: whatever stands at a path becomes utterances."""
+"""Reads training data in any supported format into utterances."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from attnasr_cli.training.formats.folders import (
 from attnasr_cli.training.formats.kaldi import kaldi
 from attnasr_cli.training.formats.lhotse import cuts, is_cuts
 from attnasr_cli.training.formats.tables import manifest
+from attnasr_cli.training.formats.tars import shards, tar_shards
 from attnasr_cli.training.formats.utterance import Utterance
 
 Reader = Callable[[Path], Iterator[Utterance]]
@@ -36,9 +37,9 @@ def read_data(path: Path) -> list[Utterance]:
     """The utterances at a path, sorted by id.
 
     A folder: Kaldi's, LibriSpeech's, LJSpeech's, VCTK's, an audiofolder of Hugging Face, audio with
-    ``.txt`` beside, or commands by the names of their files or folders. A file: a manifest (TSV,
-    CSV, JSONL, JSON), Common Voice's and NeMo's among them, or lhotse's cuts. Raises DataError
-    naming the kind, the file and the line.
+    ``.txt`` beside, commands by the names of their files or folders, or tar shards. A file: a
+    manifest (TSV, CSV, JSONL, JSON), Common Voice's and NeMo's among them, lhotse's cuts, or a tar
+    shard (or a range of them). Raises DataError naming the kind, the file and the line.
     """
     kind, reader = _reader(path)
     found = _with_ids(list(reader(path)))
@@ -59,7 +60,9 @@ def read_data(path: Path) -> list[Utterance]:
 
 
 def _reader(path: Path) -> tuple[str, Reader]:
-    """What stands at a path, and who reads it."""
+    """The format of the data at a path, and its reader."""
+    if not path.is_dir() and shards(path):
+        return "tar shards", tar_shards
     if path.is_file():
         if path.name.endswith((".jsonl", ".jsonl.gz")) and is_cuts(path):
             return "lhotse cuts", cuts
@@ -80,6 +83,8 @@ def _reader(path: Path) -> tuple[str, Reader]:
     if any(path.rglob("*.trans.txt")):
         return "a LibriSpeech folder", librispeech
     audio = recordings(path)
+    if not audio and shards(path):
+        return "a folder of tar shards", tar_shards
     if not any(file.with_suffix(".txt").is_file() for file in audio):
         if is_named(audio):
             return "audio called WORD_SPEAKER_NUMBER", named
@@ -95,8 +100,8 @@ def _audiofolder(root: Path) -> Iterator[Utterance]:
 
 
 def _with_ids(found: list[Utterance]) -> list[Utterance]:
-    """Utterances without an id are called by their file, by its folder too where that is not
-    enough, and by their start where they are part of a recording."""
+    """Give utterances without an id one: the name of their file, with its folder where that is not
+    unique, and with their start where they are part of a recording."""
     paths = {u.path for u in found if not u.id}
     if not paths:
         return found

@@ -22,7 +22,7 @@ class Kind:
     path: str
     """column of the recording's path"""
     folder: str
-    """where paths begin, from the manifest"""
+    """folder that paths are relative to, from the manifest"""
 
 
 KINDS = (

@@ -1,4 +1,4 @@
-"""An utterance of training data, whatever format it came in."""
+"""An utterance of training data."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Utterance:
     end_s: float | None = None
     """where it ends; None: at its end"""
     speaker: str = ""
-    """whoever speaks, or empty where nothing is said about it"""
+    """speaker, or empty where unknown"""
     weight: float = 1.0
-    """how often it is drawn in an epoch, on average"""
+    """how often it is drawn in an epoch on average"""
 
     @property
     def place(self) -> str:
-        """What tells it from other utterances: the recording and the part of it."""
+        """The recording and the part of it, which identify an utterance."""
         part = (
             "" if self.start_s is None and self.end_s is None else f" {self.start_s} {self.end_s}"
         )

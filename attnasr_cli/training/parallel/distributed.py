@@ -1,10 +1,10 @@
 """Processes that train one model together: each takes its share of every batch, and the gradients
 are summed over all of them, so that the result does not depend on how many there are.
 
-``launch`` starts them on this machine; ``torchrun`` may start them too, on one or many, and says so
-in the environment. On a CPU a process a core trains about twice as fast as one process on two
-cores, whose threads wait for each other after every one of thousands of small operations. With GPUs
-it is one process each.
+``launch`` starts them on this machine; or ``torchrun`` starts them on one or several machines,
+which the environment shows. On a CPU, one process for each core trains about twice as fast as one
+process on two cores, whose threads wait for each other after every small operation. On GPUs there
+is one process for each.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ TIMEOUT = timedelta(days=2)  # the default of 30 minutes passes while one proces
 
 @dataclass(frozen=True)
 class World:
-    """This process among those that train together."""
+    """The place of this process among those that train together."""
 
     rank: int = 0
     size: int = 1
@@ -40,11 +40,12 @@ class World:
 
     @property
     def is_main(self) -> bool:
-        """Whether this is the process that writes files and notes."""
+        """Whether this process writes files and notes."""
         return self.rank == 0
 
     def join(self, device: torch.device) -> None:
-        """Meet the others, who must come here too. Nothing to do for a process alone."""
+        """Join the process group, which all processes must do. Does nothing for a single
+        process."""
         if not self.address:
             return
         from torch import distributed
@@ -60,7 +61,7 @@ class World:
         )
 
     def _place(self) -> dict[str, Any]:
-        """Where ``init_process_group`` meets the others."""
+        """The arguments of ``init_process_group`` for the meeting point."""
         if self.address != TORCHRUN:
             return {"init_method": self.address}
         from torch.distributed.distributed_c10d import PrefixStore
@@ -71,7 +72,7 @@ class World:
         return {"store": PrefixStore(f"attnasr/{name}", store)}
 
     def leave(self) -> None:
-        """The end of what ``join`` began."""
+        """Leave the process group."""
         if self.address:
             from torch import distributed
 
@@ -81,7 +82,7 @@ class World:
         """Replace each gradient by its sum over all processes, in one exchange.
 
         A parameter that has a gradient in any process gets one in all. figures (n,): other numbers
-        to be summed along, which are returned.
+        to sum in the same exchange; their sums are returned.
         """
         if self.size == 1:
             return figures
@@ -100,7 +101,7 @@ class World:
         return figures
 
     def gather(self, value: T) -> list[T]:
-        """The values of all, in order of rank; small ones."""
+        """The (small) values of all processes, in order of rank."""
         if self.size == 1:
             return [value]
         from torch import distributed
@@ -111,8 +112,8 @@ class World:
 
 
 def from_torchrun() -> World | None:
-    """This process among those that ``torchrun`` has started, or None. Raises UsageError where the
-    environment says something else than a number."""
+    """The place of this process among those that ``torchrun`` started, or None. Raises UsageError
+    where its environment variables are not numbers."""
     if not {"RANK", "WORLD_SIZE", "MASTER_ADDR"} <= set(os.environ):
         return None
     try:

@@ -1,5 +1,5 @@
-"""The gradients of one batch of a recipe, whoever computes its parts: processes share it, and each
-adds up what it cannot compute at once. The sum is the same to rounding."""
+"""Computes the gradients of a batch of the recipe: processes share it, and each accumulates the
+parts that do not fit into memory at once. The sum is the same up to rounding."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from attnasr_cli.training.parallel.distributed import World
 from attnasr_cli.training.resume import TrainState
 
 Row = tuple[Group, int]
-"""what the net sees as one, and the place of its first utterance in the batch"""
+"""a group of utterances, and the place of the first one in the batch"""
 
 
 class Gradients:
-    """Computes them for one net and one corpus."""
+    """Computes gradients for one net and one corpus."""
 
     def __init__(
         self,
@@ -42,13 +42,15 @@ class Gradients:
         self.recipe, self.net, self.targets, self.corpus = recipe, net, targets, corpus
         self.device, self.world = device, world
         self.autocast = torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
+        """what small gradients are multiplied by, which float16 would round to nothing"""
         self.tokens = [targets.encode(u.text) for u in corpus.utterances]
         self.frames = corpus.frames()
         self.generator = torch.Generator()
         self.ahead: Ahead | None = None
 
     def make_ahead(self, batches: Batches, at: TrainState) -> None:
-        """Let another process make the features from this state on, where the recipe says so."""
+        """Let another process compute the features from this state on, if the recipe says so."""
         if self.recipe.batch.ahead:
             self.ahead = Ahead(batches, self.features, at, self.recipe.batch.ahead)
 
@@ -58,8 +60,9 @@ class Gradients:
         return [self._augmented(row, seed) for row in self._own(batch)]
 
     def backward(self, batch: Batch, update: int) -> Tensor:
-        """Add the gradients of this process's share of a batch to the net's; its share of the three
-        losses of the batch (total, attention, ctc) is returned (3,)."""
+        """Add the gradients of this process's share of a batch, times the scale of ``scaler``, to
+        those of the net. Returns its share of the losses of the batch (3,): total, attention,
+        ctc."""
         counted = [self._text(group) for group in batch]
         rows, seed = self._own(batch), self._seed(update)
         made = self.ahead.take(update) if self.ahead else None
@@ -81,7 +84,7 @@ class Gradients:
         return rows[self.world.rank :: self.world.size]
 
     def _seed(self, update: int) -> int:
-        """One for each update: a run that is continued draws what an unbroken one would."""
+        """The seed of an update, so that a resumed run draws the same as an unbroken one."""
         return self.recipe.run.seed * 1_000_003 + update
 
     def packing(self) -> Packing | None:
@@ -94,7 +97,7 @@ class Gradients:
         return Packing(self.targets.window, np.array([len(t) for t in self.tokens]), room, alone)
 
     def seconds(self, batch: Batch) -> float:
-        """Audio in a batch, in all processes."""
+        """Seconds of audio in a batch of all processes."""
         return sum(self._frames(group) for group in batch) / FRAMES_PER_S
 
     def _frames(self, group: Group) -> int:
@@ -131,12 +134,12 @@ class Gradients:
                 self.recipe.loss,
                 counted,
             )
-        found.total.backward()
+        self.scaler.scale(found.total).backward()
         return torch.stack([found.total.detach(), found.attention, found.ctc])
 
     def _augmented(self, row: Row, seed: int) -> Tensor:
-        """(T, F) of one row, drawn for the places of its utterances in the batch: whichever process
-        has it."""
+        """The features (T, F) of one row. Random draws depend on the places of its utterances in
+        the batch, and not on the process."""
         group, first = row
         parts = [self._utterance(*one, first + n, seed) for n, one in enumerate(group)]
         if len(parts) == 1:

@@ -1,5 +1,5 @@
-"""Ctrl-C and SIGTERM: at once where there is nothing to lose, else after the update that is going
-on and with all saved."""
+"""Handles Ctrl-C and SIGTERM: at once where nothing would be lost, otherwise after the current
+update, with everything saved."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TWICE_S = 2.0  # a terminal and a launcher may both pass on the same Ctrl-C
 
 
 class Interrupt:
-    """Both signals while a run is going on; used as a context.
+    """A context that handles both signals during a run.
 
     They raise KeyboardInterrupt, and while ``deferred`` only set ``requested``; a second one raises
     all the same. Signals that are ignored stay so.

@@ -1,5 +1,5 @@
-"""Start the processes of a run on this machine, watch over them, and start them again from the last
-resume point where one was killed."""
+"""Starts the processes of a run on this machine, watches them, and restarts them from the last
+resume point if one was killed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CAUSE_S = 5.0  # for the others, when one has failed: it may have failed because
 
 @dataclass(frozen=True)
 class _Outcome:
-    """How a process has ended."""
+    """How the processes ended."""
 
     value: Any = None
     error: AttnasrError | None = None
@@ -121,7 +121,7 @@ def _run(size: int, work: Callable[[World], T], threads: int, address: str) -> _
 def _look(
     ready: list[Any], readers: dict[Connection, int], processes: list[BaseProcess]
 ) -> _Outcome | int | None:
-    """What follows from the pipes and processes that have something to say."""
+    """The outcome after some pipes or processes became ready; None while all still run."""
     for reader in [one for one in ready if one in readers]:
         rank = readers[reader]
         try:
@@ -142,7 +142,7 @@ def _look(
 def _first_cause(processes: list[BaseProcess]) -> int:
     """The exit code that explains the others, once one process has failed.
 
-    Who loses the connection to a killed process may have ended before the system tells of the kill.
+    A process that lost its connection to a killed one may end before the kill is reported.
     """
     deadline = time.monotonic() + CAUSE_S
     while running := [process.sentinel for process in processes if process.exitcode is None]:

@@ -1,8 +1,9 @@
-"""Where the processes of this start of a run meet, after a start before them has failed.
+"""Chooses the meeting point for the processes of one start of a run after an earlier start has
+failed.
 
-torchrun hands the same store to every start that it makes on several machines, with the addresses
-of dead processes in it, and gloo waits for those for ever. So the processes agree on a name that no
-start before has used, and put what they tell each other under it.
+On several machines torchrun gives the same store to every start. It still has the addresses of dead
+processes, for which gloo waits for ever. So the processes agree on a prefix that no earlier start
+has used, and exchange everything under it.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ POLL_S = 0.05
 def agree(store: Store, rank: int, size: int) -> str:
     """A name that all ``size`` processes of this start get, and no other start does.
 
-    Each says that it is there by a number of its own; the first one tells who is there, until all
-    of those have seen it.
+    Each announces itself by a random number; rank 0 publishes the list until all in it have
+    confirmed.
     """
     mine = secrets.token_hex(8)
     if rank > 0:

@@ -1,4 +1,4 @@
-"""Reading a recipe: a TOML file, ``--set``, and the defaults of a family."""
+"""Reads a recipe: a TOML file, changes by ``--set``, and the defaults of its family."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
 
 
 def as_recipe(table: dict[str, Any], path: Path) -> Recipe:
-    """The recipe in these tables, which were read from ``path``: its paths are relative to that.
+    """The recipe in these tables, which were read from ``path``; paths in it are relative to its
+    folder.
 
     Raises UsageError for an unknown key or a value of the wrong type or out of range.
     """
@@ -63,12 +64,13 @@ def as_recipe(table: dict[str, Any], path: Path) -> Recipe:
 
 
 def _is_model(path: Path) -> bool:
-    """Whether there is one: recipes of the same name stand in a folder too."""
+    """Whether there is a model at a path; a folder of that name may hold something else, such as a
+    recipe."""
     return path.is_file() or any((path / f).is_file() for f in ("model.toml", "config.json"))
 
 
 def _fill(table: dict[str, Any]) -> None:
-    """Put in the defaults of a family that has others, where the recipe says nothing."""
+    """Fill in the defaults of the family where the recipe has no value."""
     for name, values in family_of_net(str(table.get("net"))).recipe_defaults.items():
         inner = table.setdefault(name, {})
         if isinstance(inner, dict):  # what is not is refused with its name right after

@@ -1,5 +1,5 @@
-"""What a run was made of, stored in its folder: the whole recipe and the data. A run that goes on
-is held to it."""
+"""The record of a run in its folder: its whole recipe and data, with which a resumed run must
+agree."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from attnasr_cli.audio import tar
 from attnasr_cli.checkpoint.tables import dumps, to_table
-from attnasr_cli.errors import UsageError
+from attnasr_cli.errors import AttnasrError, UsageError
 from attnasr_cli.families.recipe.recipe import Recipe
 from attnasr_cli.families.recipe.sections import InitConfig
 from attnasr_cli.files import write_text
@@ -26,12 +27,12 @@ FREE = (
     "run.patience", "batch.at_once", "batch.ahead", "batch.recompute", "data.cache", "data.train",
     "data.dev",
 )  # fmt: skip
-"""keys that may change between two parts of a run"""
+"""keys that may be changed when a run is resumed"""
 FIXED = (
     "net", "config", "features", "text.kind", "text.vocab", "text.normalizer",
     "init.keep_tokenizer", "init.words", "init.freeze", "lora",
 )  # fmt: skip
-"""keys of which the weights in the resume point are made"""
+"""keys that the weights in the resume point depend on"""
 
 
 @dataclass(frozen=True)
@@ -40,16 +41,16 @@ class DataRecord:
 
     utterances: int
     sha256: str
-    """of ids, texts and sizes of the recordings"""
+    """hash of ids, texts and sizes of the recordings"""
 
 
 def data_record(utterances: Sequence[Utterance]) -> DataRecord:
-    """The record of these utterances, in whatever order."""
+    """The record of these utterances, which does not depend on their order."""
     lines = []
     for u in utterances:
         try:
-            size = u.path.stat().st_size
-        except OSError:
+            size = tar.size_and_time(u.path)[0]
+        except (OSError, AttnasrError):
             size = -1
         lines.append(
             f"{u.id}\t{size}\t{u.start_s}\t{u.end_s}\t{u.text}\n".encode("utf-8", "surrogateescape")
@@ -58,7 +59,7 @@ def data_record(utterances: Sequence[Utterance]) -> DataRecord:
 
 
 def check_folder(out: Path) -> None:
-    """Refuse a folder with a model that no run can be gone on with: it would be lost."""
+    """Refuse a folder that has a model but no run to resume: the model would be overwritten."""
     if (out / "model.toml").is_file() and not (out / "train" / STATE).is_file():
         raise UsageError(
             f"{out} holds a model already, and no run to go on with",
@@ -69,7 +70,8 @@ def check_folder(out: Path) -> None:
 def check_unchanged(
     out: Path, recipe: Recipe, data: Mapping[str, DataRecord], accept: bool
 ) -> None:
-    """Raise UsageError where the run in ``out`` was begun with something else, naming what."""
+    """Raise UsageError, naming the differences, where the run in ``out`` was started with another
+    recipe or other data."""
     if not (out / "train" / STATE).is_file() or not (out / RECIPE).is_file():
         return
     before = tomllib.loads((out / RECIPE).read_text(encoding="utf-8"))

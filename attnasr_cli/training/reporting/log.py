@@ -1,5 +1,5 @@
-"""What a run says while it trains: a line on stderr or a table on a terminal, and every figure in
-``train/log.jsonl``, for TensorBoard too where it is asked for."""
+"""The log of a run: a line on stderr or a table on a terminal, every figure in ``train/log.jsonl``,
+and for TensorBoard if the recipe asks for it."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class RunLog:
             self.board.close()
 
     def start(self) -> None:
-        """Speed is measured from here on: what came before was no training."""
+        """Start measuring speed; time before this was not training."""
         self._losses: list[Tensor] = []
         self._audio_s = 0.0
         self._since = self._shown = time.monotonic()

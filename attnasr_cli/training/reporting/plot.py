@@ -1,4 +1,4 @@
-"""The course of a run as a picture and as a page: loss, WER, gradient norm and rate, speed."""
+"""Plots a run as a picture and a page: loss, WER, gradient norm, learning rate and speed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The utterances of the dev set that a model gets most wrong, kept at every evaluation."""
+"""Records the utterances of the dev set with the most errors at every evaluation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ``[sentences]`` table of a recipe: how a net over words is made."""
+"""The ``[sentences]`` table of a recipe: how a net for case and punctuation is trained."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from attnasr_cli.errors import UsageError
 
 @dataclass(frozen=True)
 class SentencesConfig:
-    """How such a net is trained. Texts have case and marks, one paragraph or recording a line."""
+    """How the net is trained. Texts have case and punctuation, one paragraph or recording on each
+    line."""
 
     texts: tuple[tuple[str, int], ...]
     """files of written text, and how many times each counts"""
     held_out: str = ""
     """such a text to measure on; empty for none"""
     init: str = ""
-    """a net to go on with, which keeps its words and sizes; empty for none"""
+    """a net to start from, which keeps its vocabulary and sizes; empty for none"""
     vocabulary: int = 16_000
     """the most frequent words, which have vectors of their own"""
     min_count: int = 3
-    """a word must occur so often for that"""
+    """least occurrences of such a word"""
     buckets: int = 6_000
     """vectors that the n-grams of letters share"""
     width: int = 64
@@ -30,7 +31,7 @@ class SentencesConfig:
     layers: int = 2
     dropout: float = 0.1
     unknown: float = 0.05
-    """share of the known words of a batch that are shown by their letters alone"""
+    """share of known words in a batch whose word vector is replaced by that for unknown words"""
     words: int = 6_000_000
     """seen in all while training"""
     batch: int = 2048

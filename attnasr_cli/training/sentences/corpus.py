@@ -1,4 +1,4 @@
-"""Written text as arrays: different words, and the case and mark of each that occurs."""
+"""Text as arrays: distinct words, and the case and punctuation mark of every occurrence."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ SHOUTED = 0.6
 
 @dataclass(frozen=True)
 class Corpus:
-    """All words of the texts in a row, N of them."""
+    """All N words of the texts in order."""
 
     types: list[str]
-    """different words; the first ``SPECIAL`` stand for none"""
+    """distinct words; the first ``SPECIAL`` are placeholders"""
     counts: Ints
     """how often each occurs"""
     words: Ints

@@ -1,4 +1,4 @@
-"""Written text → a net over words.
+"""Trains a net for case and punctuation on text.
 
 B windows · T words · M different words of a batch.
 """
@@ -31,14 +31,14 @@ WARMUP = 0.05
 CLIP = 1.0
 """largest norm of the gradient"""
 NOTES = 10
-"""how often is said how far it is, and the net written"""
+"""how often progress is noted and the net is written"""
 RECENT = 100
-"""batches whose mean loss is told"""
+"""batches over which the reported loss is averaged"""
 
 
 @dataclass(frozen=True)
 class SentencesReport:
-    """What was made."""
+    """A report on the net that was trained."""
 
     words: int
     """in the texts, weighted"""
@@ -50,7 +50,7 @@ class SentencesReport:
 
 
 class Shown:
-    """The words of a corpus as the net takes them."""
+    """The words of a corpus as inputs of the net."""
 
     def __init__(self, corpus: Corpus, ids: WordIds, unknown: float, seed: int) -> None:
         """unknown: share of the words of a batch whose own vector is not shown."""
@@ -77,7 +77,7 @@ class Shown:
 def train_sentences(
     config: SentencesConfig, out: Path, note: Callable[[str], None] = lambda _: None
 ) -> SentencesReport:
-    """Make the net and write it to ``out``. ``note`` is told in a sentence what happens."""
+    """Train the net and write it to ``out``. ``note`` is called with messages about progress."""
     began = time.monotonic()
     corpus = load([(Path(path), times) for path, times in config.texts])
     torch.manual_seed(config.seed)
@@ -125,8 +125,8 @@ def _fit(
     note: Callable[[str], None],
     keep: Callable[[], object],
 ) -> tuple[float, float]:
-    """Train the net. Returns the loss at the begin and at the end. ``keep``: called now and then,
-    and at the end."""
+    """Train the net. Returns the loss at the beginning and at the end. ``keep`` is called from time
+    to time, and at the end."""
     shown = Shown(corpus, ids, config.unknown, config.seed)
     optimizer = torch.optim.AdamW(net.parameters(), lr=config.rate, weight_decay=0.01)
     low = cpu_has_bfloat16()  # twice as fast
@@ -167,7 +167,7 @@ def _loss(logits: Tensor, labels: Ints) -> Tensor:
 
 
 def measure(net: Path, text: Path) -> Writing:
-    """How well a stored net writes the words of a text, each line as a recording."""
+    """Measure a stored net on a text, taking each line as a recording."""
     punctuator = Punctuator(load_net(net))
     pairs = []
     for line in read_lines(text):

@@ -1,4 +1,4 @@
-"""How well a text is written, against one that is right: its marks, and the case of its words."""
+"""Measures punctuation and case of a text against a reference."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from attnasr_cli.text.sentences.written import IGNORED, Labelled, Mark
 
 @dataclass
 class Marks:
-    """How often one mark stands where it should."""
+    """Counts of one punctuation mark, with precision, recall and F1."""
 
     right: int = 0
     written: int = 0
@@ -33,7 +33,7 @@ class Marks:
 
 @dataclass
 class Writing:
-    """What is counted over all texts."""
+    """Counts over all texts."""
 
     words: int = 0
     """that are the same on both sides, but for their case"""

@@ -1,5 +1,5 @@
-"""``attnasr train`` for a recipe with a ``[sentences]`` table: written text becomes a net that
-writes sentences."""
+"""``attnasr train`` for a recipe with a ``[sentences]`` table: trains a net for case and
+punctuation on text."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from attnasr_cli.training.sentences.fit import SentencesReport, train_sentences
 def train_recipe(
     table: Mapping[str, Any], recipe: Path, out: Path, texts: Sequence[Path], dev: Sequence[Path]
 ) -> SentencesReport:
-    """Make ``sentences.safetensors`` in the folder ``out``; where a model stands there, it gets it.
+    """Train ``sentences.safetensors`` in the folder ``out``; if that is a model folder, the model
+    uses it.
 
     ``table``: the recipe, read from ``recipe``, to which its paths are relative. ``texts`` replace
     those of the recipe, one count each, and ``dev`` the text that is held out. Raises UsageError

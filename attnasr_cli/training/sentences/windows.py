@@ -1,5 +1,5 @@
-"""Batches of windows, cut out of text as the net will see it when it is used: the words of one
-stretch of a recording with those before it, or from its begin, and nothing after them.
+"""Batches of windows of text as the net sees them in use: the words of a stretch of a recording
+with the words before it, or from its beginning, and none after it.
 
 All windows of a batch are of one length, so that none is padded.
 """
@@ -15,9 +15,10 @@ from attnasr_cli.text.sentences.written import IGNORED
 from attnasr_cli.training.sentences.corpus import Corpus, Ints
 
 WHOLE = 0.7
-"""of the batches end where sentences end; the others anywhere, as a speaker pauses anywhere"""
+"""share of batches whose windows end at sentence ends; the others end anywhere, as pauses occur
+anywhere"""
 FROM_BEGIN = 0.5
-"""of the batches begin where a recording does"""
+"""share of batches whose windows begin at the start of a recording"""
 SHORTEST, LONGEST = 3, 80
 """words of a stretch"""
 CONTEXT = 48
@@ -28,7 +29,7 @@ Batch = tuple[Ints, Ints, Ints]
 
 
 class Windows:
-    """Draws from a corpus, the same for the same seed."""
+    """Draws windows from a corpus; the same seed gives the same windows."""
 
     def __init__(self, corpus: Corpus, seed: int) -> None:
         self.corpus, self.draw = corpus, np.random.default_rng(seed)

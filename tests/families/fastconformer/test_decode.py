@@ -34,7 +34,7 @@ def test_token_sequences_are_the_references(pair: Any, kind: str, beams: int) ->
     prompt = torch.tensor([ours.prompt])
     config = SearchConfig(beams=beams, length_penalty=None, exhaustive=True)
     with torch.inference_mode():
-        memory = ours.listen(segments)
+        memory = ours.encode_segments(segments)
         limits = ours.limits(segments, memory)
         found = search(model.net, memory, prompt.expand(INPUTS, -1), END, limits, config)
         ended = 0
@@ -46,7 +46,7 @@ def test_token_sequences_are_the_references(pair: Any, kind: str, beams: int) ->
                 do_sample=False,
             )[0].tolist()  # fmt: skip
             wanted = written[prompt.shape[1] :]
-            alone = ours.listen([segment])
+            alone = ours.encode_segments([segment])
             [[again]] = search(model.net, alone, prompt, END, limits[n : n + 1], config)
             best = found[n][0]
             assert [*best.tokens, *([END] if best.finished else [])] == wanted, n
@@ -92,7 +92,7 @@ def test_the_decoder_gives_those_texts_with_times_in_order(pair: Any, kind: str)
     counts = []
     for segment, found in zip(segments, ours.decode(segments), strict=True):
         features, lengths = ours.features([segment])
-        memory = ours.listen([segment])
+        memory = ours.encode_segments([segment])
         prompt = torch.tensor([ours.prompt])
         limit = int(ours.limits([segment], memory)[0])
         wanted = reference.generate(
@@ -115,7 +115,7 @@ def test_no_more_tokens_than_the_decoder_holds(pair: Any) -> None:
     ours = decoder(model)
     segments = [noise(0, 0.5), noise(1, 9.0)]
     room = 40 - len(ours.prompt)
-    assert ours.limits(segments, ours.listen(segments)).tolist() == [room, room]
+    assert ours.limits(segments, ours.encode_segments(segments)).tolist() == [room, room]
     assert ours.max_segment_s == 40.0
 
 

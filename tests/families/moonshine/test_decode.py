@@ -33,7 +33,7 @@ def test_token_sequences_are_the_references(pair: Any, beams: int, sizes: dict[s
     config = SearchConfig(beams=beams, length_penalty=None, exhaustive=True)
     padded = torch.nn.utils.rnn.pad_sequence(segments, batch_first=True)
     with torch.inference_mode():
-        memory = model.net.listen(padded, lengths)
+        memory = model.net.encode_samples(padded, lengths)
         found = search(model.net, memory, torch.ones(INPUTS, 1).long(), 2, limits, config)
         ended = 0
         for n, segment in enumerate(segments):
@@ -43,7 +43,7 @@ def test_token_sequences_are_the_references(pair: Any, beams: int, sizes: dict[s
                 max_new_tokens=int(limits[n]),
                 do_sample=False,
             )[0].tolist()[1:]
-            alone = model.net.listen(segment[None], lengths[n : n + 1])
+            alone = model.net.encode_samples(segment[None], lengths[n : n + 1])
             [[again]] = search(
                 model.net, alone, torch.ones(1, 1).long(), 2, limits[n : n + 1], config
             )
@@ -103,8 +103,8 @@ def test_layers_are_packed_for_a_cpu_and_the_model_stays_as_it_is(
     audio, tokens = noise(1, 1.3)[None], torch.tensor([[1, 7, 9, 20]])
     lengths = torch.tensor([audio.shape[1]])
     with torch.inference_mode():
-        wanted = model.net.decode(model.net.listen(audio, lengths), tokens)
-        found = fast.decode(fast.listen(audio, lengths), tokens)
+        wanted = model.net.decode(model.net.encode_samples(audio, lengths), tokens)
+        found = fast.decode(fast.encode_samples(audio, lengths), tokens)
     assert torch.allclose(found, wanted, atol=1e-4)
 
 

@@ -52,7 +52,7 @@ def test_numbers_are_the_references(pair: Any, sizes: dict[str, Any], samples: i
         lengths = torch.tensor([samples])
         front = model.net.encoder.front(audio, lengths)
         assert float((front - wanted).abs().max()) < 1e-5
-        memory = model.net.listen(audio, lengths)
+        memory = model.net.encode_samples(audio, lengths)
         wanted = encoder(audio).last_hidden_state
         assert memory.lengths.tolist() == [wanted.shape[1]]
         assert float((memory.frames - wanted).abs().max()) < 1e-4
@@ -83,7 +83,7 @@ def test_numbers_of_the_streaming_net_are_the_references(
         wanted, _ = encoder.embedder(given["input_values"], given["attention_mask"])
         front = model.net.encoder.front(audio[None], lengths)
         assert float((front - wanted).abs().max()) < 1e-5
-        memory = model.net.listen(audio[None], lengths)
+        memory = model.net.encode_samples(audio[None], lengths)
         wanted = encoder(**given).last_hidden_state
         assert memory.lengths.tolist() == [wanted.shape[1]]
         assert float((memory.frames - wanted).abs().max()) < 1e-4
@@ -100,7 +100,7 @@ def test_attention_is_the_references(pair: Any, sizes: dict[str, Any]) -> None:
     with torch.inference_mode():
         given = heard(reference, audio)
         wanted = reference(**given, decoder_input_ids=tokens, output_attentions=True)
-        memory = model.net.listen(audio[None], torch.tensor([audio.shape[0]]))
+        memory = model.net.encode_samples(audio[None], torch.tensor([audio.shape[0]]))
         found = model.net.attend(memory, tokens)
     reference.set_attn_implementation("sdpa")
     assert torch.allclose(found, torch.stack(wanted.cross_attentions, 1), atol=1e-5)
@@ -114,9 +114,11 @@ def test_an_utterance_does_not_depend_on_its_batch(streaming: bool) -> None:
     parts = [noise(n, 0.3 + 0.37 * n) for n in range(4)]
     lengths = torch.tensor([part.shape[0] for part in parts])
     with torch.inference_mode():
-        batch = net.listen(torch.nn.utils.rnn.pad_sequence(parts, batch_first=True), lengths)
+        batch = net.encode_samples(
+            torch.nn.utils.rnn.pad_sequence(parts, batch_first=True), lengths
+        )
         for b, part in enumerate(parts):
-            alone = net.listen(part[None], lengths[b : b + 1])
+            alone = net.encode_samples(part[None], lengths[b : b + 1])
             size = int(alone.lengths[0])
             assert int(batch.lengths[b]) == size == alone.frames.shape[1]
             assert torch.allclose(batch.frames[b, :size], alone.frames[0], atol=1e-5)

@@ -182,7 +182,9 @@ def test_the_user_is_told_of_the_output_layer(pair) -> None:
 def test_eight_windows_make_a_batch(pair, monkeypatch) -> None:
     _, model = pair(SMALL)
     monkeypatch.setattr("attnasr_cli.device.free_memory", lambda: 10**12)
-    assert Recognizer.from_model(model, "cpu", "float32").batch_s == 8 * 30
+    recognizer = Recognizer.from_model(model, "cpu", "float32")
+    assert recognizer.batch_s == 8 * 30
+    assert recognizer.decoders[0].min_cost_s == 30  # short segments are padded to a window
     monkeypatch.setattr("attnasr_cli.device.free_memory", lambda: 10**9)
     assert Recognizer.from_model(model, "cpu", "float32").batch_s == 30
 

@@ -44,6 +44,7 @@ class BagDecoder:
     """Keeps ``attnasr_cli.families.base.SegmentDecoder``."""
 
     max_segment_s = 10.0
+    min_cost_s = 0.0
     sequential = False
 
     def __init__(

@@ -1,9 +1,8 @@
-"""The encoder of Moonshine Streaming: samples → positions of 20 ms, each of which hears what is
-near.
+"""The encoder of Moonshine Streaming: samples → positions of 20 ms with limited context.
 
-Frames of 5 ms are normalised and compressed one by one, two convolutions that look back make a
-position of four of them, and the layers see some positions before and at most three after. None of
-it knows where in the utterance it stands.
+Frames of 5 ms are normalised and compressed separately, two causal convolutions merge four of them
+into a position, and the layers attend to some positions before and at most three after. The encoder
+has no absolute positions.
 """
 
 from __future__ import annotations
@@ -26,9 +25,10 @@ POSITION = FRAME * STRIDE * STRIDE
 """samples from one memory position to the next: 320, 20 ms at 16 kHz"""
 STEP_S = POSITION / SAMPLE_RATE_HZ
 SEEN = 1 + (KERNEL - 1) + STRIDE * (KERNEL - 1)
-"""frames that a position hears, up to and with the first of its own: 13"""
+"""receptive field of a position in frames: 13"""
 OFFSET_S = (1 - SEEN / 2) * FRAME / SAMPLE_RATE_HZ - STEP_S / 2
-"""the middle of what it hears is that much later than the middle of its own 20 ms: -37.5 ms"""
+"""seconds by which the middle of its receptive field is later than the middle of its own 20 ms:
+-37.5 ms"""
 EPSILON = 1e-6
 """of the normalisation of a frame"""
 
@@ -42,7 +42,7 @@ def positions(samples: Tensor) -> Tensor:
 
 
 class Norm(nn.Module):
-    """Layer normalisation without a bias, whose weight is what it adds to 1."""
+    """Layer normalisation without a bias, with the scale stored minus 1."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -64,8 +64,8 @@ class Front(nn.Module):
         self.conv2 = nn.Conv1d(2 * width, width, KERNEL, STRIDE)
 
     def forward(self, samples: Tensor, lengths: Tensor) -> Tensor:
-        """samples (B, N), lengths (B,) in samples → (B, S, D). A last frame that is not full counts
-        as silence, as the publisher's own code has it."""
+        """samples (B, N), lengths (B,) in samples → (B, S, D). An incomplete last frame counts as
+        silence, as in the publisher's code."""
         count = max(-(-samples.shape[1] // FRAME), 1)
         samples = F.pad(samples, (0, count * FRAME - samples.shape[1]))
         x = samples.to(self.log_gain.dtype).unflatten(1, (count, FRAME))  # (B, T, 80)
@@ -82,12 +82,12 @@ class Front(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention to what is near, then a perceptron with a GELU."""
+    """Windowed self-attention, then feed-forward with a GELU."""
 
     def __init__(
         self, width: int, hidden: int, heads: int, head: int, window: tuple[int, int]
     ) -> None:
-        """window: positions that one sees, up to and with itself, and behind it."""
+        """window: number of positions attended to before (the own one included) and after."""
         super().__init__()
         self.window = window
         self.attn_norm, self.attn = Norm(width), SelfAttention(width, heads, head=head)

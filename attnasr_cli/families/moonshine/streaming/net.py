@@ -1,8 +1,8 @@
-"""Moonshine Streaming: an encoder that hears only what is near, and the decoder of Moonshine.
+"""Moonshine Streaming: an encoder with limited context, and the decoder of Moonshine.
 
 Kudlur et al. 2026, "Moonshine v2: Ergodic streaming encoder ASR for latency-critical speech
-applications" (arXiv 2602.12241). Here a segment is heard as a whole. The decoder is told where a
-position stands, by a table that is added to what comes from the encoder.
+applications" (arXiv 2602.12241). Here a whole segment is encoded at once. A table of positions is
+added to the output of the encoder for the decoder.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from attnasr_cli.families.common.blocks import Projected
 from attnasr_cli.families.common.net import TokenDecoder
-from attnasr_cli.families.moonshine.blocks import DecoderBlock, Turn, norm
+from attnasr_cli.families.moonshine.blocks import DecoderBlock, PartialRotation, norm
 from attnasr_cli.families.moonshine.net import SampleNet
 from attnasr_cli.families.moonshine.streaming.encoder import OFFSET_S, STEP_S, Encoder
 from attnasr_cli.nets.protocol import Memory
@@ -35,7 +35,7 @@ class MoonshineStreamingConfig:
     head: int = 40
     """channels of each of them"""
     windows: tuple[tuple[int, int], ...] = ((16, 3), (16, 3), (16, 0), (16, 0), (16, 3), (16, 3))
-    """of each of its layers: positions that one sees, up to and with itself, and after it"""
+    """for each of its layers: positions attended to before (the own one included) and after"""
     decoder_width: int = 320
     """channels of the decoder"""
     decoder_hidden: int = 1280
@@ -47,9 +47,9 @@ class MoonshineStreamingConfig:
     decoder_layers: int = 6
     """its blocks"""
     rotated: int = 32
-    """channels of a head of the decoder that turn with the position"""
+    """channels of a head of the decoder that rotation with the position"""
     rotary_base: float = 10_000.0
-    """ratio of the slowest to the fastest turn"""
+    """ratio of the slowest to the fastest rotation"""
     text_context: int = 4096
     """tokens, and positions of the memory, that the decoder can hold"""
     tied: bool = False
@@ -84,16 +84,16 @@ class Decoder(TokenDecoder):
         self.norm = norm(width)
         self.head = None if c.tied else nn.Parameter(self.embed.weight.detach().clone())
 
-    def remember(self, frames: Tensor) -> tuple[Projected, ...]:
+    def project_memory(self, frames: Tensor) -> tuple[Projected, ...]:
         frames = frames + self.places.weight[: frames.shape[1]].to(frames.dtype)
-        return super().remember(frames if self.bridge is None else self.bridge(frames))
+        return super().project_memory(frames if self.bridge is None else self.bridge(frames))
 
     def embedded(self, tokens: Tensor, places: Tensor) -> Tensor:
         return cast(Tensor, self.embed(tokens))
 
-    def turn(self, places: Tensor) -> Turn:
+    def rotation(self, places: Tensor) -> PartialRotation:
         c = self.config
-        return Turn.at(places, c.rotated, c.decoder_head, c.rotary_base)
+        return PartialRotation.at(places, c.rotated, c.decoder_head, c.rotary_base)
 
     @property
     def readout(self) -> Tensor:
@@ -101,7 +101,7 @@ class Decoder(TokenDecoder):
 
 
 class MoonshineStreaming(SampleNet):
-    """Encoder and decoder behind the protocol of the nets."""
+    """Encoder and decoder with the interface of ``nets.protocol``."""
 
     name: ClassVar[str] = "moonshine-streaming"
     Config: ClassVar[type] = MoonshineStreamingConfig
@@ -114,9 +114,9 @@ class MoonshineStreaming(SampleNet):
         self.encoder = Encoder(c.width, c.hidden, c.heads, c.head, c.windows)
         self.decoder = Decoder(c)
 
-    def listen(self, samples: Tensor, lengths: Tensor) -> Memory:
+    def encode_samples(self, samples: Tensor, lengths: Tensor) -> Memory:
         frames, lengths = self.encoder(samples, lengths)
-        return Memory(frames, lengths, self.decoder.remember(frames), STEP_S)
+        return Memory(frames, lengths, self.decoder.project_memory(frames), STEP_S)
 
     @property
     def longest_s(self) -> float:

@@ -1,7 +1,7 @@
-"""Attention to what is near: each position sees some before it and some after it.
+"""Windowed attention: each position attends to some positions before and after it.
 
-It is computed block by block, a block of queries against the keys that any of them sees, so that a
-long utterance costs as much for each second as a short one.
+It is computed in blocks of queries against the keys in their windows, so that the cost is linear in
+the length of an utterance.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ BLOCK = 64
 
 def window_mask(lengths: Tensor, size: int, before: int, after: int) -> Tensor:
     """lengths (B,) of utterances of at most ``size`` positions → (B, N, 1, BLOCK, W), true where a
-    query of block N sees a key: one of the ``before`` up to and with itself, or one of the
-    ``after`` behind it, if there is audio. Padding sees itself, so that all rows see something."""
+    query of block N may attend to a key: one of ``before`` positions up to and with its own, or one
+    of ``after`` positions behind it, if it is audio. Padding attends to itself, so that no row is
+    empty."""
     device = lengths.device
     blocks = -(-size // BLOCK)
     first = torch.arange(blocks, device=device)[:, None, None] * BLOCK

@@ -1,4 +1,4 @@
-"""The attention of a decoded window, with its tokens and words as they are written."""
+"""The cross-attention of a decoded window, with its tokens and words as text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from attnasr_cli.families.whisper.words import split_words
 
 
 def attention(decoder: BatchedDecoder, samples: Tensor, decoded: Decoded) -> SegmentAttention:
-    """Teacher-force the tokens of a window (N,) again, behind the prompt that it had."""
+    """Teacher-force the tokens of a window (N,) of samples after its prompt, and return the
+    attention."""
     language = decoded.language or ("en" if decoder.tokenizer.multilingual else None)
     tokens = [token for piece in decoded.pieces for token in piece.tokens]
     previous = [*decoder.plan.hotwords, *decoder.plan.prompt]
@@ -35,7 +36,7 @@ def attention(decoder: BatchedDecoder, samples: Tensor, decoded: Decoded) -> Seg
 def _words(
     decoder: BatchedDecoder, tokens: Sequence[int], language: str | None
 ) -> list[tuple[str, int, int]]:
-    """Words between timestamps, which are not words."""
+    """(word, first row, row behind its last) of each word; timestamps are not words."""
     words: list[tuple[str, int, int]] = []
     eot = decoder.tokenizer.eot
     spoken = [i for i, token in enumerate(tokens) if token < eot]

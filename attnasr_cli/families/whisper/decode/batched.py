@@ -1,7 +1,8 @@
-"""Batched mode: segments of speech, one window each, many at once, with all guards kept.
+"""Batched mode: decodes many segments at once, one window each, with the temperature fallback of
+sequential mode.
 
-No other batched decoder of Whisper keeps them: here the windows that fail a guard, and only those,
-are decoded again at the next temperature, from the memory that is there already.
+Only the windows that fail a check are decoded again at the next temperature, from the memory that
+is already encoded.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ SEED = 20_221_206  # sampling gives the same text every time
 
 
 class BatchedDecoder:
-    """One model with fixed options. Batches of segments in, texts out, in the same order."""
+    """The batched part of ``families.base.SegmentDecoder``, for one model with fixed options."""
 
     def __init__(
         self, model: Model, placement: Placement, options: WhisperOptions, batch_s: float = 240.0
@@ -71,11 +72,12 @@ class BatchedDecoder:
         self.phrases = phrase_list(self.plan, self.tokenizer, self.net)
         self.features = WhisperMel(model.features.bins)
         self.max_segment_s: float = self.net.config.window / FRAMES_PER_S
+        self.min_cost_s = self.max_segment_s
 
     def decode(self, segments: Sequence[Tensor]) -> list[Decoded]:
         """segments: mono float32 samples (N,) at 16 kHz, each no longer than a window."""
         results: dict[int, Decoded] = {}
-        for batch in pack([self.max_segment_s] * len(segments), self.batch_s):
+        for batch in pack([self.min_cost_s] * len(segments), self.batch_s):
             found = spread(self._batch, [segments[i] for i in batch], self.placement.device)
             results |= zip(batch, found, strict=True)
         return [results[i] for i in range(len(segments))]
@@ -113,7 +115,7 @@ class BatchedDecoder:
         previous: Sequence[int],
         frames: Sequence[int],
     ) -> list[Decoded]:
-        """One of the user's phrases for each window."""
+        """Choose one of the user's phrases for each window."""
         choices = choose_phrases(self.task, phrases, memory, starts, previous)
         attempts = [
             as_attempt(choice, start, self.plan.task.language or start.language)
@@ -132,10 +134,10 @@ class BatchedDecoder:
     def _spans(
         self, memory: Memory, attempts: Sequence[FallbackResult], frames: Sequence[int]
     ) -> list[list[Span]]:
-        """The text of each window in stretches, each with the times of its first and last word.
+        """The text of each window in spans, each with the times of its first and last word.
 
-        Timestamps say when a stretch begins and ends; where the decoder wrote none, or not the
-        last one, its words are aligned with the audio.
+        Timestamps give the start and end of a span; where the decoder wrote none, or not the last
+        one, words are aligned with the audio.
         """
         begin = self.tokenizer.timestamp_begin
         stamped = self.plan.task.timestamps
@@ -190,7 +192,7 @@ def decoded(
 ) -> Decoded:
     """What is passed on of a window; spans start at ``offset_s``, pieces at the window's start.
 
-    A span without text or without duration says nothing and is left out.
+    Spans without text or duration are left out.
     """
     result = attempt.result
     pieces = []

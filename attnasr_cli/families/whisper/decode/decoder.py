@@ -23,7 +23,7 @@ class WhisperDecoder(BatchedDecoder):
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """What was chosen in the end, for JSON."""
+        """The settings with defaults filled in, for JSON."""
         return self.plan.settings | (self.phrases.settings if self.phrases else {})
 
     def changed(self, options: WhisperOptions) -> WhisperDecoder:
@@ -36,7 +36,7 @@ class WhisperDecoder(BatchedDecoder):
 
     @property
     def sequential(self) -> bool:
-        """Whether recordings are to be given whole, to ``recording``."""
+        """Whether the decoder must be given whole recordings, by ``recording``."""
         return self.plan.sequential
 
     def recording(self) -> RecordingDecoder:

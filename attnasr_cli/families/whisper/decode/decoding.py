@@ -1,7 +1,7 @@
 """One pass over windows at one temperature: openai-whisper's ``decode`` for a batch.
 
-What is special about the vocabulary (start tokens, grammar, suppressed tokens) becomes a prompt and
-rules here; the search itself knows nothing of it.
+Start tokens, the grammar of timestamps and suppressed tokens become a prompt and rules here; the
+search knows token ids only.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class TaskOptions:
     language: str | None = None
     """code; None: detected"""
     timestamps: bool = True
-    """the decoder writes times; without, it is a little faster and writes text only"""
+    """whether the decoder writes timestamps; without them it is a little faster"""
     beams: int = 5
     """beams at temperature 0; 1 is greedy"""
     best_of: int = 5
@@ -48,12 +48,12 @@ class TaskOptions:
     prefix: tuple[int, ...] = ()
     """tokens that every transcript starts with"""
     max_tokens: int | None = None
-    """at most so many tokens a window; None: half of what the decoder can hold"""
+    """most tokens of a window; None: half of the text context"""
 
 
 @dataclass(frozen=True)
 class WindowStart:
-    """What the decoder says before the first word."""
+    """Language and no-speech probabilities of a window, from the first decoder steps."""
 
     no_speech_prob: float
     languages: dict[str, float]
@@ -83,7 +83,7 @@ class DecodingTask:
         self.net, self.tokenizer, self.options = net, tokenizer, options
 
     def prompt(self, language: str | None, previous: Sequence[int] = ()) -> list[int]:
-        """The tokens that the decoder reads first: previous text, start, language, task, prefix."""
+        """The prompt: previous text, start, language, task and prefix tokens."""
         options = self.options
         tokens = self.tokenizer.start(language, options.task, options.timestamps)
         tokens += options.prefix
@@ -94,8 +94,8 @@ class DecodingTask:
 
     @torch.inference_mode()
     def detect(self, memory: Memory, previous: Sequence[int] = ()) -> list[WindowStart]:
-        """The language and the no-speech probability of each window; with ``previous`` text in
-        front the language is still judged without it, and only where none was chosen."""
+        """The language and the no-speech probability of each window. The language is detected
+        without ``previous`` text, and only where none was chosen."""
         tokenizer = self.tokenizer
         prompt = self.prompt(self.options.language, previous)
         full = self._after(prompt[: prompt.index(tokenizer.sot) + 1], memory)
@@ -124,7 +124,7 @@ class DecodingTask:
         generators: Sequence[torch.Generator],
         previous: Sequence[int] = (),
     ) -> list[WindowResult]:
-        """Decode the windows of a memory; ``previous`` text is that of all of them."""
+        """Decode the windows of a memory, all with the same ``previous`` text."""
         languages = [
             self.options.language or window_start.language for window_start in window_starts
         ]
@@ -170,7 +170,7 @@ class DecodingTask:
         return search(self.net, memory, prompt, eot, limit, config, rules)
 
     def rules(self, prompt_length: int) -> list[Rule]:
-        """What must not be written after a prompt of this length."""
+        """The rules for tokens after a prompt of this length."""
         tokenizer, options = self.tokenizer, self.options
         rules: list[Rule] = [SuppressFirst(tokenizer.blank, prompt_length)]
         rules.append(Suppress(tokenizer.suppressed if options.suppress else tokenizer.steering))
@@ -198,14 +198,15 @@ class DecodingTask:
 
 
 def step_bytes(net: Whisper, memory: Memory) -> int:
-    """What a step reads at two bytes a number: the weights, keys and values of the memory."""
+    """Bytes that a step reads, at two bytes a number: weights, and keys and values of the
+    memory."""
     config, (B, S, D) = net.config, memory.frames.shape
     weights = config.vocab * D + config.text_layers * 14 * D * D  # 4 + 2 squares, 8 of the MLP
     return 2 * (weights + config.text_layers * 2 * B * S * D)
 
 
 def pick(memory: Memory, indices: Sequence[int]) -> Memory:
-    """The memory of some windows; all of them in order costs nothing."""
+    """The memory of some windows; not copied where all are asked for in order."""
     if list(indices) == list(range(memory.frames.shape[0])):
         return memory
     return select(memory, torch.tensor(list(indices), device=memory.frames.device))

@@ -1,8 +1,9 @@
-"""Guards against made-up text: when a window is decoded again, and when it counts as silence.
+"""Temperature fallback: decides when a window is decoded again at a higher temperature, and when it
+counts as silence.
 
-The rules and values are openai-whisper's. A text that repeats itself compresses well; a text that
-the net does not believe has a low mean log probability; a window without speech has a high
-probability of the no-speech token. Only what fails is decoded again, one temperature higher.
+Rules and values are those of openai-whisper. A text that repeats itself has a high compression
+ratio; an unreliable text has a low mean log probability; a window without speech has a high
+probability of the no-speech token. Only windows that fail are decoded again.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ class Guards:
     compression_ratio: float | None = 2.4
     """a text that compresses better than this repeats itself"""
     logprob: float | None = -1.0
-    """a text below this mean log probability is not believed"""
+    """a text below this mean log probability counts as unreliable"""
     no_speech: float | None = 0.6
-    """above this, and with a text that is not believed, a window is silent"""
+    """a window with a higher no-speech probability and an unreliable text counts as silent"""
 
     def problem(self, result: WindowResult) -> str:
-        """Why a window should be decoded again, or empty. Silence is no reason."""
+        """The reason to decode a window again, or empty; silence is not one."""
         unlikely = self.logprob is not None and result.avg_logprob < self.logprob
         if unlikely and self.no_speech is not None and result.no_speech_prob > self.no_speech:
             return ""
@@ -38,7 +39,7 @@ class Guards:
         return ""
 
     def silent(self, result: WindowResult) -> bool:
-        """Whether what was written is to be dropped because nobody speaks."""
+        """Whether the text is dropped because the window is silent."""
         if self.no_speech is None or not result.no_speech_prob > self.no_speech:
             return False
         return self.logprob is None or not result.avg_logprob > self.logprob
@@ -46,19 +47,19 @@ class Guards:
 
 @dataclass(frozen=True)
 class FallbackResult:
-    """What is kept of a window, and what it took."""
+    """The final result of a window, with its temperature and the number of fallbacks."""
 
     result: WindowResult
     temperature: float
     fallbacks: int
     suspect: str
-    """what is still wrong with it after the last temperature"""
+    """the check that still fails at the last temperature, or empty"""
 
 
 def decode_with_fallback(
     guards: Guards, count: int, decode: Callable[[Sequence[int], float], Sequence[WindowResult]]
 ) -> list[FallbackResult]:
-    """Decode ``count`` windows; those that fail again at the next temperature, and only those.
+    """Decode ``count`` windows, and those that fail again at the next temperature.
 
     decode(indices, temperature) gives the results of these windows in the same order.
     """

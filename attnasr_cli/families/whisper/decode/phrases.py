@@ -1,4 +1,4 @@
-"""One of the user's phrases for each window, in place of free text with its fallbacks."""
+"""Decoding one of the user's phrases for each window, instead of free text with fallback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Options checked against each other and against a model, in the form that the decoder needs."""
+"""Checks options against each other and against a model, and puts them into the form that the
+decoder needs."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ FREE_TEXT = (
     "temperature", "best_of", "patience", "length_penalty", "timestamps",
     "compression_ratio_threshold", "logprob_threshold", "no_speech_threshold",
 )  # fmt: skip
-"""options about text that is not chosen from a list"""
+"""options for free text only"""
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
@@ -40,7 +41,7 @@ class Plan:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What was chosen in the end, for JSON."""
+        """The settings with defaults filled in, for JSON."""
         return {
             "language": self.task.language,
             "task": self.task.task,
@@ -67,8 +68,8 @@ def plan(
     name: str,
     languages: tuple[str, ...] = (),
 ) -> Plan:
-    """Check options against each other and against the model called ``name``, which writes these
-    languages; where it is one, none is detected. Raises UsageError."""
+    """Check options against each other and against the model ``name`` with these ``languages``; a
+    single language is not detected. Raises UsageError."""
     if options.language is None and len(languages) == 1 and tokenizer.multilingual:
         options = replace(options, language=languages[0])
     temperatures = _temperatures(options.temperature)
@@ -133,7 +134,7 @@ def plan(
 
 
 def _refuse_with_phrases(options: WhisperOptions, sequential: bool) -> None:
-    """What has no meaning where one of some phrases is chosen."""
+    """Refuse options that have no meaning with phrases. Raises UsageError."""
     if sequential:
         raise UsageError("--phrases in sequential mode", "add --mode batched")
     for name in FREE_TEXT:

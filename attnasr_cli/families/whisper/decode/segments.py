@@ -1,4 +1,4 @@
-"""A window's tokens → stretches of text between timestamps, and where to go on."""
+"""Splits the tokens of a window at timestamps, and says where the next window starts."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ FRAMES_PER_TIMESTAMP = 2  # 20 ms
 
 @dataclass(frozen=True)
 class Cut:
-    """What one window gave."""
+    """The spans of one window."""
 
     spans: list[Span]
     """times in seconds from the start of the window"""
     advance: int
-    """frames after which the next window should start, if windows follow the text"""
+    """frames after which the next window starts in sequential mode"""
     ended: bool
-    """the last timestamp says that nothing follows in the window"""
+    """whether the last timestamp says that no speech follows in the window"""
 
 
 def cut(tokens: Sequence[int], begin: int, frames: int, keep_rest: bool = False) -> Cut:
     """Cut at pairs of timestamps (tokens ≥ ``begin``) a window with ``frames`` of audio.
 
-    What follows the last pair is unfinished: left for the next window, or kept with ``keep_rest``.
+    Text after the last pair is unfinished: it is left for the next window, or kept with
+    ``keep_rest``.
     """
     stamps = [token >= begin for token in tokens]
     ended = stamps[-2:] == [False, True]

@@ -1,7 +1,7 @@
 """Sequential mode: one window after the other, as openai-whisper's ``transcribe`` does.
 
-A window starts where the last timestamp of the one before stands, and reads the text before it as
-its prompt, unless that text was drawn at a high temperature and is not to be trusted.
+A window starts at the last timestamp of the one before, and gets the text so far as its prompt,
+unless that was sampled at a high temperature.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from attnasr_cli.families.whisper.features import MelRecorder
 from attnasr_cli.nets.protocol import Memory
 
 TRUSTED_TEMPERATURE = 0.5
-"""text drawn above it does not serve as a prompt for what follows"""
+"""text sampled at a higher temperature is not used as a prompt"""
 
 
 class WhisperRecording:
@@ -43,18 +43,19 @@ class WhisperRecording:
 def transcribe(
     decoder: BatchedDecoder, recorder: MelRecorder, generator: torch.Generator | None = None
 ) -> Iterator[tuple[float, Decoded]]:
-    """The windows of a recording whose features ``recorder`` has complete: (start in seconds,
-    result), in order, each as soon as it is decoded.
+    """Decode a recording whose features are complete in ``recorder``. Yields (start in seconds,
+    result) of each window in order, as soon as it is decoded.
 
     The language is detected from the first window where it is not given. ``generator`` is for
-    sampling; each recording has its own by default, so that the same text comes every time.
+    sampling; by default each recording has its own with a fixed seed, so that results are
+    reproducible.
     """
     generator = generator or torch.Generator(decoder.placement.device).manual_seed(SEED)
     yield from _Recording(decoder, recorder, generator).windows()
 
 
 class _Recording:
-    """One recording: where to go on, what has been written, when speech ended last."""
+    """The state of one recording: position, tokens so far, end of the last speech."""
 
     def __init__(
         self, decoder: BatchedDecoder, recorder: MelRecorder, generator: torch.Generator
@@ -109,8 +110,7 @@ class _Recording:
         return self.net.encode(features[None].to(device), lengths)
 
     def _previous(self) -> list[int]:
-        """What the window reads first: hotwords, then as much of the text before as there is room
-        for."""
+        """The prompt of a window: hotwords, then as much of the previous text as fits."""
         hotwords = self.plan.hotwords
         room = self.net.config.text_context // 2 - 1 - len(hotwords)
         before = self.written[self.trusted_from :]
@@ -126,7 +126,7 @@ class _Recording:
         return decode_with_fallback(self.plan.guards, 1, again)[0]
 
     def _time(self, memory: Memory, spans: list[Span], frames: int, offset_s: float) -> float:
-        """Give the spans their words; returns when the last word ends."""
+        """Give the spans their words. Returns the end of the last word in seconds."""
         text = text_tokens(spans, self.tokenizer)
         languages = [self.task.options.language]
         task = self.task.options.task

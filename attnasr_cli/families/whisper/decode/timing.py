@@ -1,4 +1,4 @@
-"""Word times from attention: which part of the audio the decoder looked at for which token.
+"""Word times from cross-attention.
 
 The attention of the heads that follow the audio is standardised over tokens, smoothed by a median
 filter over time, and dynamic time warping finds the best monotonous path through it, as in
@@ -105,7 +105,7 @@ def one_of(memory: Memory, b: int) -> Memory:
 
 
 def _end_at(words: list[TimedWord], end_s: float) -> None:
-    """The last word ends at ``end_s``, unless the path says that it has not begun by then."""
+    """End the last word at ``end_s``, unless it begins later."""
     spoken = [i for i, word in enumerate(words) if any(map(str.isalnum, word.text))]
     last = spoken[-1] if spoken else 0
     if end_s <= words[last].start:
@@ -116,7 +116,7 @@ def _end_at(words: list[TimedWord], end_s: float) -> None:
 
 
 def _path_matrix(weights: Tensor) -> Tensor:
-    """Attention (A, U, S) of some heads → how well each token fits each position (U, S)."""
+    """Attention (A, U, S) of the alignment heads → similarity (U, S) of tokens and positions."""
     weights = weights / weights.sum(-1, keepdim=True)  # only the part that is audio counts
     deviation, mean = torch.std_mean(weights, dim=-2, keepdim=True, unbiased=False)
     return median((weights - mean) / deviation, MEDIAN).mean(0)

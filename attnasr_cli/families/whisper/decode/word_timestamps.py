@@ -1,4 +1,4 @@
-"""Words into the spans of a window, with the repairs that openai-whisper makes to their times."""
+"""Assigns words to the spans of a window, with the corrections of times of openai-whisper."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ APPEND = "\"'.。,，!！?？:：”)]}、"
 SENTENCE_END = ".。!！?？"
 LONGEST_MEDIAN_S = 0.7
 LONGEST_WORD_S = 1.5
-"""a word that is aligned with more than this hides a stretch that has no text"""
+"""a word aligned with more than this covers speech without text"""
 
 
 def place_words(
@@ -52,8 +52,8 @@ def place_words(
 
 
 def sentences(words: list[TimedWord]) -> list[Span]:
-    """Words of a window → stretches of text that end where a sentence ends, or where a word is
-    aligned with more audio than a word can take: something was left out there.
+    """Words of a window → spans that end at sentence ends, or at a word aligned with more than
+    LONGEST_WORD_S, where speech was left out.
     """
     _merge_punctuation(words)
     spans: list[Span] = []
@@ -83,7 +83,8 @@ def _shorten_at_sentences(words: Sequence[TimedWord], longest: float) -> None:
 
 
 def _merge_punctuation(words: Sequence[TimedWord]) -> None:
-    """Opening marks join the next word, closing ones the word before; what is joined is emptied."""
+    """Join opening punctuation to the next word and closing punctuation to the one before; joined
+    words become empty."""
     j = len(words) - 1
     for i in range(len(words) - 2, -1, -1):
         previous, following = words[i], words[j]
@@ -109,7 +110,7 @@ def _merge_punctuation(words: Sequence[TimedWord]) -> None:
 
 
 def _fit(span: Span, words: list[TimedWord], middle: float, last_s: float) -> None:
-    """First and last words after a pause are not longer than they can be; the span follows."""
+    """Shorten first and last words that are too long after a pause, and the span with them."""
     longest, first, last = 2 * middle, words[0], words[-1]
     second = words[1] if len(words) > 1 else None
     if first.end - last_s > 4 * middle and (

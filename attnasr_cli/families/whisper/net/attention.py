@@ -1,4 +1,4 @@
-"""Attention over a whole window, in the way that is fastest where it runs.
+"""Self-attention over a whole window, in the fastest form for the processor.
 
 torch's fused attention is the right choice everywhere but one: in bfloat16 on processors that have
 instructions for it without having matrix tiles (AMX) it falls back to slow products. There, plain
@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 QUERIES = 500
-"""at a time: 500 · 1500 scores of 2 bytes are 1.5 MB a head"""
+"""queries at a time: 500 · 1500 scores of 2 bytes are 1.5 MB for each head"""
 SAFE = (1e-20, 1e30)
 """sums of weights between which no weight that counts has left the range of the numbers"""
 
@@ -28,7 +28,7 @@ def has_tiles() -> bool:
 
 
 def full_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Attention of all to all without a mask: q, k, v (B, H, S, D/H) → (B, H, S, D/H)"""
+    """Unmasked attention: q, k, v (B, H, S, D/H) → (B, H, S, D/H)."""
     slow = q.device.type == "cpu" and q.dtype == torch.bfloat16 and not has_tiles()
     if slow and not torch.is_grad_enabled():  # products into given storage have no gradients
         return _blocked(q, k, v)

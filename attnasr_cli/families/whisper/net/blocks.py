@@ -1,4 +1,4 @@
-"""The parts that Whisper's encoder and decoder are built of: attention and a block around it."""
+"""Layers of Whisper's encoder and decoder: attention, and the block around it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from attnasr_cli.families.whisper.net.memory import PackedMemory
 from attnasr_cli.nets.cache import Cache
 
 POSITIONS = 500
-"""at a time through the perceptron; 500 · 1536 values of 2 bytes are 1.5 MB (net "tiny")"""
+"""positions at a time in the feed-forward; 500 · 1536 values of 2 bytes are 1.5 MB ("tiny")"""
 
 
 def in_pieces(x: Tensor) -> bool:
-    """Whether large results are better made bit by bit and written over: on a CPU, where new memory
-    is handed out page by page and what was computed last is still in the cache. Not in training,
-    which needs all of them."""
+    """Whether large results are computed in pieces and overwritten: on a CPU, where allocating new
+    memory is slow and recent results are still in the cache. Not in training, which needs all of
+    them."""
     return x.device.type == "cpu" and not torch.is_grad_enabled()
 
 
@@ -31,7 +31,7 @@ class Projected(NamedTuple):
 
 
 class Attention(nn.Module):
-    """Multi-head attention; what is attended to is given already projected."""
+    """Multi-head attention to keys and values that are projected beforehand."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class Attention(nn.Module):
         return self.split(q), self.split(k), self.split(v)
 
     def project_memory(self, frames: Tensor, dtype: torch.dtype | None = None) -> Projected:
-        """frames (B, S, D) → what the queries of all steps will look at, kept in ``dtype``"""
+        """frames (B, S, D) → keys and values for all steps, stored in ``dtype``"""
         return Projected(self._kept(self.key, frames, dtype), self._kept(self.value, frames, dtype))
 
     def _kept(self, layer: nn.Module, frames: Tensor, dtype: torch.dtype | None) -> Tensor:
@@ -87,7 +87,7 @@ def cross_attention(
 
 
 class Block(nn.Module):
-    """Attention to itself, in the decoder attention to the memory, then a two-layer perceptron."""
+    """Self-attention, in the decoder cross-attention, then a two-layer feed-forward."""
 
     def __init__(self, width: int, heads: int, cross: bool) -> None:
         super().__init__()

@@ -2,9 +2,9 @@
 
 bfloat16 and float16: matrix products in the low precision, while the sum that runs through the
 blocks, the norms and the positions stay in float32, so that rounding does not add up over layers.
-int8 (CPU): weights in 8 bits with one scale a row, activations quantised as they come; it moves a
-quarter of the bytes, which is what a decoder step costs. The encoder is then computed in bfloat16
-where the processor has instructions for it.
+int8 (CPU): weights in 8 bits with one scale for each row, activations quantised dynamically; reads
+a quarter of the bytes, which determine the time of a decoder step. The encoder is then computed in
+bfloat16 where the processor has instructions for it.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from attnasr_cli.nets.packed import Packed, can_pack, pack
 from attnasr_cli.nets.protocol import Memory
 
 COPIED = 1 << 30
-"""bytes of weights in float32 that may be there twice, as they came and as they are read"""
+"""bytes of float32 weights up to which a second, reordered copy is made"""
 LOW = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 class FastWhisper(Whisper):
-    """A net around parts that are computed in another way than the reference's."""
+    """A net whose parts have faster implementations than the reference."""
 
     def __init__(self, net: Whisper) -> None:
         """Takes over the parts of ``net``."""
@@ -37,9 +37,9 @@ class FastWhisper(Whisper):
         self.readout: nn.Module | None = None
         """the output layer, where there is one beside the embedding"""
         self.memory_dtype: torch.dtype | None = None
-        """what keys and values of the memory are kept in, where not in that of the weights"""
+        """type of keys and values of the memory; None: that of the weights"""
         self.packs_memory = False
-        """keep them as a ``PackedMemory``"""
+        """whether they are stored as a ``PackedMemory``"""
 
     def logits(self, x: Tensor) -> Tensor:
         if self.readout is None:
@@ -56,7 +56,7 @@ class FastWhisper(Whisper):
 
 
 class FusedAttention(Attention):
-    """Attention of a sequence to itself, with query, key and value in one product."""
+    """Self-attention with query, key and value in one product."""
 
     def __init__(self, attention: Attention, fused: nn.Module) -> None:
         """Takes the place of ``attention``; fused: (…, D) → (…, 3D)."""
@@ -71,7 +71,7 @@ class FusedAttention(Attention):
 def accelerate(
     net: Whisper, device: torch.device, dtype: str, low_encoder: bool = False
 ) -> FastWhisper:
-    """A net for inference on a device, in evaluation mode; ``net`` itself stays as it is.
+    """A net for inference on a device, in evaluation mode; ``net`` itself is not changed.
 
     dtype: float32, bfloat16, float16 or int8. low_encoder: with int8, the encoder in bfloat16.
     """
@@ -107,8 +107,8 @@ def accelerate(
 
 
 def _own_storage(net: nn.Module) -> None:
-    """What is left as it was read gets memory of its own: norms, positions, biases. A single one of
-    them would keep the whole file in memory that the weights were read from."""
+    """Copy norms, positions and biases that still share memory with the file they were read from: a
+    single one would keep the whole file in memory."""
     for tensor in (*net.parameters(), *net.buffers()):
         if tensor.dtype == torch.float32:  # what is lower is a copy already
             tensor.data = tensor.data.clone()
@@ -129,16 +129,17 @@ def _bytes(net: nn.Module) -> int:
 
 
 def _readout(weight: Tensor) -> nn.Module:
-    """The output layer (V, D) beside bfloat16: half of what a step reads. In 8 bits with sums in
-    float32 it is faster and no coarser than sums that are rounded to bfloat16, in which the most
-    probable tokens often tie."""
+    """The output layer (V, D) with a bfloat16 net, half of the bytes that a step reads. In 8 bits
+    with sums in float32 it is faster than in bfloat16 and no less precise: bfloat16 sums often make
+    the most probable tokens tie."""
     if can_quantize_rows():
         return quantized(weight, None)
     return Packed(weight.bfloat16(), None)
 
 
 def _shared_copy(net: Whisper) -> Whisper:
-    """New modules around the same storage: changing them does not change ``net``."""
+    """New modules that share the storage of ``net``: replacing their parts does not change
+    ``net``."""
     memo: dict[int, object] = {
         id(p): nn.Parameter(p.detach(), requires_grad=False) for p in net.parameters()
     }
@@ -147,7 +148,7 @@ def _shared_copy(net: Whisper) -> Whisper:
 
 
 class Norm(nn.Module):
-    """Layer norm in float32 that hands on what the next product wants."""
+    """Layer norm in float32 with output in the type of the next product."""
 
     def __init__(self, norm: nn.LayerNorm, dtype: torch.dtype) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
 """Linear layers with weights in 8 bits and a scale for each output, on a CPU.
 
-What comes in is brought to 8 bits as it comes. Where the processor adds up products of 8 bits by
-itself (VNNI), each row has a scale of its own, so that it does not matter which other rows are in
-the batch; elsewhere torch's own dynamic layer takes one scale for all rows.
+Activations are quantised dynamically. Where the processor has 8-bit dot products (VNNI), each row
+has its own scale, so that results do not depend on the other rows of the batch; elsewhere torch's
+dynamic layer uses one scale for all rows.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 MIDDLE = 128
-"""what stands for 0 among 8 bits without a sign, the kind that the processor takes from the left"""
+"""the zero point of unsigned 8-bit activations, which the instruction takes as its left operand"""
 SMALLEST = 1e-12
 ROWS = 4096
-"""of a weight that are brought to 8 bits at once"""
+"""rows of a weight that are quantised at once"""
 
 
 class Quantized(nn.Module):
@@ -81,21 +81,21 @@ class DynamicallyQuantized(nn.Module):
 
 
 def quantized(weight: Tensor, bias: Tensor | None) -> nn.Module:
-    """The layer that this machine is good at."""
+    """The faster int8 layer on this machine."""
     kind = Quantized if can_quantize_rows() else DynamicallyQuantized
     return kind(weight, bias)
 
 
 @lru_cache(maxsize=1)
 def has_vnni() -> bool:
-    """Whether the processor adds up products of 8 bits in 32 bits by itself."""
+    """Whether the processor has 8-bit dot products with 32-bit sums (VNNI)."""
     probe = getattr(torch.cpu, "_is_vnni_supported", None)
     return bool(probe()) if probe is not None else False
 
 
 @lru_cache(maxsize=1)
 def can_quantize_rows() -> bool:
-    """Whether this torch has oneDNN's layer, and the processor what makes it right and fast.
+    """Whether this torch has oneDNN's layer, and the processor has VNNI.
 
     Its operators are private to torch, so a small product is computed with them and compared.
     """

@@ -1,9 +1,9 @@
-"""Keys and values of the memory, in the order in which a CPU reads them.
+"""Keys and values of the memory in the layout that a CPU reads fastest.
 
-A step reads all of them once, 74 MB for eight windows of "tiny", and does little with them. As
-plain tensors oneDNN puts them into its own order first, at every step. Ordered once, they can only
-be read as the weights of a linear layer; so some heads share one, and the queries of each head are
-0 where the others' keys are. Products with 0 are cheaper than one layer for each head.
+A step reads all of them once, 74 MB for eight windows of "tiny", with little computation. From
+plain tensors, oneDNN reorders them at every step. Reordered once, they can only be used as weights
+of a linear layer; so some heads share a layer, and the queries of each head are 0 at the keys of
+the others. Multiplying by 0 is cheaper than one layer for each head.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from torch import Tensor
 from attnasr_cli.nets.packed import order, product
 
 HEADS = 4
-"""at most, that share a layer: fewer are more calls, more are more products with 0"""
+"""most heads that share a layer: fewer mean more calls, more mean more products with 0"""
 Layers = list[list[Tensor]]
-"""of each utterance and each group of heads"""
+"""for each utterance and each group of heads"""
 
 
 class PackedMemory:

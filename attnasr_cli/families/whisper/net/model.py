@@ -1,9 +1,9 @@
 """Whisper: a Transformer encoder over 30 s windows and a decoder that writes time as tokens.
 
 Radford et al. 2022, "Robust speech recognition via large-scale weak supervision" (arXiv
-2212.04356). Parameter names are those of the published weights, so that they load as they are.
-The encoder always sees a whole window: what is shorter is filled with zero features, as in
-training, and the decoder attends to all of it, so no position of the memory is padding.
+2212.04356). Parameter names are those of the published weights, so that they load as they are. The
+encoder always takes a whole window: shorter input is padded with zero features, as in training, and
+the decoder attends to all of it, so that no position of the memory counts as padding.
 """
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Tokens so far and a memory → the next token; the embedding is also the output layer."""
+    """The decoder: tokens so far and a memory → the next token. The embedding is also the output
+    layer."""
 
     def __init__(self, config: WhisperConfig) -> None:
         super().__init__()
@@ -145,7 +146,7 @@ class Decoder(nn.Module):
 
 
 class Whisper(Net):
-    """Encoder and decoder behind the protocol of the nets."""
+    """Encoder and decoder with the interface of ``nets.protocol``."""
 
     name: ClassVar[str] = "whisper"
     Config: ClassVar[type] = WhisperConfig
