@@ -19,7 +19,7 @@ from attnasr_cli.families.common import blocks
 class PartialRotation:
     """Rotary positions (Su et al. 2021, arXiv:2104.09864) of the first channels of each head.
 
-    Channels 2i and 2i + 1 are rotated together, as one complex number: a single pass over the input.
+    Channels 2i and 2i + 1 are rotated together, as one complex number, in a single pass.
     The channels after the rotated ones are left as they are.
     """
 
