@@ -148,7 +148,7 @@ class Decoder(TokenDecoder):
 
     @property
     def readout(self) -> Tensor:
-        return cast(Tensor, self.embed.weight) if self.head is None else self.head
+        return self.embed.weight if self.head is None else self.head
 
     @property
     def readout_bias(self) -> Tensor | None:

@@ -160,7 +160,7 @@ class Decoder(TokenDecoder):
 
     @property
     def readout(self) -> Tensor:
-        return cast(Tensor, self.embed.weight)
+        return self.embed.weight
 
 
 class SampleNet(CachedNet, ABC):
