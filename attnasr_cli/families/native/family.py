@@ -88,8 +88,7 @@ class NativeFamily:
                 "change net, or start from another model",
             )
         _refuse_what_follows(recipe, start)
-        shortest_s = recipe.features.shortest_s or start.features.shortest_s
-        recipe = replace(recipe, features=replace(start.features, shortest_s=shortest_s))
+        recipe = replace(recipe, features=_features(recipe.features, start.features))
         untouched = recipe.decoding == type(recipe.decoding)()
         if recipe.init and recipe.init.keep_tokenizer and untouched:
             recipe = replace(recipe, decoding=start.decoding)
@@ -101,6 +100,15 @@ class NativeFamily:
         return native_targets(tokenizer)
 
 
+def _features(given: FeatureConfig, own: FeatureConfig) -> FeatureConfig:
+    """Those of the model of ``[init]``, but for what does not depend on its weights: how short they
+    may be, and that they are normalised by the corpus that is learnt now."""
+    found = replace(own, shortest_s=given.shortest_s or own.shortest_s)
+    if given.normalize == "corpus":
+        found = replace(found, normalize="corpus", corpus=given.corpus)
+    return found
+
+
 def _refuse_what_follows(recipe: Recipe, start: Model) -> None:
     """Raise UsageError where the recipe says something else than the model of ``[init]``."""
     for name, wanted in recipe.config.items():
@@ -110,8 +118,10 @@ def _refuse_what_follows(recipe: Recipe, start: Model) -> None:
                 f"[config] {name} = {wanted!r}, the model of [init] has {own!r}",
                 "leave [config] out beside [init], or train without [init]",
             )
-    given = replace(recipe.features, shortest_s=0.0)  # which may differ
-    if given not in (type(given)(), replace(start.features, shortest_s=0.0)):
+    fitted = _features(recipe.features, start.features)
+    shortest_s = fitted.shortest_s
+    default = replace(type(fitted)(), shortest_s=shortest_s)
+    if replace(recipe.features, shortest_s=shortest_s) not in (fitted, default):
         raise UsageError(
             "[features] is not that of the model of [init]", "leave [features] out beside [init]"
         )
