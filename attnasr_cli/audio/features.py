@@ -10,6 +10,7 @@ from torch import Tensor
 
 from attnasr_cli.audio.frames import HOP, SAMPLE_RATE_HZ, WINDOW, pad
 from attnasr_cli.audio.mel import mel_filters
+from attnasr_cli.audio.statistics import Statistics, by_corpus, by_own
 from attnasr_cli.errors import ModelError
 
 FFT = 512
@@ -29,18 +30,29 @@ class FeatureConfig:
     bins: int = 80
     """mel bins"""
     normalize: str = "utterance"
-    """utterance: mean 0 and deviation 1 of each bin over the segment; none"""
+    """utterance: mean 0 and deviation 1 of each bin over the segment; corpus: over all training
+    data, moved by level and tilt of the segment, for short commands; none"""
 
     shortest_s: float = 0.0
     """a shorter segment gets a pause around it up to this: each bin is normalised by its mean, and
     the mean of a single vowel says nothing of which vowel it was"""
 
+    corpus: Statistics | None = None
+    """of the training data: measured where it is not given"""
+
     def __post_init__(self) -> None:
+        if self.corpus is not None and self.normalize != "corpus":
+            raise ModelError("features.corpus without normalize = 'corpus'", "leave it out")
+        if self.corpus is not None and {*map(len, (self.corpus.mean, self.corpus.deviation))} != {
+            self.bins
+        }:
+            raise ModelError(f"features.corpus is not of {self.bins} bins", "leave it out")
         if self.shortest_s < 0:
             raise ModelError(f"features.shortest_s is {self.shortest_s}", "use 0 or more")
-        if self.normalize not in ("utterance", "none"):
+        if self.normalize not in ("utterance", "corpus", "none"):
             raise ModelError(
-                f"unknown feature normalisation {self.normalize!r}", "use 'utterance' or 'none'"
+                f"unknown feature normalisation {self.normalize!r}",
+                "use 'utterance', 'corpus' or 'none'",
             )
         if self.bins < 1:
             raise ModelError(f"features.bins is {self.bins}", "use 80")
@@ -58,7 +70,11 @@ def log_mel(samples: Tensor, config: FeatureConfig) -> Tensor:
     )  # (FFT/2 + 1, T)
     mel = spectrum.T @ mel_filters(FFT, config.bins, torch.float32)  # (T, F)
     features = (mel + LOG_FLOOR).log()
-    return normalize(features) if config.normalize == "utterance" else features
+    if config.normalize == "corpus":
+        if config.corpus is None:
+            raise ModelError("the features have no statistics of a corpus", "train the model again")
+        return by_corpus(features, config.corpus)
+    return by_own(features) if config.normalize == "utterance" else features
 
 
 def shortest(config: FeatureConfig) -> int:
@@ -100,13 +116,6 @@ def _quietest(samples: Tensor) -> float:
         return QUIET
     parts = samples[: samples.shape[0] // WINDOW * WINDOW].reshape(-1, WINDOW)
     return max(float(parts.square().mean(1).min().sqrt()), QUIET)
-
-
-def normalize(features: Tensor) -> Tensor:
-    """(T, F) → mean 0 and deviation 1 in each bin over the frames."""
-    mean = features.mean(0, keepdim=True)
-    deviation = features.std(0, correction=0, keepdim=True)
-    return (features - mean) / (deviation + 1e-2)
 
 
 class LogMel:

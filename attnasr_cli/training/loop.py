@@ -25,7 +25,7 @@ from attnasr_cli.families.recipe.recipe import Recipe
 from attnasr_cli.training.adapters import plain_weights
 from attnasr_cli.training.best import Best
 from attnasr_cli.training.data.sampler import Batch, stream
-from attnasr_cli.training.optim import WeightAverage, make_optimizer, rate_at
+from attnasr_cli.training.optim import WeightAverage, make_optimizer, mixed, rate_at
 from attnasr_cli.training.parallel.distributed import World
 from attnasr_cli.training.parallel.gradients import Gradients
 from attnasr_cli.training.parallel.interrupt import Interrupt
@@ -62,6 +62,8 @@ class Loop:
         self._trained = [p for p in self.net.parameters() if p.requires_grad]
         self.optimizer = make_optimizer(self.net, recipe.optim)
         self.average = WeightAverage(self.net, recipe.optim.average)
+        self._begun: Mapping[str, Tensor] = {}
+        self._begun = self._beginning()
         self.state = TrainState()
         self.state_path = out / "train" / STATE
         self.log = RunLog(out, recipe.optim.updates, world.is_main, recipe.run.tensorboard)
@@ -224,7 +226,16 @@ class Loop:
         """The averaged weights in the form in which the model is saved."""
         lora = self.recipe.lora
         values = self.average.values
-        return values if lora is None else plain_weights(values, lora.alpha / lora.rank)
+        if lora is not None:
+            values = plain_weights(values, lora.alpha / lora.rank)
+        share = self.recipe.init.share if self.recipe.init else 0.0
+        return mixed(values, self._begun, share)
+
+    def _beginning(self) -> Mapping[str, Tensor]:
+        """The weights of ``[init]``, where a share of them is to be kept."""
+        if not self.recipe.init or not self.recipe.init.share:
+            return {}
+        return {k: v.detach().clone() for k, v in self._plain().items()}
 
     def _save(self) -> None:
         if not self.world.is_main:

@@ -90,6 +90,17 @@ class WeightAverage:
             value.copy_(values[name])
 
 
+def mixed(
+    values: Mapping[str, Tensor], others: Mapping[str, Tensor], share: float
+) -> Mapping[str, Tensor]:
+    """Weights with a share of others in them; what the others lack, or is no number that may lie
+    between two, stays."""
+    return {
+        k: torch.lerp(v, others[k].to(v), share) if k in others and v.is_floating_point() else v
+        for k, v in values.items()
+    }
+
+
 @contextmanager
 def weights_of(net: nn.Module, values: Mapping[str, Tensor]) -> Iterator[None]:
     """A context in which the net has other weights and is in evaluation mode; its own are restored

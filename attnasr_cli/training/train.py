@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from attnasr_cli import console
+from attnasr_cli.audio.features import FeatureConfig
 from attnasr_cli.checkpoint.folder import (
     SCHEMA,
     Header,
@@ -34,6 +35,7 @@ from attnasr_cli.training.best import Best
 from attnasr_cli.training.data.corpus import Corpus, open_corpus, read_sets
 from attnasr_cli.training.data.overlap import overlaps
 from attnasr_cli.training.data.selection import report, select, write_list
+from attnasr_cli.training.data.statistics import with_statistics
 from attnasr_cli.training.data.waveforms import open_drawn_corpus
 from attnasr_cli.training.evaluate import readable, warn_of_unreadable
 from attnasr_cli.training.formats.utterance import Utterance
@@ -87,6 +89,7 @@ def train(
             check_folder(out)
             held.enter_context(_lock(out))
         made = _prepare(recipe, start, train_paths, dev_paths, out, cache, accept_changes, world)
+        recipe = replace(recipe, features=made.features)
         world.join(device)
         held.callback(world.leave)
         if not (out / RECIPE).is_file():
@@ -130,6 +133,8 @@ class _Made:
     dev: list[Utterance]
     tokenizer: Tokenizer
     records: dict[str, DataRecord]
+    features: FeatureConfig
+    """with statistics where they need them"""
 
 
 def _lock(out: Path) -> Lock:
@@ -171,6 +176,9 @@ def _prepare(
             tokenizer = start.tokenizer
         else:
             tokenizer = make_tokenizer(recipe, utterances, out, start)
+        longest_s = recipe.data.max_s
+        features = with_statistics(recipe.features, utterances, longest_s, out / "train")
+    recipe = replace(recipe, features=features)
     if world.is_main:
         if start is not None:
             keep_parts(start, out, recipe, tokenizer is start.tokenizer)
@@ -180,7 +188,7 @@ def _prepare(
     corpus = _corpus(recipe, folder, utterances)
     if world.is_main:
         write_record(out, whole, records)
-    return _Made(corpus, dev, tokenizer, records)
+    return _Made(corpus, dev, tokenizer, records, features)
 
 
 def _corpus(recipe: Recipe, folder: Path, utterances: list[Utterance]) -> Corpus:

@@ -68,17 +68,19 @@ def test_two_runs_at_once(run: Run, sound: Path, tmp_path: Path) -> None:
 def test_a_reader_that_goes_away(sound: Path, tiny_model: Path) -> None:
     """``attnasr … | head -0`` ends without a traceback."""
     command = [sys.executable, "-m", "attnasr_cli", "transcribe", "-m", str(tiny_model)]
-    child = subprocess.Popen(
-        [*command, "--beam", "1", "-q", str(sound)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=ROOT,
-    )
-    assert child.stdout is not None
-    assert child.stderr is not None
-    child.stdout.close()
-    assert b"Traceback" not in child.stderr.read()
-    assert child.wait() == 1
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        child = subprocess.run(
+            [*command, "--beam", "1", "-q", str(sound)],
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            cwd=ROOT,
+        )
+    finally:
+        os.close(writer)
+    assert b"Traceback" not in child.stderr
+    assert child.returncode == 1
 
 
 def test_ctrl_c_keeps_what_is_done(
@@ -127,9 +129,8 @@ def test_kill_9_at_random_moments(
             stderr=subprocess.DEVNULL,
             cwd=ROOT,
         )
-        deadline = time.monotonic() + 60
         wanted = goal * files * 2  # two lines a recording
-        while time.monotonic() < deadline and child.poll() is None:
+        while child.poll() is None:
             if journal.exists() and journal.read_bytes().count(b"\n") >= wanted:
                 break
             time.sleep(0.001)

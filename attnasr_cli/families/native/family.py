@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from attnasr_cli.errors import ModelError, UsageError
-from attnasr_cli.families.native.options import NativeOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from attnasr_cli.checkpoint.hub import Source
     from attnasr_cli.device import Placement
     from attnasr_cli.families.base import FeatureExtractor, SegmentDecoder
+    from attnasr_cli.families.native.options import NativeOptions
     from attnasr_cli.families.recipe.recipe import Recipe
     from attnasr_cli.families.targets import Targets
     from attnasr_cli.nets.protocol import Net
@@ -40,8 +40,13 @@ class NativeFamily:
     published: Mapping[str, Source] = {}
     extra_files: tuple[str, ...] = ()
     cpu_batch_s = 120.0
-    Options = NativeOptions
     recipe_defaults: Mapping[str, Mapping[str, Any]] = {}
+
+    @property
+    def Options(self) -> type[NativeOptions]:  # noqa: N802 - a class
+        from attnasr_cli.families.native.options import NativeOptions
+
+        return NativeOptions
 
     def claims(self, path: Path) -> bool:
         return False  # its models are folders with a model.toml
@@ -83,8 +88,7 @@ class NativeFamily:
                 "change net, or start from another model",
             )
         _refuse_what_follows(recipe, start)
-        shortest_s = recipe.features.shortest_s or start.features.shortest_s
-        recipe = replace(recipe, features=replace(start.features, shortest_s=shortest_s))
+        recipe = replace(recipe, features=_features(recipe.features, start.features))
         untouched = recipe.decoding == type(recipe.decoding)()
         if recipe.init and recipe.init.keep_tokenizer and untouched:
             recipe = replace(recipe, decoding=start.decoding)
@@ -96,6 +100,15 @@ class NativeFamily:
         return native_targets(tokenizer)
 
 
+def _features(given: FeatureConfig, own: FeatureConfig) -> FeatureConfig:
+    """Those of the model of ``[init]``, but for what does not depend on its weights: how short they
+    may be, and that they are normalised by the corpus that is learnt now."""
+    found = replace(own, shortest_s=given.shortest_s or own.shortest_s)
+    if given.normalize == "corpus":
+        found = replace(found, normalize="corpus", corpus=given.corpus)
+    return found
+
+
 def _refuse_what_follows(recipe: Recipe, start: Model) -> None:
     """Raise UsageError where the recipe says something else than the model of ``[init]``."""
     for name, wanted in recipe.config.items():
@@ -105,8 +118,10 @@ def _refuse_what_follows(recipe: Recipe, start: Model) -> None:
                 f"[config] {name} = {wanted!r}, the model of [init] has {own!r}",
                 "leave [config] out beside [init], or train without [init]",
             )
-    given = replace(recipe.features, shortest_s=0.0)  # which may differ
-    if given not in (type(given)(), replace(start.features, shortest_s=0.0)):
+    fitted = _features(recipe.features, start.features)
+    shortest_s = fitted.shortest_s
+    default = replace(type(fitted)(), shortest_s=shortest_s)
+    if replace(recipe.features, shortest_s=shortest_s) not in (fitted, default):
         raise UsageError(
             "[features] is not that of the model of [init]", "leave [features] out beside [init]"
         )

@@ -265,12 +265,18 @@ class InitConfig:
     freeze: tuple[str, ...] = ()
     """parts of the net that are not trained, by the beginning of their names: encoder, or
     encoder.blocks.0"""
+    share: float = 0.0
+    """of the model's own weights in what is measured and kept: few voices teach a net much that
+    holds for them alone (Wortsman et al. 2021, arXiv:2109.01903)"""
     tokenizer: str = ""
     """vocabulary file for a checkpoint that has none, relative to the recipe"""
 
     def __post_init__(self) -> None:
         if self.words not in ("all", "training"):
             raise ValueError(f"words is {self.words!r}; use all or training")
+        _within(0, 0.99, share=self.share)
+        if self.share and not self.keep_tokenizer:
+            raise ValueError("share is of weights for a tokenizer that is not kept")
         if self.words == "training" and not self.keep_tokenizer:
             raise ValueError("words = 'training' chooses from a lexicon that is not kept")
 
@@ -290,6 +296,5 @@ class LoraConfig:
     """last names of linear layers, such as query and value; none: all of them"""
 
     def __post_init__(self) -> None:
-        _within(1, INFINITE, rank=self.rank)
-        _within(1, INFINITE, alpha=self.alpha)
+        _within(1, INFINITE, rank=self.rank, alpha=self.alpha)
         _within(0, 0.99, dropout=self.dropout)

@@ -153,7 +153,7 @@ class Gradients:
         draw = np.random.default_rng([seed, place])
         features = self.corpus.features[speed].get(i, draw)
         self.generator.manual_seed(seed * 65_536 + place)
-        centred = self.recipe.features.normalize == "utterance"
+        centred = self.recipe.features.normalize != "none"
         lengths = torch.tensor([features.shape[0]])
         return spec_augment(features[None], lengths, self.recipe.augment, self.generator, centred)[
             0
