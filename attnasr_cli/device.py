@@ -1,4 +1,5 @@
-"""Where and in which precision to compute: chosen once, with the reason as a sentence."""
+"""Chooses the device and precision of computation once, with the reason as a sentence; cores and
+memory."""
 
 from __future__ import annotations
 

@@ -15,9 +15,9 @@ from attnasr_cli.errors import DataError, UsageError
 Phrases = str | os.PathLike[str] | Sequence[str] | None
 """a file, or the phrases themselves"""
 PHRASES_HELP = (
-    "File of phrases, one a line, other spellings of it behind tabs: each stretch of speech is one."
+    "File of phrases, one a line, other spellings after tabs; each segment becomes one of them."
 )
-REJECT_HELP = "With --phrases: nothing is written below this probability."
+REJECT_HELP = "With --phrases: write nothing where the probability is lower."
 
 
 @dataclass(frozen=True)
