@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 
 from attnasr_cli import console
 from attnasr_cli.commands import COMPLETION, help_text
-from attnasr_cli.device import wait_briefly
 from attnasr_cli.errors import AttnasrError
+from attnasr_cli.openmp import wait_briefly
 from attnasr_cli.version import __version__
 
 

@@ -26,8 +26,8 @@ class AttnasrError(Exception):
 
 
 def reason(problem: BaseException) -> str:
-    """What an exception of a library says, as one line: the first one of its text, or the name of
-    its type where it has none."""
+    """The message of an exception of a library in one line: the first line of its text, or the name
+    of its type where it has none."""
     return next(iter(str(problem).strip().splitlines()), type(problem).__name__)
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,7 +32,7 @@ def replacing(path: Path, beside: Path | None = None) -> Iterator[IO[bytes]]:
     ``beside``: folder of the temporary file, by default that of ``path``. Its name is short
     whatever ``path`` is called, and its mode is what the umask leaves.
     """
-    part = (beside or path.parent) / f".{secrets.token_hex(8)}.part"
+    part = (beside or path.parent) / f".{os.urandom(8).hex()}.part"
     try:
         with part.open("xb") as file:
             yield file
@@ -54,7 +53,7 @@ def replacing(path: Path, beside: Path | None = None) -> Iterator[IO[bytes]]:
 def replacing_folder(path: Path) -> Iterator[Path]:
     """An empty folder to write into that becomes ``path`` when the block ends without an error;
     ``path`` may only be there as an empty folder. Raises OSError."""
-    part = path.parent / f".{secrets.token_hex(8)}.part"
+    part = path.parent / f".{os.urandom(8).hex()}.part"
     try:
         part.mkdir(parents=True)
         yield part

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import shutil
 import subprocess
 import sys
@@ -26,6 +25,8 @@ import torch
 from safetensors.torch import save_file
 
 import attnasr_cli.audio._torchaudio  # noqa: F401
+from attnasr_cli.device import Placement
+from attnasr_cli.families.common.fast import placed
 from attnasr_cli.families.fastconformer.checkpoint import names_of, read_net
 from attnasr_cli.families.fastconformer.config import config_to_hf
 from attnasr_cli.families.fastconformer.features import NemoMel
@@ -79,7 +80,8 @@ def speed(args: argparse.Namespace) -> None:
     ).eval()  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         theirs.save_pretrained(folder)
-        net = read_net(CANARY, Path(folder), FastConformerConfig(layers=args.layers))
+        read = read_net(CANARY, Path(folder), FastConformerConfig(layers=args.layers))
+    net = placed(read, Placement(CPU, "float32", "for a measurement"))
     clips = [0.1 * torch.randn(int(args.seconds * 16_000)) for _ in range(args.batch)]
     features, lengths = NemoMel(128)(clips)
     mask = torch.arange(features.shape[1]) < lengths[:, None]
@@ -146,11 +148,18 @@ def memory(folder: Path) -> None:
 
 def load(folder: Path) -> None:
     """Load the weights and print what the process took at most."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = high_water()
     net = read_net(COHERE, folder, LARGE)
     held = sum(p.nbytes for p in net.state_dict().values())
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(f"weights {held / 1e9:.2f} GB; process {before / 1e6:.2f} GB before, {most / 1e6:.2f} GB")
+    print(f"weights {held / 1e9:.2f} GB; process {before:.2f} GB before, {high_water():.2f} GB")
+
+
+def high_water() -> float:
+    """GB that this process took at most. (``ru_maxrss`` begins with what its parent took.)"""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024 / 1e9
+    raise RuntimeError("the kernel does not say")
 
 
 if __name__ == "__main__":

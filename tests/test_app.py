@@ -118,3 +118,19 @@ def test_nothing_heavy_is_imported_before_it_is_needed(code: str) -> None:
     script = f"{code}\nimport sys\nprint('@', [m for m in {HEAVY!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "@ []", done.stderr
+
+
+def test_help_imports_nothing_but_itself() -> None:
+    """The whole list is of the program; dataclasses, pathlib and their like took as long again."""
+    code = "from attnasr_cli.app import main; main(['--help'])"
+    script = (
+        f"import sys; before = set(sys.modules)\n{code}\nprint('@', *set(sys.modules) - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.splitlines()[-1].split()[1:])
+    assert {name for name in loaded if name.startswith("attnasr_cli.")} <= {
+        f"attnasr_cli.{name}"
+        for name in ("app", "commands", "console", "errors", "openmp", "version")
+    }
+    assert not loaded & {"dataclasses", "pathlib", "inspect", "typer", "rich", "numpy"}

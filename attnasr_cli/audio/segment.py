@@ -23,7 +23,7 @@ LOUDER = 2.0  # 3 dB; windows of noise differ by 1 to 2 dB, words cut out tightl
 
 @dataclass(frozen=True)
 class SegmentConfig:
-    """How recordings are cut."""
+    """The settings for cutting recordings."""
 
     max_s: float = 30.0
     """the longest segment"""

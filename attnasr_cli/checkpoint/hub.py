@@ -27,7 +27,7 @@ _ID = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
 
 @dataclass(frozen=True)
 class About:
-    """What is known of a published model without loading it."""
+    """Facts about a published model that are known without loading it."""
 
     parameters: int
     """millions"""

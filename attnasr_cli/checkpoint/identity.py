@@ -1,4 +1,4 @@
-"""What a model is, in one word: a hash of what its texts depend on."""
+"""Identifies a model by a hash of everything that its texts depend on."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def files_of(path: Path) -> Iterator[Path]:
 
 
 def model_key(path: Path, *more: Path) -> str:
-    """What a model is, from its files and those given beside it: up to 2 MB whole, of larger ones
-    size, head and tail."""
+    """The key of a model, from its files and those given beside it: files up to 2 MB are hashed
+    whole, larger ones by size, head and tail."""
     digest = hashlib.sha256()
     for file in (*files_of(path), *more):
         size = file.stat().st_size

@@ -32,7 +32,7 @@ def pack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def unpack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What ``pack`` made, in float32; tensors of other kinds as they are."""
+    """The inverse of ``pack``: tensors in float32; other tensors unchanged."""
     plain: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         scale = tensors.get(name + SCALE)

@@ -44,7 +44,7 @@ def shipped() -> Path | None:
 
 
 def user_folder() -> Path:
-    """Where the user's own models stand; it need not exist."""
+    """The folder of the user's own models; it need not exist."""
     chosen = os.environ.get("ATTNASR_MODELS")
     if chosen:
         return Path(chosen)

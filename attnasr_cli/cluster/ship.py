@@ -19,7 +19,7 @@ def names(path: Path) -> list[str]:
 
 
 def cache() -> Path:
-    """Where models that were sent are kept on this machine."""
+    """The folder on this machine for models that were sent."""
     return own_cache() / "sent"
 
 

@@ -31,11 +31,11 @@ def attend(
     layer: Annotated[int | None, typer.Option(help="Of this decoder layer, from 1.")] = None,
     head: Annotated[int | None, typer.Option(help="Of this attention head, from 1.")] = None,
 ) -> int:
-    """Show where a model looked in a recording while it wrote its text.
+    """Show the cross-attention of a model while it wrote the text of a recording.
 
-    Each token that was written is a row, each moment of the recording a column. Without --layer and
-    --head it is the mean over the heads, or over those that follow the audio where the model names
-    them. In an .html page all layers and heads can be chosen, and it needs no other file.
+    Each token of the text is a row, each moment of the recording a column. Without --layer and
+    --head it is averaged over the heads, or over those that follow the audio where the model names
+    them. An .html page lets one choose all layers and heads, and needs no other file.
     """
     start, end, channel = settings["start"], settings["end"], settings["channel"]
     for warning in unknown_variables():

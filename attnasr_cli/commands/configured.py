@@ -7,6 +7,7 @@ parameter's source tells which of them it was.
 from __future__ import annotations
 
 import inspect
+import math
 import os
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import Annotated, Any
@@ -94,7 +95,15 @@ def settings_of(context: Any, options: list[Option]) -> Settings:
             sources[option.name] = context.default_map.read()[option.name][1]
         else:
             sources[option.name] = DEFAULT
+        _refuse_infinite(option, values[option.name], sources[option.name])
     return Settings(values, sources)
+
+
+def _refuse_infinite(option: Option, value: Any, source: str) -> None:
+    """NaN is neither above nor below any limit, and would pass every check that follows."""
+    if isinstance(value, float) and not math.isfinite(value):
+        name = option.flag if source == COMMAND_LINE else f"{source}: {option.name}"
+        raise UsageError(f"{name} {value:g}", "use a finite number")
 
 
 def takes(options: list[Option]) -> Callable[[Callable[..., int]], Callable[..., int]]:

@@ -12,8 +12,10 @@ from attnasr_cli.text.tokenizer import SPACE, Tokenizer
 if TYPE_CHECKING:
     from attnasr_cli.search.alignment import Spans
 
-LEAD_S = 0.06
-"""A CTC head fires inside a token, not at its onset: words are taken to begin this much earlier."""
+LEAD_S = 0.04
+"""A CTC head fires inside a token, not at its onset: words are taken to begin this much earlier.
+Measured with english-small and Whisper tiny.en's words on praatIO's hand-aligned clips: the starts
+are 4 ms early at 0.02, 24 at 0.04, 44 at 0.06; on synthetic speech 13 ms early at 0.06."""
 TAIL_S = 0.08
 """and to last this much longer, where the next one leaves room"""
 

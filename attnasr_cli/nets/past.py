@@ -104,7 +104,7 @@ class Past:
 
 
 class Read(NamedTuple):
-    """What a layer looks at in a step: its past, and who may look where."""
+    """The input of the self-attention of a layer in a step: its past, and the mask."""
 
     keys: Tensor
     """(B, H, P, D/H)"""

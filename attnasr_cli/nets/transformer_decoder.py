@@ -34,7 +34,7 @@ class DecoderLayer(nn.Module):
 
 
 class AttentionDecoder(nn.Module):
-    """Tokens and memory to the distribution of the next token."""
+    """The decoder: tokens so far and a memory → the distribution of the next token."""
 
     def __init__(
         self,
@@ -130,7 +130,8 @@ class AttentionDecoder(nn.Module):
 
 
 class AttentionDecoderNet(CtcNet):
-    """What the nets with this decoder have in common; a subclass sets ``encoder`` and encodes."""
+    """Base class of the nets with this decoder; a subclass sets ``encoder`` and implements
+    ``encode``."""
 
     def __init__(self, config: Any) -> None:
         super().__init__()

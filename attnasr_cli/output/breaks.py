@@ -4,6 +4,7 @@ high between an article and its noun."""
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 from attnasr_cli.families.base import Word
 
@@ -98,6 +99,8 @@ def badness(before: Word, after: Word, language: str | None) -> float:
     bare = left.rstrip(CLOSING)
     if bare.endswith(ENDS_OF_CLAUSES):
         return CLAUSE
+    if language == "ja" and _spaceless(left[-1]) and _spaceless(right[0]):
+        return _japanese(left[-1], right[0])
     return _between(_bare(left), _bare(right), language) if language in BOUND else PLAIN
 
 
@@ -113,10 +116,40 @@ def _between(left: str, right: str, language: str) -> float:
     return BEFORE_PREPOSITION if right in prepositions else PLAIN
 
 
+def _japanese(left: str, right: str) -> float:
+    """The cost between two characters: a phrase begins where its hiragana ends, with a kanji, a
+    katakana or a bracket; particles and endings, in hiragana, belong to what is before them."""
+    if right in OPENING:
+        return CLAUSE
+    if _is_hiragana(left) and not _is_hiragana(right):
+        return BEFORE_PREPOSITION
+    return AFTER_BOUND
+
+
+def _is_hiragana(character: str) -> bool:
+    return "\u3041" <= character <= "\u309f"
+
+
 def ends_sentence(word: Word) -> bool:
     """Whether a sentence ends with this word."""
     text = word.word.strip().rstrip(CLOSING)
     return text.endswith(ENDS_OF_SENTENCES) and text.lower() not in TITLES
+
+
+def stranding(words: Sequence[Word]) -> list[float]:
+    """For each place between two words, how much a split there leaves the first or the last words
+    of a sentence beside another sentence, as in ``… a monster. That | as I …``: 1 for one word,
+    1/2 for two."""
+    ends = [ends_sentence(word) for word in words]
+    result: list[float] = []
+    for i in range(len(words) - 1):
+        if ends[i]:
+            result.append(0.0)
+        elif ends[i + 1] or any(ends[max(i - 1, 0) : i]):
+            result.append(1.0)
+        else:
+            result.append(0.5 if any(ends[i + 2 : i + 3] + ends[max(i - 2, 0) : i]) else 0.0)
+    return result
 
 
 def _bare(word: str) -> str:

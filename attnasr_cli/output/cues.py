@@ -25,6 +25,7 @@ OTHER_CPS = 17.0
 # Costs of a division into cues; the sum over all cues is minimised.
 EACH = 0.5  # fewer cues are better
 BREAK = 3.0  # times the cost of splitting where a cue ends
+STRANDED = 2.0  # one word of a sentence left behind, or sent ahead, in another cue
 LINES = 1.0  # times the cost of its lines
 FAST = 6.0  # times the share of reading time that is missing
 SHORT = 4.0  # times the share of the shortest time that is missing
@@ -145,7 +146,10 @@ class _Stretch:
         # (cost of the words up to here, where their last cue begins, where its lines end)
         best: list[tuple[float, int, list[int]]] = [(0.0, 0, [])]
         for end in range(1, n + 1):
-            parted = BREAK * self.measure.parted[end - 1] if end < n else 0.0
+            parted = 0.0
+            if end < n:
+                parted = BREAK * self.measure.parted[end - 1]
+                parted += STRANDED * self.measure.stranded[end - 1]
             found = (float("inf"), end - 1, [end])
             for start in range(end - 1, -1, -1):
                 if not self._fits(start, end):

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
 from attnasr_cli.families.base import Word
-from attnasr_cli.output.breaks import badness, width
+from attnasr_cli.output.breaks import badness, stranding, width
 
 UNEVEN = 2.0
+STRANDED = 0.5  # one word of a sentence alone at the end or the beginning of a line
 ALONE = 3.0  # one word in a line beside a longer one
 TOP_HEAVY = 0.1
 LONE_WIDTH = 12  # columns from which a single word fills a line well enough
@@ -26,6 +27,8 @@ class Measure:
         self.words = words
         self.parted = [badness(a, b, language) for a, b in pairwise(words)]
         """the cost of splitting after each word"""
+        self.stranded = stranding(words)
+        """how much that leaves one or two words of a sentence behind"""
         self._ends = [0, *accumulate(width(word.word) for word in words)]
         self._leads = [len(word.word) - len(word.word.lstrip()) for word in words]
 
@@ -62,7 +65,7 @@ class Measure:
                     if first == start and size > ideal:
                         total += TOP_HEAVY
                     if last < end:
-                        total += self.parted[last - 1]
+                        total += self.parted[last - 1] + STRANDED * self.stranded[last - 1]
                     if last not in following or total < following[last][0]:
                         following[last] = (total, [*ends, last])
             best = following

@@ -86,7 +86,7 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True)
 class Place:
-    """Where a segment is."""
+    """The position of a segment in its recording."""
 
     first: int
     """its first sample, at 16 kHz"""

@@ -19,7 +19,7 @@ class Reading:
     """Options for reading, cutting, timing and writing; all others belong to the decoder."""
 
     vad: bool = option(True, "Cut at pauses and leave out what is not speech.")
-    vad_threshold: float = option(0.5, "Probability from which it is speech.")
+    vad_threshold: float = option(0.5, "Speech probability from which audio counts as speech.")
     max_segment: float | None = option(
         None, "Longest segment in seconds; by default the net's limit."
     )
@@ -27,14 +27,14 @@ class Reading:
     jobs: int | None = option(None, "Recordings read at once; by default one for each core.")
     align: str = option(
         "auto",
-        "Who times words: auto, attention (the model itself), or a model with a CTC head.",
+        "What times words: auto, attention (the model itself), or a model with a CTC head.",
     )
     punctuation: bool | None = option(
         None,
-        "Case and marks, by default where the model can; without: plain words, in lower case and "
-        "without marks, whatever the model writes.",
+        "Case and punctuation, by default where the model can; --no-punctuation gives plain words "
+        "in lower case with every model.",
     )
-    digits: bool = option(False, "Write numbers that are said in words as digits.")
+    digits: bool = option(False, "Write number words as digits.")
 
 
 def split(options: dict[str, Any]) -> tuple[Reading, dict[str, Any]]:

@@ -113,7 +113,7 @@ class About:
     writer: Writer
 
     def stitcher(self, offset_s: float = 0.0) -> Stitcher:
-        """What makes the segments of one recording, whose times begin at ``offset_s``."""
+        """A stitcher for the segments of one recording; ``offset_s`` is added to all times."""
         return Stitcher(offset_s, self.writer.recording())
 
     def transcript(self, result: Result) -> Transcript:

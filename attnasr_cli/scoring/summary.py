@@ -18,7 +18,7 @@ K = TypeVar("K")
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where texts came from."""
+    """The source of the texts of one side."""
 
     path: str
     kind: str

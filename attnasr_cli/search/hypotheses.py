@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """How to search."""
+    """The settings of a search."""
 
     beams: int = 1
     """hypotheses kept for an utterance; 1 is greedy"""

@@ -20,7 +20,7 @@ their precision"""
 
 
 class Scorer(Protocol):
-    """What the search asks of a scorer."""
+    """The interface of a scorer."""
 
     weight: float
 

@@ -67,7 +67,7 @@ class LetterSounds:
         return "".join(phones) or None
 
     def _first_rule(self, padded: str, i: int) -> str | None:
-        """What the letter at ``i`` stands for, by the rule with the most neighbours."""
+        """The phones of the letter at ``i``, by the rule with the longest context."""
         for before, after in CONTEXTS:
             first = max(i - before, 0)
             rule = self._rule(padded[first : i + after + 1], i - first)
@@ -76,7 +76,7 @@ class LetterSounds:
         return None
 
     def _counted(self, letters: str, at: int) -> str | None:
-        """What the letter at ``at`` of some letters in a row stands for most often."""
+        """The most frequent phones of the letter at ``at`` in this context."""
         counts: Counter[str] = Counter()
         place = self._text.find(letters)
         while place >= 0 and counts.total() < WITNESSES:

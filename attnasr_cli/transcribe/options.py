@@ -27,10 +27,10 @@ class InputOptions:
     """Which recordings, and which part of each."""
 
     include: Sequence[str] | None = option(
-        None, "In folders, only files like this, e.g. '*.wav'. Repeatable.", list
+        None, "In folders, only files that match, e.g. '*.wav'. Repeatable.", list
     )
     exclude: Sequence[str] | None = option(
-        None, "In folders, no files like this. Repeatable.", list
+        None, "In folders, no files that match. Repeatable.", list
     )
     from_file: str | None = option(
         None, "A list of paths, one a line; - reads it from stdin.", config=False, metavar="FILE"
@@ -42,8 +42,8 @@ class InputOptions:
         "Sound track of a film: its number from 1, or its language (en, eng).",
         metavar="N|LANG",
     )
-    start: float | None = option(None, "Begin here, in seconds.", config=False)
-    end: float | None = option(None, "End here, in seconds.", config=False)
+    start: float | None = option(None, "Start of the part to transcribe, in seconds.", config=False)
+    end: float | None = option(None, "End of the part to transcribe, in seconds.", config=False)
     salvage: bool = option(False, "Read over damage and transcribe what is left.")
     watch: bool = option(
         False, "Stay and transcribe new files of a folder.", config=False, switch=True
@@ -81,7 +81,7 @@ class OutputOptions:
     output_dir: str | None = option(
         None, "Write files here, in the same tree as the input.", short="-o", metavar="DIR"
     )
-    overwrite: bool = option(False, "Make everything again and replace what is there.")
+    overwrite: bool = option(False, "Transcribe everything again and replace existing outputs.")
     failures: str | None = option(
         None,
         "Write the paths that failed here; --from-file reads it.",
@@ -108,10 +108,10 @@ class ClusterOptions:
 class RunOptions:
     """What a run prints."""
 
-    quiet: bool = option(False, "Nothing on stderr but errors.", short="-q")
+    quiet: bool = option(False, "Print only errors on stderr.", short="-q")
     show_config: bool = option(
         False,
-        "Show all options, and where each comes from, and end.",
+        "Show all options with the source of each, and exit.",
         config=False,
         switch=True,
     )

@@ -176,3 +176,31 @@ def test_words_of_no_length(name: str, tmp_path_factory: pytest.TempPathFactory)
             captions = list(webvtt.read(path))
             assert len(captions) == 4
             assert all(c.start < c.end for c in captions)
+
+
+def test_no_first_or_last_word_of_a_sentence_is_stranded() -> None:
+    text = (
+        "Bravo, an excellent idea. We will disguise ourselves as monster pulchinellis. That as I "
+        "have been four times before at Rome, I know the prices of all the carriages."
+    )
+    words = [Word(f" {w}", 0.35 * i, 0.35 * i + 0.3, 0.9) for i, w in enumerate(text.split())]
+    segment = Segment(0, 0.0, words[-1].end, text, [], -0.1, words=words)
+    transcript = Transcript("a.wav", words[-1].end, [segment], "en", "m", "cpu", "float32", {}, "0")
+    found = cues(transcript)
+    assert len(found) == 3
+    assert not any(cue.text.endswith("That") for cue in found)
+    assert any(cue.text.startswith("That") for cue in found)
+
+
+def test_japanese_lines_begin_with_a_phrase() -> None:
+    text = (
+        "「今日は晴れるでしょうか？」と彼女は聞きました。東京タワーからの眺めはとても素晴らしく、"
+        "遠くに富士山も見えました。それではまた明日お会いしましょう。"
+    )
+    words = [Word(c, 0.14 * i, 0.14 * (i + 1), 0.9) for i, c in enumerate(text)]
+    segment = Segment(0, 0.0, words[-1].end, text, [], -0.1, words=words)
+    transcript = Transcript("a.wav", words[-1].end, [segment], "ja", "m", "cpu", "float32", {}, "0")
+    lines = "\n".join(cue.text for cue in cues(transcript, CueConfig(max_line_width=32)))
+    assert "".join(lines.split()) == text
+    inside = [line[0] for line in lines.split("\n") if line[0] not in "と「"]
+    assert not any("\u3041" <= c <= "\u309f" for c in inside[1:] if c != "そ"), lines

@@ -46,7 +46,7 @@ def _size(view: View, offset: int) -> tuple[int | None, int]:
 
 
 def _next(view: View, start: int) -> int:
-    """Where the next file begins that was joined to this one."""
+    """The start of the next file that was joined to this one."""
     while True:
         found = view.find(MAGIC, start)
         if found < 0:

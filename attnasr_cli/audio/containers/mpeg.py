@@ -1,4 +1,5 @@
-"""MP3 and its elders (ISO 11172-3), AAC in ADTS (ISO 14496-3): frames in a row, and tags.
+"""MP3 and MPEG layers 1 and 2 (ISO 11172-3), AAC in ADTS (ISO 14496-3): consecutive frames, and
+tags.
 
 Such a stream has no length: a decoder counts. A first frame by the name of Xing, Info or VBRI may
 promise one, and is wrong as soon as somebody cuts or joins the file. Tags may stand anywhere,
@@ -17,7 +18,7 @@ TAG = re.compile(rb"ID3[\x02-\x04]|APETAGEX|TAG")
 TAIL_BYTES = 1 << 14
 LARGEST_FRAME = 1 << 13
 CHAIN = 3
-"""frames in a row that are no accident"""
+"""consecutive frames that count as a real stream"""
 PADDING_BYTES = 1 << 12
 """zeros that may stand between a tag and the first frame"""
 MPEG1, MPEG25 = 3, 0
@@ -68,7 +69,7 @@ def frame_at(head: bytes) -> Frame | None:
 
 
 def tag_end(view: View, start: int) -> int | None:
-    """Where the tag ends that begins at ``start``; None where none begins."""
+    """The end of the tag that begins at ``start``; None where none begins."""
     head = view.at(start, 32)
     if head[:3] == b"ID3" and len(head) >= 10 and 2 <= head[3] <= 4 and max(head[6:10]) < 0x80:
         size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
@@ -81,7 +82,7 @@ def tag_end(view: View, start: int) -> int | None:
 
 
 def after_tags(view: View, start: int) -> int:
-    """Where what follows all tags at ``start`` begins."""
+    """The offset after all tags at ``start``."""
     while True:
         end = tag_end(view, start)
         if end is None:
@@ -163,7 +164,7 @@ def _cut(view: View, end: int) -> bool:
 
 
 def _places(data: bytes) -> Iterator[int]:
-    """Where frames may begin."""
+    """Offsets at which frames may begin."""
     place = data.find(b"\xff")
     while place >= 0:
         yield place

@@ -174,7 +174,7 @@ def _in_pieces(view: View, part: Part, header: _Header) -> Part:
 
 
 def _next(view: View, start: int) -> int:
-    """Where the next WAV begins behind ``start``, or the end of the file."""
+    """The start of the next WAV after ``start``, or the end of the file."""
     while True:
         found = view.find(b"WAVEfmt ", start)
         if found < 0:

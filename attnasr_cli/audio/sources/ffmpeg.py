@@ -243,7 +243,7 @@ def _is_default(stream: Any) -> bool:
 
 
 class _Format(NamedTuple):
-    """What decoded frames are made of."""
+    """The sample format of decoded frames."""
 
     rate_hz: int
     channels: int

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from typing import cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attnasr_cli.families.common.blocks import DecoderBlock, Projected, Rotate
@@ -21,13 +22,30 @@ class TokenDecoder(nn.Module, ABC):
     blocks: nn.ModuleList
     norm: nn.LayerNorm
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.packed_readout: nn.Module | None = None
+        """the output layer in another order, where there is one beside the weights"""
+
     @abstractmethod
     def embedded(self, tokens: Tensor, places: Tensor) -> Tensor:
         """Embed tokens (R, n) at positions (n,) → (R, n, D)."""
 
+    @property
     @abstractmethod
+    def readout(self) -> Tensor:
+        """The weight (V, D) of the output layer."""
+
+    @property
+    def readout_bias(self) -> Tensor | None:
+        """Its bias (V,), where it has one."""
+        return None
+
     def logits(self, x: Tensor) -> Tensor:
         """(…, D) → (…, V) in float32"""
+        if self.packed_readout is not None:
+            return cast(Tensor, self.packed_readout(x))
+        return F.linear(x, self.readout, self.readout_bias).float()
 
     def rotation(self, places: Tensor) -> Rotate | None:
         """The rotation of queries and keys at positions (n,), or None."""

@@ -13,6 +13,7 @@ from attnasr_cli.checkpoint.folder import Model
 from attnasr_cli.device import Placement
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families.base import Decoded, SegmentAttention
+from attnasr_cli.families.common.fast import placed
 from attnasr_cli.families.common.segments import SearchedSegments, attended, chosen_beam
 from attnasr_cli.families.fastconformer.checkpoint import parts_of
 from attnasr_cli.families.fastconformer.features import DITHER, NemoMel
@@ -43,12 +44,14 @@ class FastConformerDecoder(SearchedSegments):
                 f"language {self.settings['language']}: {model.header.name} does not detect it; "
                 "give --language"
             )
-        self.net = net.to(placement.device)
-        # Matrices may have come in 16 bits. A decoder on a CPU computes in float32 in any case.
+        # Matrices may have come in 16 bits. A decoder on a CPU computes in float32 in any case, and
+        # is not there in another order as well: such models are chosen for what they take.
+        plain = all(p.dtype == torch.float32 for p in net.decoder.parameters())
         if placement.dtype == "float32":
-            self.net.float()
+            net.float()
         elif placement.device.type == "cpu":
-            self.net.decoder.float()
+            net.decoder.float()
+        self.net = placed(net, placement, pack_decoder=plain)
         self.features = NemoMel(net.config.bins, DITHER if self.kind.dither else 0.0)
 
     def resolve(self, options: CohereOptions) -> dict[str, Any]:

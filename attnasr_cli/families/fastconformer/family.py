@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from attnasr_cli.checkpoint.hub import Source
     from attnasr_cli.device import Placement
     from attnasr_cli.families.base import FeatureExtractor, SegmentDecoder
+    from attnasr_cli.families.fastconformer.options import CohereOptions
     from attnasr_cli.families.recipe.recipe import Recipe
     from attnasr_cli.families.targets import Targets
     from attnasr_cli.nets.protocol import Net
@@ -32,7 +33,6 @@ class FastConformerFamily:
         self.kind = kind
         self.name, self.style, self.nets = kind.name, kind.name, (kind.name,)
         self.published: Mapping[str, Source] = kind.published
-        self.Options: type[Any] = kind.options
         self.recipe_defaults: Mapping[str, Mapping[str, Any]] = {
             # Known already: how speech sounds, and how text is written with case and commas.
             "text": {"normalizer": "none"},
@@ -41,6 +41,10 @@ class FastConformerFamily:
             "optim": {"rate": 3.0e-5, "warmup": 50, "clip": 1.0},
             "batch": {"short_first": 0},
         }
+
+    @property
+    def Options(self) -> type[CohereOptions]:  # noqa: N802 - a class
+        return self.kind.options()
 
     def claims(self, path: Path) -> bool:
         """A Hugging Face folder with the ``model_type`` of this kind."""

@@ -146,9 +146,13 @@ class Decoder(TokenDecoder):
             where = sinusoids(places, words.shape[-1]).to(words.dtype)
         return cast(Tensor, self.embed_norm(words + where))
 
-    def logits(self, x: Tensor) -> Tensor:
-        weight = self.embed.weight if self.head is None else self.head
-        return F.linear(x, weight, self.head_bias).float()
+    @property
+    def readout(self) -> Tensor:
+        return self.embed.weight if self.head is None else self.head
+
+    @property
+    def readout_bias(self) -> Tensor | None:
+        return self.head_bias
 
 
 def sinusoids(places: Tensor, width: int) -> Tensor:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from attnasr_cli.checkpoint.hub import About, Source
-from attnasr_cli.families.fastconformer.options import CanaryOptions, CohereOptions
+
+if TYPE_CHECKING:
+    from attnasr_cli.families.fastconformer.options import CanaryOptions, CohereOptions
 
 EUROPEAN = (
     "bg", "hr", "cs", "da", "nl", "en", "et", "fi", "fr", "de", "el", "hu", "it", "lv", "lt", "mt",
@@ -31,7 +34,8 @@ class Kind:
     """codes of the languages it was trained on, used where there is no card"""
     longest_s: float
     """longest segment in seconds"""
-    options: type[CohereOptions]
+    options: Callable[[], type[CohereOptions]]
+    """imports the dataclass of its decoding options"""
     translates: bool
     space_first: bool
     """whether its prompt begins with a space"""
@@ -44,13 +48,25 @@ class Kind:
     """published models, by names without an owner"""
 
 
+def _canary_options() -> type[CanaryOptions]:
+    from attnasr_cli.families.fastconformer.options import CanaryOptions
+
+    return CanaryOptions
+
+
+def _cohere_options() -> type[CohereOptions]:
+    from attnasr_cli.families.fastconformer.options import CohereOptions
+
+    return CohereOptions
+
+
 CANARY = Kind(
     name="canary",
     title="Canary",
     model_type="canary",
     languages=EUROPEAN,
     longest_s=40.0,  # what it was trained on; what is longer its publisher cuts
-    options=CanaryOptions,
+    options=_canary_options,
     translates=True,
     space_first=False,
     dither=False,
@@ -69,7 +85,7 @@ COHERE = Kind(
     model_type="cohere_asr",
     languages=FOURTEEN,
     longest_s=35.0,  # max_audio_clip_s of its feature extractor
-    options=CohereOptions,
+    options=_cohere_options,
     translates=False,
     space_first=True,
     dither=True,

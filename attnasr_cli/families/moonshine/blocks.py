@@ -19,30 +19,26 @@ from attnasr_cli.families.common import blocks
 class PartialRotation:
     """Rotary positions (Su et al. 2021, arXiv:2104.09864) of the first channels of each head.
 
-    Channels 2i and 2i + 1 are rotated together; the channels after the rotated ones are left as
-    they are (cos 1, sin 0).
+    Channels 2i and 2i + 1 are rotated together, as one complex number, in a single pass.
+    The channels after the rotated ones are left as they are.
     """
 
-    cos: Tensor
-    """(n, d)"""
-    sin: Tensor
-    """(n, d), negative for even channels"""
+    factors: Tensor
+    """(n, d/2) complex; 1 for the channels that are not rotated"""
 
     @staticmethod
     def at(positions: Tensor, rotated: int, width: int, base: float) -> PartialRotation:
         """positions (n,) → angles of ``rotated`` of the ``width`` channels of a head."""
         device = positions.device
         rate = base ** (-torch.arange(0, rotated, 2, device=device).float() / rotated)
-        angle = (positions.float()[:, None] * rate).repeat_interleave(2, -1)  # (n, rotated)
-        angle = F.pad(angle, (0, width - rotated))
-        sign = torch.tensor([-1.0, 1.0], device=device).repeat(width // 2)
-        return PartialRotation(angle.cos(), angle.sin() * sign)
+        angle = positions.float()[:, None] * rate  # (n, rotated/2)
+        angle = F.pad(angle, (0, (width - rotated) // 2))
+        return PartialRotation(torch.complex(angle.cos(), angle.sin()))
 
     def __call__(self, x: Tensor) -> Tensor:
         """(…, n, d) rotated by position."""
-        swapped = x.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
-        rotated: Tensor = x * self.cos.to(x.dtype) + swapped * self.sin.to(x.dtype)
-        return rotated
+        pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
+        return torch.view_as_real(pairs * self.factors).flatten(-2).to(x.dtype)
 
 
 def norm(width: int) -> nn.LayerNorm:

@@ -15,6 +15,7 @@ from attnasr_cli.checkpoint.folder import Model
 from attnasr_cli.device import Placement
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families.base import Decoded, SegmentAttention
+from attnasr_cli.families.common.fast import placed
 from attnasr_cli.families.common.segments import SearchedSegments, attended, chosen_beam
 from attnasr_cli.families.languages import language_code
 from attnasr_cli.families.moonshine.checkpoint import parts_of
@@ -40,7 +41,7 @@ class MoonshineDecoder(SearchedSegments):
     ) -> None:
         net, self.tokenizer = parts_of(model)
         super().__init__(model, placement, options, batch_s)
-        self.net = net.to(placement.device)
+        self.net = placed(net, placement)
         self.offset_s = net.offset_s
         self.rate = tokens_per_s(model.header.languages)
         room = self.net.config.text_context - 1  # the start is one of them

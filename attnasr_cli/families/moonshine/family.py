@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from attnasr_cli.families.common.claims import model_type
-from attnasr_cli.families.moonshine.options import MoonshineOptions
 from attnasr_cli.families.moonshine.published import PUBLISHED
 
 if TYPE_CHECKING:
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from attnasr_cli.checkpoint.hub import Source
     from attnasr_cli.device import Placement
     from attnasr_cli.families.base import FeatureExtractor, SegmentDecoder
+    from attnasr_cli.families.moonshine.options import MoonshineOptions
     from attnasr_cli.families.recipe.recipe import Recipe
     from attnasr_cli.families.targets import Targets
     from attnasr_cli.nets.protocol import Net
@@ -33,7 +33,6 @@ class MoonshineFamily:
     published: Mapping[str, Source] = PUBLISHED
     extra_files: tuple[str, ...] = ("tokenizer",)
     cpu_batch_s = 120.0
-    Options = MoonshineOptions
     recipe_defaults: Mapping[str, Mapping[str, Any]] = {
         # Known already: how speech sounds, and how text is written with case and commas.
         "text": {"normalizer": "none"},
@@ -44,6 +43,12 @@ class MoonshineFamily:
         "augment": {"frequency_masks": 0},
         "batch": {"short_first": 0},
     }
+
+    @property
+    def Options(self) -> type[MoonshineOptions]:  # noqa: N802 - a class
+        from attnasr_cli.families.moonshine.options import MoonshineOptions
+
+        return MoonshineOptions
 
     def claims(self, path: Path) -> bool:
         """A Hugging Face folder with ``model_type`` moonshine or moonshine_streaming."""

@@ -158,8 +158,9 @@ class Decoder(TokenDecoder):
         c = self.config
         return PartialRotation.at(places, c.rotated, c.width // c.heads, c.rotary_base)
 
-    def logits(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.embed.weight).float()
+    @property
+    def readout(self) -> Tensor:
+        return self.embed.weight
 
 
 class SampleNet(CachedNet, ABC):

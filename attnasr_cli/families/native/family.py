@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from attnasr_cli.errors import ModelError, UsageError
-from attnasr_cli.families.native.options import NativeOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from attnasr_cli.checkpoint.hub import Source
     from attnasr_cli.device import Placement
     from attnasr_cli.families.base import FeatureExtractor, SegmentDecoder
+    from attnasr_cli.families.native.options import NativeOptions
     from attnasr_cli.families.recipe.recipe import Recipe
     from attnasr_cli.families.targets import Targets
     from attnasr_cli.nets.protocol import Net
@@ -40,8 +40,13 @@ class NativeFamily:
     published: Mapping[str, Source] = {}
     extra_files: tuple[str, ...] = ()
     cpu_batch_s = 120.0
-    Options = NativeOptions
     recipe_defaults: Mapping[str, Mapping[str, Any]] = {}
+
+    @property
+    def Options(self) -> type[NativeOptions]:  # noqa: N802 - a class
+        from attnasr_cli.families.native.options import NativeOptions
+
+        return NativeOptions
 
     def claims(self, path: Path) -> bool:
         return False  # its models are folders with a model.toml

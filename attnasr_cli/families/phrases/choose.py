@@ -86,7 +86,7 @@ class PhraseList:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What decides about the text, for JSON."""
+        """The settings that the text depends on, for JSON."""
         listed = [list(phrase.spellings) for phrase in self.phrases]
         return {"phrases": listed, "reject": self.reject}
 

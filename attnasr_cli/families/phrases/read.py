@@ -10,16 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from attnasr_cli.data import read_text
 from attnasr_cli.errors import DataError, UsageError
-from attnasr_cli.families.words import is_spaceless
 
 Phrases = str | os.PathLike[str] | Sequence[str] | None
 """a file, or the phrases themselves"""
 PHRASES_HELP = (
-    "File of phrases, one a line, other spellings of it behind tabs: each stretch of speech is one."
+    "File of phrases, one a line, other spellings after tabs; each segment becomes one of them."
 )
-REJECT_HELP = "With --phrases: nothing is written below this probability."
+REJECT_HELP = "With --phrases: write nothing where the probability is lower."
 
 
 @dataclass(frozen=True)
@@ -45,6 +43,8 @@ def read_phrases(given: Phrases, reject: float | None) -> tuple[Phrase, ...]:
         where = str(given)
         if not Path(given).is_file():
             raise DataError(f"no file of phrases {where}", "a text file with a phrase on each line")
+        from attnasr_cli.data import read_text
+
         lines = read_text(Path(given)).split("\n")
     else:
         where, lines = "the list of phrases", list(given)
@@ -61,6 +61,8 @@ def read_phrases(given: Phrases, reject: float | None) -> tuple[Phrase, ...]:
 
 def written_forms(text: str, language: str | None) -> list[str]:
     """How a model with case, punctuation and digits may write a phrase."""
+    from attnasr_cli.families.words import is_spaceless
+
     texts = [text]
     if language == "en":
         from attnasr_cli.text import normalize

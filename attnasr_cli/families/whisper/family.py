@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from attnasr_cli.families.whisper.formats import is_whisper
-from attnasr_cli.families.whisper.options import WhisperOptions
 from attnasr_cli.families.whisper.published import PUBLISHED
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from attnasr_cli.families.base import FeatureExtractor, SegmentDecoder
     from attnasr_cli.families.recipe.recipe import Recipe
     from attnasr_cli.families.targets import Targets
+    from attnasr_cli.families.whisper.options import WhisperOptions
     from attnasr_cli.nets.protocol import Net
     from attnasr_cli.text.tokenizer import Tokenizer
 
@@ -33,7 +33,6 @@ class WhisperFamily:
     extra_files: tuple[str, ...] = ("tokenizer",)
     cpu_batch_s = 240.0
     """eight windows: with fewer, a step reads the decoder weights for too few rows"""
-    Options = WhisperOptions
     recipe_defaults: Mapping[str, Mapping[str, Any]] = {
         # Known already: how speech sounds, and how text is written with case and commas.
         "text": {"normalizer": "none"},
@@ -42,6 +41,12 @@ class WhisperFamily:
         "optim": {"rate": 1.0e-5, "warmup": 50, "clip": 1.0},
         "batch": {"short_first": 0},
     }
+
+    @property
+    def Options(self) -> type[WhisperOptions]:  # noqa: N802 - a class
+        from attnasr_cli.families.whisper.options import WhisperOptions
+
+        return WhisperOptions
 
     def claims(self, path: Path) -> bool:
         return is_whisper(path)

@@ -22,7 +22,7 @@ from attnasr_cli.text.sentences.punctuator import Punctuator, Sentences, load_pu
 
 @dataclass(frozen=True)
 class Writer:
-    """How the texts of a model are written."""
+    """The settings for writing the texts of a model."""
 
     plain: bool
     """punctuation and case of the model are removed"""

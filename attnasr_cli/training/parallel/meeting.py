@@ -48,5 +48,5 @@ def agree(store: Store, rank: int, size: int) -> str:
 
 
 def _value(store: Store, key: str) -> str:
-    """What a key holds; empty where nobody has set it, for which ``get`` would wait."""
+    """The value of a key; empty where it is not set, for which ``get`` would wait."""
     return store.get(key).decode() if store.check([key]) else ""

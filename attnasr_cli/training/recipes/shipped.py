@@ -9,7 +9,7 @@ from attnasr_cli.errors import UsageError
 
 
 def folder() -> Path | None:
-    """Where they are: inside an installed package, beside it in a checkout, or None."""
+    """The folder of the recipes: inside an installed package, beside it in a checkout, or None."""
     package = Path(__file__).parents[2]
     if (package / "recipes").is_dir():
         return package / "recipes"

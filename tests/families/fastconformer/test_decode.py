@@ -21,7 +21,7 @@ END = TOKENS["eos_token_id"]
 
 def decoder(model: Model, **options: Any) -> FastConformerDecoder:
     kind = KINDS[model.features.style]
-    return FastConformerDecoder(model, CPU, kind.options(**options), 120.0)
+    return FastConformerDecoder(model, CPU, kind.options()(**options), 120.0)
 
 
 @pytest.mark.parametrize("kind", ["canary", "cohere"])
@@ -156,4 +156,4 @@ def test_every_option_changes_something(pair: Any) -> None:
     assert len(texts) == 6
     [wide] = decoder(model, beam=4, nbest=3).decode(audio[:1])
     assert len(wide.extra["alternatives"]) == 3
-    assert decoder(model).changed(KINDS["canary"].options(beam=2)).settings["beam"] == 2
+    assert decoder(model).changed(KINDS["canary"].options()(beam=2)).settings["beam"] == 2

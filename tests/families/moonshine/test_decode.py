@@ -10,6 +10,7 @@ import torch
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families.moonshine.decoder import MoonshineDecoder, token_limits
 from attnasr_cli.families.moonshine.options import MoonshineOptions
+from attnasr_cli.nets.packed import Packed, can_pack
 from attnasr_cli.search.beam import SearchConfig, search
 from attnasr_cli.testing.families import CPU
 from tests.families.moonshine.conftest import SMALL, STREAMING, heard, noise
@@ -85,6 +86,26 @@ def test_pieces_and_words_have_times_in_order(pair: Any, sizes: dict[str, Any]) 
             assert "".join(word.word for word in piece.words).split() == piece.text.split()
         counts.append(len(words))
     assert max(counts) > 2
+
+
+@pytest.mark.parametrize("sizes", [SMALL, STREAMING])
+def test_layers_are_packed_for_a_cpu_and_the_model_stays_as_it_is(
+    pair: Any, sizes: dict[str, Any]
+) -> None:
+    _, model, _ = pair(sizes)
+    names = list(model.net.state_dict())
+    fast = decoder(model).net
+    assert list(model.net.state_dict()) == names
+    assert not any(isinstance(module, Packed) for module in model.net.modules())
+    if can_pack(torch.float32):
+        assert not any(isinstance(module, torch.nn.Linear) for module in fast.modules())
+        assert fast.decoder.packed_readout is not None
+    audio, tokens = noise(1, 1.3)[None], torch.tensor([[1, 7, 9, 20]])
+    lengths = torch.tensor([audio.shape[1]])
+    with torch.inference_mode():
+        wanted = model.net.decode(model.net.encode_samples(audio, lengths), tokens)
+        found = fast.decode(fast.encode_samples(audio, lengths), tokens)
+    assert torch.allclose(found, wanted, atol=1e-4)
 
 
 def test_no_more_tokens_than_the_audio_has_time_for() -> None:

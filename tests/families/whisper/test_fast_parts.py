@@ -19,7 +19,7 @@ from attnasr_cli.families.whisper.net.int8 import (
 )
 from attnasr_cli.families.whisper.net.memory import PackedMemory
 from attnasr_cli.families.whisper.net.model import Whisper, WhisperConfig
-from attnasr_cli.families.whisper.net.packed import Packed, can_pack
+from attnasr_cli.nets.packed import Packed, can_pack
 from attnasr_cli.nets.protocol import Memory, Tree, reorder, select
 from attnasr_cli.recognize.recognizer import Recognizer
 from tests.families.whisper.conftest import SMALL
@@ -203,7 +203,7 @@ def test_private_operators_are_tried_before_they_are_used(
             raise RuntimeError("expected at most 3 argument(s)")
         return torch.zeros(2, 2, dtype=dtype)
 
-    monkeypatch.setattr("attnasr_cli.families.whisper.net.packed.product", changed)
+    monkeypatch.setattr("attnasr_cli.nets.packed.product", changed)
     can_pack.cache_clear()
     try:
         assert not can_pack(dtype)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attnasr_cli.families.common.blocks import Projected
@@ -96,8 +95,9 @@ class Decoder(TokenDecoder):
         c = self.config
         return PartialRotation.at(places, c.rotated, c.decoder_head, c.rotary_base)
 
-    def logits(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.embed.weight if self.head is None else self.head).float()
+    @property
+    def readout(self) -> Tensor:
+        return self.embed.weight if self.head is None else self.head
 
 
 class MoonshineStreaming(SampleNet):

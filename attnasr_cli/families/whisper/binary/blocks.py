@@ -17,7 +17,7 @@ BLOCK = 32
 
 @dataclass(frozen=True)
 class NumberType:
-    """How values are stored."""
+    """A number format: how values are stored in blocks."""
 
     name: str
     values: int

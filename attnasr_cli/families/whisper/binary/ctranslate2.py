@@ -34,7 +34,7 @@ QUANTIZED = (torch.int8, torch.int16)
 
 @dataclass(frozen=True)
 class Variable:
-    """Where in the file something lies."""
+    """The position and type of a variable in the file."""
 
     name: str
     shape: tuple[int, ...]

@@ -35,7 +35,7 @@ MOST_AXES = 4
 
 @dataclass(frozen=True)
 class GgmlTensor:
-    """Where in the file a tensor lies."""
+    """The position and type of a tensor in the file."""
 
     shape: tuple[int, ...]
     kind: NumberType

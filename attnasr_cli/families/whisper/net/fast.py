@@ -19,7 +19,7 @@ from attnasr_cli.families.whisper.net.blocks import Attention, Block
 from attnasr_cli.families.whisper.net.int8 import Quantized, can_quantize_rows, quantized
 from attnasr_cli.families.whisper.net.memory import PackedMemory
 from attnasr_cli.families.whisper.net.model import Whisper
-from attnasr_cli.families.whisper.net.packed import Packed, can_pack, pack
+from attnasr_cli.nets.packed import Packed, can_pack, pack
 from attnasr_cli.nets.protocol import Memory
 
 COPIED = 1 << 30

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from attnasr_cli.families.whisper.net.packed import order, product
+from attnasr_cli.nets.packed import order, product
 
 HEADS = 4
 """most heads that share a layer: fewer mean more calls, more mean more products with 0"""
