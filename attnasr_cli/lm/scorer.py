@@ -238,14 +238,14 @@ class NgramScorer:
 def _distinct(arrays: Arrays) -> tuple[Arrays, Ints]:
     """Each different state once, and which of them every row has: about half of a beam differs
     only in words that are further back than a context reaches."""
-    context, node, _, pieces, _ = arrays
+    context, node, ahead, pieces, unknown = arrays
     keys = np.column_stack([context, node, pieces]).tolist()  # the rest follows from these
     number: dict[tuple[int, ...], int] = {}
     row_of = np.array([number.setdefault(tuple(key), len(number)) for key in keys], np.int64)
     first = np.zeros(len(number), np.int64)
     first[row_of[::-1]] = np.arange(len(keys))[::-1]
-    context, node, ahead, pieces, unknown = (array[first] for array in arrays)
-    return (context, node, ahead, pieces, unknown), row_of
+    chosen = context[first], node[first], ahead[first], pieces[first], unknown[first]
+    return chosen, row_of
 
 
 def words_of(context: Ints) -> list[Words]:

@@ -1,4 +1,4 @@
-"""Frames in which a CTC head is sure that nothing is said, taken out before its scores are searched.
+"""Frames in which a CTC head is sure of the blank, taken out before its scores are searched.
 
 About two frames in five of speech are such. Leaving them out is phone synchronous decoding (Chen et
 al. 2016, doi:10.1109/TASLP.2016.2625459): a product of probabilities near one is left away.

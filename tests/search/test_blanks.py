@@ -31,9 +31,11 @@ def test_of_a_run_of_blanks_one_frame_stays() -> None:
 def test_frames_that_are_not_sure_stay_and_nothing_changes_without_frames() -> None:
     logits = frames(0, 0, 0, 4, 0, 0, sure=1.0)[None]
     kept, lengths = without_blank_runs(logits, torch.tensor([6]))
-    assert torch.equal(kept, logits) and lengths.tolist() == [6]
+    assert torch.equal(kept, logits)
+    assert lengths.tolist() == [6]
     kept, lengths = without_blank_runs(logits[:, :4], torch.tensor([0]))
-    assert kept.shape == (1, 1, 6) and lengths.tolist() == [0]
+    assert kept.shape == (1, 1, 6)
+    assert lengths.tolist() == [0]
     assert without_blank_runs(logits[:0], torch.zeros(0, dtype=torch.long))[0].shape[0] == 0
 
 
