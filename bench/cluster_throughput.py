@@ -2,9 +2,9 @@
 
     python bench/cluster_throughput.py recordings/ [--workers 1 2] [options of transcribe]
 
-For each: seconds of the clock, seconds of processor of all its processes (Ray's too), and whether
-the outputs are those of the run without a cluster, byte for byte. On a machine that does something
-else as well only the seconds of processor say something.
+For each: seconds of the clock, seconds of processor of all its processes (Ray's too), and how many
+outputs of each format are those of the run without a cluster, and of the first run with one, byte
+for byte. On a machine that does something else as well only the seconds of processor say something.
 """
 
 from __future__ import annotations
@@ -55,6 +55,16 @@ def outputs(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in files}
 
 
+def same(got: dict[str, bytes], want: dict[str, bytes]) -> str:
+    """How many outputs of each format are the same."""
+    counts: dict[str, list[int]] = {}
+    for name, content in want.items():
+        count = counts.setdefault(Path(name).suffix, [0, 0])
+        count[0] += got.get(name) == content
+        count[1] += 1
+    return ", ".join(f"{kind} {a} of {b}" for kind, (a, b) in sorted(counts.items()))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("recordings")
@@ -66,15 +76,17 @@ def main() -> None:
         wall, cpu = measured([*command, "-o", str(plain)])
         print(f"no cluster: {wall:.0f} s of clock, {cpu:.1f} s of processor", flush=True)
         want = outputs(plain)
+        first: dict[str, bytes] = {}
         for workers in given.workers:
             folder = Path(place, str(workers))
             extra = ["-o", str(folder), "--cluster", "local", "--workers", str(workers)]
             wall, more_cpu = measured([*command, *extra])
             got = outputs(folder)
-            same = sum(got.get(name) == content for name, content in want.items())
+            first = first or got
             print(
                 f"{workers} workers: {wall:.0f} s of clock, {more_cpu:.1f} s of processor "
-                f"({cpu / more_cpu:.2f} x); {same} of {len(want)} outputs the same",
+                f"({cpu / more_cpu:.2f} x); the same as without: {same(got, want)}; "
+                f"as with {given.workers[0]}: {same(got, first)}",
                 flush=True,
             )
 
