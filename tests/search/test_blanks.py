@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from attnasr_cli.nets.protocol import Memory
 from attnasr_cli.search.blanks import without_blank_runs
 from attnasr_cli.search.scorers import CtcPrefixScorer
 
@@ -47,7 +48,8 @@ def test_prefix_scores_are_those_of_all_frames() -> None:
     whole = CtcPrefixScorer(logits, lengths, EOS, 1.0)
     short = CtcPrefixScorer(*without_blank_runs(logits, lengths), EOS, 1.0)
     assert short.log_probs.shape[1] < 14
-    states = whole.start(None, 2), short.start(None, 2)  # type: ignore[arg-type]
+    memory = Memory(torch.zeros(2, 16, 1), lengths, None, 0.04)
+    states = whole.start(memory, 2), short.start(memory, 2)
     for token in (4, 4, 5):
         scores = whole.score(states[0]), short.score(states[1])
         assert (scores[0][:, token] - scores[1][:, token]).abs().max() < 1e-3

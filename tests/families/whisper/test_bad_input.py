@@ -8,34 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-import soundfile
 from safetensors.torch import load_file, save_file
 from tokenizers import AddedToken, Tokenizer
 
 from attnasr_cli.families.whisper.checkpoint import save_hf
-from tests.conftest import Ran
-from tests.families.whisper.conftest import ENGLISH, SMALL, noise
+from tests.families.whisper.conftest import ENGLISH, SMALL
 from tests.families.whisper.ctranslate2_writer import write_folder
 from tests.families.whisper.ggml_writer import to_bytes, write_file
-
-
-@pytest.fixture
-def refused(tmp_path: Path, attnasr: Callable[..., Ran]) -> Callable[..., str]:
-    """Transcribe a second of sound with a model, see it refused, and give what was said."""
-    soundfile.write(tmp_path / "a.wav", noise(1, 1.0).numpy(), 16_000)
-
-    def run(model: Path, *options: object, code: int = 1) -> str:
-        ran = attnasr("transcribe", tmp_path / "a.wav", "-m", model, "--no-vad", *options)
-        assert (ran.code, ran.out) == (code, ""), ran.err
-        assert "Traceback" not in ran.err
-        *notes, error, hint = ran.err.strip().splitlines()
-        assert error.startswith("error: "), ran.err
-        assert hint.startswith("hint: ")
-        assert not any(line.startswith("error") for line in notes)
-        return f"{error} {hint}"
-
-    return run
 
 
 def test_files_of_ctranslate2(pair: Any, tmp_path: Path, refused: Callable[..., str]) -> None:
