@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from attnasr_cli.checkpoint.folder import (
     LM_FILE,
@@ -32,6 +31,7 @@ from attnasr_cli.checkpoint.folder import (
     save_model,
 )
 from attnasr_cli.text.phones import PhoneTokenizer
+from attnasr_cli.training.optim import mixed
 
 # Found on fifty utterances of the development speakers; see the model's card.
 DECODING = DecodingConfig(
@@ -51,17 +51,6 @@ def read(value: str) -> Any:
         return value
 
 
-def mix(net: nn.Module, other: nn.Module, share: float) -> None:
-    """Move the weights of ``net`` towards those of ``other``, the same net, by that share."""
-    weights, goal = net.state_dict(), other.state_dict()
-    net.load_state_dict(
-        {
-            key: torch.lerp(value, goal[key], share) if value.is_floating_point() else value
-            for key, value in weights.items()
-        }
-    )
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path, help="folder that attnasr train wrote")
@@ -76,7 +65,8 @@ def main() -> None:
     args = parser.parse_args()
     model = load_model(args.run)
     if args.mix:
-        mix(model.net, load_model(args.mix).net, args.share)
+        others = load_model(args.mix).net.state_dict()
+        model.net.load_state_dict(mixed(model.net.state_dict(), others, args.share))
     args.out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(args.lm, args.out / LM_FILE)
     if args.sentences:
