@@ -144,12 +144,19 @@ def test_a_dev_set_that_has_changed_is_measured_anew(
 def test_the_wer_is_that_of_use(
     train: Callable[..., int], tones: Path, tmp_path: Path, attnasr: Callable[..., Any]
 ) -> None:
-    assert train("optim.updates=40", "run.evaluate=40") == 0
-    stored = read_header(tmp_path / "out").origin["dev_wer"]
-    file = tmp_path / "score.json"
-    options = ["--model", tmp_path / "out", "--normalizer", "lower", "-o", file]
-    assert attnasr("score", tones / "dev.tsv", *options).code == 0
-    assert _found(json.loads(file.read_text()), "wer") == pytest.approx(stored, abs=1e-4)
+    assert train("optim.updates=40", "run.evaluate=40", "decoding.beams=16") == 0
+    origin = read_header(tmp_path / "out").origin
+    stored = origin["dev_wer"], origin["dev_cer"]
+
+    def used(*more: str) -> tuple[float, float]:
+        file = tmp_path / "score.json"
+        options = ["--model", tmp_path / "out", "--normalizer", "lower", "-o", file, *more]
+        assert attnasr("score", tones / "dev.tsv", *options).code == 0
+        found = json.loads(file.read_text())
+        return _found(found, "wer"), _found(found, "cer")
+
+    assert used() == pytest.approx(stored, abs=1e-4)
+    assert used("--option", "beam=1") != pytest.approx(stored, abs=1e-4)  # or this says nothing
 
 
 def _found(tree: Any, name: str) -> Any:
