@@ -25,8 +25,8 @@ from attnasr_cli.lm.file import load_model
 from attnasr_cli.lm.homophones import likeliest
 from attnasr_cli.lm.lexicon import MARKED, ROOT, Lexicon
 from attnasr_cli.lm.lookahead import LookAhead
-from attnasr_cli.lm.ngram import Floats, NgramModel
-from attnasr_cli.lm.vocabulary import UNKNOWN, Ints
+from attnasr_cli.lm.ngram import NOTHING, Floats, NgramModel
+from attnasr_cli.lm.vocabulary import BORDER, UNKNOWN, Ints
 
 AHEAD_WORDS = 2
 AHEAD_RISE = 2.0
@@ -170,6 +170,16 @@ class NgramScorer:
         choices = np.where(node[:, None] < 0, -1, self.lexicon.words[node])
         chosen = likeliest(self.model, [row[row >= 0].tolist() for row in choices])
         return [None if i == UNKNOWN else self.model.vocabulary.words[i] for i in chosen]
+
+    def log_prob(self, words: Sequence[str]) -> float:
+        """The natural log probability of words and of the end behind them, as a sum over what the
+        search has added, without weight, bonus and penalties."""
+        ids = [*self.model.vocabulary.encode(words), BORDER]
+        before, size = [NOTHING] * (self.model.order - 2) + [BORDER], self.model.order - 1
+        row = [*before, *ids]
+        contexts = [tuple(row[i : i + size]) for i in range(len(ids))]
+        places = self.contexts.places(contexts)
+        return float(self.model.log_prob_at(places, np.array(ids)[:, None]).sum())
 
     def _recent(self, contexts: Sequence[Words]) -> list[Words]:
         """The last ``ahead_words`` words of each context."""

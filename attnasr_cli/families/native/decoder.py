@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from attnasr_cli.audio.features import LogMel, lead_s
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
-from attnasr_cli.checkpoint.folder import Model, checked_lm
+from attnasr_cli.checkpoint.folder import Model, checked, checked_lm
 from attnasr_cli.device import Placement
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families.base import (
@@ -39,6 +40,7 @@ from attnasr_cli.search.beam import Hypothesis
 from attnasr_cli.text.repetition import compression_ratio
 
 if TYPE_CHECKING:
+    from attnasr_cli.lm.neural.second_pass import SecondPass
     from attnasr_cli.lm.scorer import NgramScorer
 
 MAX_SEGMENT_S = 20.0
@@ -66,6 +68,7 @@ class NativeDecoder:
         )
         """bytes of weights that a step of the decoder reads"""
         self.lm: NgramScorer | None = None
+        self.second: SecondPass | None = None
         self._choose(options)
 
     def _choose(self, options: NativeOptions) -> None:
@@ -76,13 +79,15 @@ class NativeDecoder:
         if self.phrases is not None:
             settings |= {"lm_weight": 0.0} | self.phrases.settings
         self.lm = _language_model(self.model, settings["lm_weight"], self.lm)
+        self.second = _second_pass(self.model, self.lm, settings["neural_share"], self.second)
+        compared = 0 if self.second is None else min(settings["beam"], self.second.hypotheses)
         self.search = JointSearch(
             self.net,
             self.model.tokenizer.bos,
             self.model.tokenizer.eos,
             ctc_weight=settings["ctc_weight"],
             beams=settings["beam"],
-            nbest=settings["nbest"],
+            nbest=max(settings["nbest"], compared),
             length_penalty=settings["length_penalty"],
             patience=settings["patience"],
             scorers=() if self.lm is None else (self.lm,),
@@ -137,11 +142,21 @@ class NativeDecoder:
                     self._phrase(i, choice, segments[i], memory, logits)
                     for i, choice in enumerate(choices)
                 ]
-            found = self.search(memory, logits)
+            found = map(self._compared, self.search(memory, logits))
             return [
                 self._decoded(i, hypotheses, segments[i], memory, logits)
                 for i, hypotheses in enumerate(found)
             ]
+
+    def _compared(self, hypotheses: list[Hypothesis]) -> list[Hypothesis]:
+        """The hypotheses of an utterance, best first, after the second pass if there is one."""
+        if self.second is None or len(hypotheses) < 2:
+            return hypotheses
+        gains = self.second.gains([self._text(h.tokens) for h in hypotheses])
+        scored = [replace(h, score=h.score + g) for h, g in zip(hypotheses, gains, strict=True)]
+        penalty = self.settings["length_penalty"]
+        best = sorted(scored, key=lambda h: -h.normalized(penalty))
+        return best[: self.settings["nbest"]]
 
     def _decoded(
         self,
@@ -255,16 +270,40 @@ def _resolve(model: Model, options: NativeOptions) -> dict[str, Any]:
         if options.lm_weight:
             raise UsageError(f"model {name} has no language model", "leave --lm-weight out")
         lm_weight = 0.0
+    share = own.neural_share if options.neural_share is None else options.neural_share
+    if not 0.0 <= share <= 1.0:
+        raise UsageError(f"a neural share of {share}", "use one between 0 and 1")
+    if model.header.neural_lm is None:
+        if options.neural_share:
+            raise UsageError(
+                f"model {name} has no neural language model", "leave --neural-share out"
+            )
+        share = 0.0
     penalty = own.length_penalty if options.length_penalty is None else options.length_penalty
     return {
         "beam": beam,
         "ctc_weight": ctc_weight,
         "lm_weight": lm_weight,
+        "neural_share": share,
         "length_penalty": penalty,
         "patience": options.patience,
         "nbest": options.nbest,
         "word_timestamps": options.word_timestamps,
     }
+
+
+def _second_pass(
+    model: Model, first: NgramScorer | None, share: float, loaded: SecondPass | None
+) -> SecondPass | None:
+    """The second pass with this share, or None at 0 or without a language model in the search;
+    ``loaded``: the one loaded before."""
+    file = checked(model.path, model.header.neural_lm, "language model") if share else None
+    if file is None or first is None:
+        return None
+    from attnasr_cli.lm.neural.rescore import Rescorer
+    from attnasr_cli.lm.neural.second_pass import SecondPass
+
+    return SecondPass(first, Rescorer(file) if loaded is None else loaded.neural, share)
 
 
 def _language_model(model: Model, weight: float, loaded: NgramScorer | None) -> NgramScorer | None:

@@ -13,10 +13,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from attnasr_cli.checkpoint.quantize import pack, unpack
 from attnasr_cli.errors import ModelError, reason
 from attnasr_cli.files import write_bytes
 from attnasr_cli.lm.neural.net import NeuralConfig, NeuralLm
+from attnasr_cli.nets.quantize import pack, unpack
 from attnasr_cli.text.subwords import BpeTokenizer
 
 KIND = "attnasr neural language model"

@@ -1,5 +1,5 @@
 """A small Transformer over subwords that gives the probability of a text (Vaswani et al. 2017, with
-the norm before each part, gated perceptrons and rotary positions).
+the norm before each part and learnt positions: the cheapest parts to train on a CPU).
 
 B texts · T tokens · D width · H heads · V pieces.
 """
@@ -22,35 +22,37 @@ class NeuralConfig:
     width: int = 256
     heads: int = 4
     layers: int = 4
-    hidden: int = 704
-    """of a perceptron, which has three matrices"""
+    hidden: int = 1024
+    """of a perceptron"""
+    places: int = 192
+    """that have vectors of their own; tokens behind have the last one"""
 
 
 class Block(nn.Module):
-    """Attention to earlier tokens, then a gated perceptron (Shazeer 2020, arXiv:2002.05202)."""
+    """Attention to earlier tokens, then a perceptron."""
 
     def __init__(self, config: NeuralConfig) -> None:
         super().__init__()
         D = config.width
         self.heads = config.heads
-        self.norm = nn.RMSNorm(D)
-        self.qkv = nn.Linear(D, 3 * D, bias=False)
-        self.out = nn.Linear(D, D, bias=False)
-        self.norm_mlp = nn.RMSNorm(D)
-        self.gate = nn.Linear(D, 2 * config.hidden, bias=False)
-        self.down = nn.Linear(config.hidden, D, bias=False)
+        self.norm = nn.LayerNorm(D)
+        self.qkv = nn.Linear(D, 3 * D)
+        self.out = nn.Linear(D, D)
+        self.norm_mlp = nn.LayerNorm(D)
+        self.up = nn.Linear(D, config.hidden)
+        self.down = nn.Linear(config.hidden, D)
 
-    def forward(self, x: Tensor, turn: Tensor, seen: Tensor | None) -> Tensor:
-        """x (B, T, D); turn (B, T, D/H) and seen (B, T, T) as in ``NeuralLm.forward``."""
+    def forward(self, x: Tensor, hidden: Tensor) -> Tensor:
+        """x (B, T, D); hidden (B or 1, T, T) bool: what each token (axis 1) may not attend to."""
         B, T, D = x.shape
         qkv = self.qkv(self.norm(x)).view(B, T, 3, self.heads, D // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # (B, H, T, D/H) each
-        q, k = rotated(q, turn), rotated(k, turn)
-        mask = None if seen is None else seen[:, None]
-        mixed = F.scaled_dot_product_attention(q, k, v, mask, is_causal=seen is None)
-        x = x + self.out(mixed.transpose(1, 2).reshape(B, T, D))
-        value, gate = self.gate(self.norm_mlp(x)).chunk(2, -1)  # (B, T, hidden) each
-        return x + self.down(F.silu(gate) * value)
+        scores = (q * (D // self.heads) ** -0.5) @ k.transpose(-1, -2)  # (B, H, T, T)
+        weights = scores.masked_fill(hidden[:, None], -torch.inf).softmax(-1)
+        x = x + self.out((weights.to(v.dtype) @ v).transpose(1, 2).reshape(B, T, D))
+        raised = F.gelu(self.up(self.norm_mlp(x)))  # (B, T, hidden)
+        lowered: Tensor = self.down(raised)
+        return x + lowered
 
 
 class NeuralLm(nn.Module):
@@ -60,9 +62,11 @@ class NeuralLm(nn.Module):
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(config.pieces, config.width)
+        self.places = nn.Embedding(config.places, config.width)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
-        self.norm = nn.RMSNorm(config.width)
+        self.norm = nn.LayerNorm(config.width)
         nn.init.normal_(self.embedding.weight, std=0.05)
+        nn.init.normal_(self.places.weight, std=0.02)
 
     def forward(
         self, tokens: Tensor, places: Tensor | None = None, seen: Tensor | None = None
@@ -72,29 +76,17 @@ class NeuralLm(nn.Module):
         places (B, T): how many tokens are before each, T in a row if None. seen (B, T, T) bool:
         which tokens (last axis) each may attend to, itself among them; those before it if None.
         """
+        T, device = tokens.shape[1], tokens.device
         if places is None:
-            places = torch.arange(tokens.shape[1], device=tokens.device)[None]  # (1, T)
-        half = self.config.width // self.config.heads // 2
-        turn = angles(places, half)  # (B, T, half)
-        x = self.embedding(tokens)
+            places = torch.arange(T, device=device)[None]  # (1, T)
+        if seen is None:
+            seen = torch.ones(1, T, T, dtype=torch.bool, device=device).tril()
+        x = self.embedding(tokens) + self.places(places.clamp(max=self.config.places - 1))
         for block in self.blocks:
-            x = block(x, turn, seen)
+            x = block(x, ~seen)
         normed: Tensor = self.norm(x)
         return normed
 
     def logits(self, states: Tensor) -> Tensor:
         """(…, D) → (…, V)"""
         return F.linear(states, self.embedding.weight)
-
-
-def angles(places: Tensor, half: int) -> Tensor:
-    """places (B, T) → the angle of each pair of numbers (B, T, half)."""
-    speeds = 10_000.0 ** (-torch.arange(half, device=places.device) / half)
-    return places[..., None] * speeds
-
-
-def rotated(x: Tensor, turn: Tensor) -> Tensor:
-    """x (B, H, T, 2·half) turned by angles (B, T, half) (Su et al. 2021, arXiv:2104.09864)."""
-    cos, sin = turn.cos()[:, None].to(x.dtype), turn.sin()[:, None].to(x.dtype)  # (B, 1, T, half)
-    a, b = x.chunk(2, -1)
-    return torch.cat([a * cos - b * sin, a * sin + b * cos], -1)

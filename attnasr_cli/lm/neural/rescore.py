@@ -1,5 +1,5 @@
-"""Log probabilities of many like texts, such as the hypotheses of an utterance, by a neural language
-model.
+"""Log probabilities of many like texts, such as the hypotheses of an utterance, by a neural
+language model.
 
 Texts that begin alike share what is computed of their beginning: their tokens are a tree, and each
 attends to those on its own branch (as Miao et al. 2023, arXiv:2305.09781).
@@ -17,12 +17,12 @@ from attnasr_cli.lm.neural.file import load_net
 
 
 class Rescorer:
-    """A neural language model and its weight beside the score of the search."""
+    """A neural language model that gives the probabilities of texts."""
 
-    def __init__(self, path: Path, weight: float) -> None:
+    def __init__(self, path: Path) -> None:
         """Raises ModelError where the file cannot be read."""
         loaded = load_net(path)
-        self.net, self.tokenizer, self.weight = loaded.net, loaded.tokenizer, weight
+        self.net, self.tokenizer = loaded.net, loaded.tokenizer
 
     @torch.inference_mode()
     def log_probs(self, texts: Sequence[str]) -> list[float]:
