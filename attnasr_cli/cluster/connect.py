@@ -128,8 +128,8 @@ def _join(ray: Any, address: str, workers: int | None, cpus: float | None) -> st
 
 
 def _found() -> str:
-    """host:port that ``auto`` leads to, maybe of a cluster that is gone; an empty text where Ray has
-    to say it."""
+    """host:port that ``auto`` leads to, maybe of a cluster that is gone; an empty text where Ray
+    has to say it."""
     named = os.environ.get("RAY_ADDRESS", "")
     if named:
         return named if named.removeprefix(CLIENT).rpartition(":")[2].isdigit() else ""
