@@ -22,10 +22,10 @@ from attnasr_cli.families.options import options_of
 from attnasr_cli.families.registry import family_of_style
 from attnasr_cli.recognize import pipeline
 from attnasr_cli.recognize.align import choose_aligner
-from attnasr_cli.recognize.cutting import cutting
 from attnasr_cli.recognize.inputs import Inputs, Recording, each
 from attnasr_cli.recognize.jobs import Job, Part, Result
 from attnasr_cli.recognize.meter import Meter
+from attnasr_cli.recognize.places import cutting
 from attnasr_cli.recognize.reading import Reading, batch_seconds, for_decoder, refuse_cutting, split
 from attnasr_cli.recognize.stitch import About, Stitcher, mark, shifted
 from attnasr_cli.recognize.transcript import Segment, Transcript

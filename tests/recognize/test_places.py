@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from attnasr_cli.errors import UsageError
-from attnasr_cli.recognize.cutting import WINDOW_GAP_S, cutting
+from attnasr_cli.recognize.places import WINDOW_GAP_S, cutting
 from attnasr_cli.recognize.reading import Reading
 from tests.audio.test_segment import cut
 
