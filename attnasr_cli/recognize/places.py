@@ -1,5 +1,5 @@
-"""Segments of a recording: how it is cut for a decoder and, where one process cuts and others decode,
-their positions and the samples at given positions."""
+"""Segments of a recording: how it is cut for a decoder and, where one process cuts and others
+decode, their positions and the samples at given positions."""
 
 from __future__ import annotations
 
