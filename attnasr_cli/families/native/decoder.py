@@ -30,6 +30,7 @@ from attnasr_cli.families.native.detokenize import written_text, written_words
 from attnasr_cli.families.native.joint_search import JointSearch
 from attnasr_cli.families.native.options import NativeOptions
 from attnasr_cli.families.native.phrases import choose_phrases, phrase_list
+from attnasr_cli.families.native.words import only_words
 from attnasr_cli.families.phrases.choose import Choice, chosen
 from attnasr_cli.families.suspect import suspect
 from attnasr_cli.families.threads import few_threads, spread
@@ -69,6 +70,7 @@ class NativeDecoder:
         """bytes of weights that a step of the decoder reads"""
         self.lm: NgramScorer | None = None
         self.second: SecondPass | None = None
+        self.words = only_words(model)
         self._choose(options)
 
     def _choose(self, options: NativeOptions) -> None:
@@ -90,7 +92,7 @@ class NativeDecoder:
             nbest=max(settings["nbest"], compared),
             length_penalty=settings["length_penalty"],
             patience=settings["patience"],
-            scorers=() if self.lm is None else (self.lm,),
+            scorers=self.words if self.lm is None else (self.lm,),
         )
 
     def changed(self, options: NativeOptions) -> NativeDecoder:
