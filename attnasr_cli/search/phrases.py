@@ -1,5 +1,5 @@
-"""Search restricted to a list of phrases: a trie of their tokens, as a scorer that forbids every
-other continuation.
+"""Search restricted to a list of phrases, or to texts of listed words: a trie of their tokens, as a
+scorer that forbids every other continuation.
 
 It is a scorer and not a rule because the search normalises what a rule allows: inside a phrase,
 where only one token can follow, that token would have probability 1 and the first token of a phrase
@@ -25,8 +25,9 @@ ROOT, OUTSIDE = 0, -1
 class PhraseTrie:
     """Token sequences as a tree: N nodes, E edges between them, the ends of phrases among these."""
 
-    def __init__(self, phrases: Sequence[Sequence[int]], eos: int) -> None:
-        """phrases: token sequences without the end token, none of them empty."""
+    def __init__(self, phrases: Sequence[Sequence[int]], eos: int, repeated: bool = False) -> None:
+        """phrases: token sequences without the end token, none of them empty. repeated: any number
+        of them may follow each other; no phrase then has a token inside that begins another one."""
         children: list[dict[int, int]] = [{}]
         for phrase in phrases:
             node = ROOT
@@ -36,6 +37,10 @@ class PhraseTrie:
                     children.append({})
                 node = children[node][token]
             children[node][eos] = OUTSIDE
+        if repeated:
+            for table in children:
+                if eos in table:
+                    table |= children[ROOT]
         self.count = len({tuple(phrase) for phrase in phrases})
         """different phrases"""
         self.depth = max(len(phrase) for phrase in phrases)

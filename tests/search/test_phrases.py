@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from attnasr_cli.nets.conformer import Conformer, ConformerConfig
 from attnasr_cli.nets.protocol import Memory, select
+from attnasr_cli.search.beam import SearchConfig, search
 from attnasr_cli.search.phrases import PhraseScorer, PhraseTrie, search_phrases
 from attnasr_cli.search.scorers import CtcPrefixScorer
 
@@ -79,3 +82,28 @@ def test_a_narrow_beam_still_gives_phrases_only(net: Conformer, memory: Memory) 
     found = search_phrases(net, memory, torch.full((3, 1), BOS), EOS, scorer, beams=2)
     assert all(len(hypotheses) <= 2 for hypotheses in found)
     assert {tuple(h.tokens) for hypotheses in found for h in hypotheses} <= set(PHRASES)
+
+
+def test_words_of_a_list_follow_each_other_in_any_number(net: Conformer, memory: Memory) -> None:
+    """As among all texts of these words, listed one by one."""
+    words = [(3, 4), (3,), (7, 4, 6)]  # 3 and 7 begin words, and stand in none
+    texts = [sum(some, ()) for n in (1, 2, 3) for some in itertools.product(words, repeat=n)]
+    prompt = torch.full((3, 1), BOS)
+    trie = PhraseTrie(words, EOS, repeated=True)
+    config = SearchConfig(beams=40, nbest=40)
+    found = search(net, memory, prompt, EOS, 10, config, (), [PhraseScorer(trie, VOCAB)])
+    listed = search_phrases(net, memory, prompt, EOS, PhraseScorer(PhraseTrie(texts, EOS), VOCAB))
+    for free, wanted in zip(found, listed, strict=True):
+        short = {tuple(h.tokens): h.score for h in free if tuple(h.tokens) in texts}
+        exact_scores = {tuple(h.tokens): h.score for h in wanted}
+        assert set(list(exact_scores)[:10]) <= set(short)
+        assert all(short[t] == pytest.approx(exact_scores[t], abs=1e-4) for t in short)
+        assert all(spells(tuple(h.tokens), words) for h in free if h.finished)
+
+
+def spells(tokens: tuple[int, ...], words: list[tuple[int, ...]]) -> bool:
+    """Whether tokens are one or several of these words."""
+    return any(
+        tokens[: len(w)] == w and (len(tokens) == len(w) or spells(tokens[len(w) :], words))
+        for w in words
+    )

@@ -6,7 +6,7 @@ Transcribing, the evaluation while training and the benchmarks all use it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -19,6 +19,7 @@ from attnasr_cli.search.phrases import PhraseScorer, search_phrases
 from attnasr_cli.search.scorers import CtcPrefixScorer, Scorer
 
 
+@runtime_checkable
 class TokenScorer(Scorer, Protocol):
     """A scorer that can also be asked for single tokens."""
 
@@ -39,7 +40,7 @@ class JointSearch:
     nbest: int = 1
     length_penalty: float | None = 0.0
     patience: float = 1.0
-    scorers: tuple[TokenScorer, ...] = ()
+    scorers: tuple[Scorer, ...] = ()
     """others beside the CTC head, such as a language model"""
 
     def __call__(self, memory: Memory, logits: Tensor | None) -> list[list[Hypothesis]]:
@@ -61,8 +62,10 @@ class JointSearch:
         limits = memory.lengths + 1  # no more tokens than positions, and the end
         if self.net.max_tokens is not None:
             limits = limits.clamp_max(self.net.max_tokens - 1)
-        if logits is not None and net_weight == 0.0 and len(self.scorers) <= 1:
-            return self._by_ctc(logits, lengths, limits, config)
+        if logits is not None and net_weight == 0.0:
+            models = [scorer for scorer in self.scorers if isinstance(scorer, TokenScorer)]
+            if len(models) == len(self.scorers) <= 1:
+                return self._by_ctc(logits, lengths, limits, config, *models)
         scorers = self._scorers(logits, lengths)
         prompt = self._prompt(memory)
         return search(self.net, memory, prompt, self.eos, limits, config, (), scorers)
@@ -76,15 +79,19 @@ class JointSearch:
         return search_phrases(self.net, memory, prompt, self.eos, phrases, scorers, weight)
 
     def _by_ctc(
-        self, logits: Tensor, lengths: Tensor, limits: Tensor, config: SearchConfig
+        self,
+        logits: Tensor,
+        lengths: Tensor,
+        limits: Tensor,
+        config: SearchConfig,
+        model: TokenScorer | None = None,
     ) -> list[list[Hypothesis]]:
-        """The same search where the decoder has no share in the score, in a tenth of the time."""
-        if not self.scorers:
+        """The same search where the decoder has no share in the score, in a fifth of the time."""
+        if model is None:
             return ctc_search(logits, lengths, self.eos, limits, config)
-        [scorer] = self.scorers
-        automaton = scorer.automaton()
+        automaton, weight = model.automaton(), model.weight
         return ctc_search(
-            logits, lengths, self.eos, limits, config, automaton, scorer.weight, scorer.monotone
+            logits, lengths, self.eos, limits, config, automaton, weight, model.monotone
         )
 
     def _net_weight(self, logits: Tensor | None) -> float:
