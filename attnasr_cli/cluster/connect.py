@@ -6,6 +6,7 @@ import contextlib
 import math
 import os
 import socket
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +18,17 @@ STORE_BYTES = 100 * 2**20
 """size of Ray's object store on this machine; results are small"""
 PATIENCE_S = 5.0
 """how long to wait for a connection to the cluster"""
+ANSWER_S = 10.0
+"""how long to wait for its first words, also where its head is busy"""
 STARTS = 3
 """attempts to start Ray on this machine"""
 CLIENT = "ray://"
+SETTINGS = b"\x04"
+"""type of the frame that a connection of HTTP/2 begins with; in its header: length (3 bytes), type,
+flags, number of the stream (4 bytes), which is 0"""
+FRAME_BYTES = 9
+HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + SETTINGS + bytes(5)
+"""what a client says first: the preface, and settings that change nothing"""
 
 
 @dataclass
@@ -112,27 +121,66 @@ def _join(ray: Any, address: str, workers: int | None, cpus: float | None) -> st
                 return _attempt(ray, address, address=LOCAL, num_cpus=cores, **room, **quiet)
             ray.shutdown()
         return _attempt(ray, address, address=LOCAL, num_cpus=cores, **room, **quiet)
-    if address != AUTO:
-        _knock(address)
+    found = _found() if address == AUTO else address
+    if found:
+        _knock(found)
     return _attempt(ray, address, address=address, **quiet)
 
 
+def _found() -> str:
+    """host:port that ``auto`` leads to, maybe of a cluster that is gone; an empty text where Ray
+    has to say it."""
+    named = os.environ.get("RAY_ADDRESS", "")
+    if named:
+        return named if named.removeprefix(CLIENT).rpartition(":")[2].isdigit() else ""
+    try:
+        from ray._private.services import get_ray_address_from_environment
+
+        return str(get_ray_address_from_environment(AUTO, None))
+    except Exception:  # none is found, or another version of Ray
+        return ""
+
+
 def _knock(address: str) -> None:
-    """Raises ClusterError where nothing answers at the address; Ray itself would wait for a
-    minute."""
+    """Raises ClusterError where nothing answers at the address, or something that is not Ray; Ray
+    itself would wait for minutes."""
     host, _, port = address.removeprefix(CLIENT).rpartition(":")
     if not host or not port.isdigit():
         raise UsageError(
             f"--cluster {address}", "use local, auto, host:port, or ray://host:port from outside"
         )
     try:
-        socket.create_connection((host, int(port)), PATIENCE_S).close()
+        with socket.create_connection((host, int(port)), PATIENCE_S) as connection:
+            greeted = _greets(connection)
     except (OSError, OverflowError) as problem:
         reason = getattr(problem, "strerror", None) or problem
         raise ClusterError(
             f"no Ray cluster at {address}: {reason}",
             "is it running (ray status), and is the port right (6379, or 10001 for ray://)?",
         ) from None
+    if not greeted and os.environ.get("RAY_USE_TLS", "0") in ("", "0"):
+        raise ClusterError(
+            f"no Ray cluster at {address}: something else answers there",
+            "is the port right (6379, or 10001 for ray://)? A cluster with TLS needs RAY_USE_TLS=1",
+        )
+
+
+def _greets(connection: socket.socket) -> bool:
+    """Whether the other end speaks HTTP/2, as gRPC does, which Ray is built on. RFC 9113, 3.4: both
+    sides begin with their settings."""
+    frame = b""
+    try:
+        connection.settimeout(ANSWER_S)
+        connection.sendall(HELLO)
+        end = time.monotonic() + ANSWER_S
+        while len(frame) < FRAME_BYTES and time.monotonic() < end:
+            more = connection.recv(FRAME_BYTES - len(frame))
+            if not more:
+                return False
+            frame += more
+    except OSError:  # it says nothing in time, or hangs up
+        return False
+    return frame[3:4] == SETTINGS and frame[5:] == bytes(4)
 
 
 def _attempt(ray: Any, shown: str, **how: Any) -> str:
@@ -148,6 +196,8 @@ def _attempt(ray: Any, shown: str, **how: Any) -> str:
                 f"this is Ray {ray.__version__}; install the same on all machines",
             ) from None
         hint = "start one with ray start --head, or use --cluster local"
+        if "Failed to connect" in text and "RAY_AUTH_MODE" not in os.environ:
+            hint = "if it wants a token (~/.ray/auth_token), set RAY_AUTH_MODE=token"
         if shown == LOCAL:
             hint = "see the logs in /tmp/ray/session_latest/logs"
         raise ClusterError(f"no Ray cluster at {shown}: {text[:200]}", hint) from None

@@ -48,15 +48,6 @@ def test_without_ray_the_error_names_the_extra(
     assert ran.err.endswith("needs Ray\nhint: pip install 'attnasr[cluster]'\n")
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1"])
-def test_nobody_at_an_address(address: str, attnasr: Callable[..., Ran], recording: Path) -> None:
-    pytest.importorskip("ray", reason="needs Ray: the extra `cluster`")
-    ran = attnasr("transcribe", recording, "--cluster", address)
-    assert ran.code == 1
-    assert f"error: no Ray cluster at {address}" in ran.err
-    assert "hint: is it running" in ran.err
-
-
 @pytest.mark.parametrize(
     ("given", "words"),
     [

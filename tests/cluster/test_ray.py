@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from attnasr_cli.cluster import connect
 from attnasr_cli.cluster.recognizer import ClusterRecognizer
 from attnasr_cli.errors import ClusterError
 from attnasr_cli.recognize.jobs import Job, Result
@@ -25,13 +26,11 @@ ray = pytest.importorskip("ray", reason="needs Ray: the extra `cluster`")
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
-    from attnasr_cli.cluster.connect import connect
-
     with pytest.MonkeyPatch.context() as patch:
         # Where other programs fill the memory, Ray would end workers of ours.
         patch.setenv("RAY_memory_monitor_refresh_ms", "0")
         try:
-            joined = connect("local", workers=2)
+            joined = connect.connect("local", workers=2)
         except ClusterError as problem:
             skip_where_ray_cannot_start(problem)
             raise
@@ -47,6 +46,10 @@ def skip_where_ray_cannot_start(problem: ClusterError) -> None:
     except Exception as own:
         pytest.skip(f"Ray does not start on this machine: {own}; {problem}")
     ray.shutdown()
+
+
+def test_ray_answers_as_a_knock_wants(cluster: None) -> None:
+    connect._knock(ray.get_runtime_context().gcs_address)
 
 
 @pytest.fixture(scope="module")
