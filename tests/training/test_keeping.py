@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import signal
 import subprocess
 import sys
 import tomllib
@@ -201,32 +200,6 @@ def test_gradients_that_are_not_finite_are_said_and_end_a_run(
     err = capsys.readouterr().err
     assert "20 updates in a row" in err
     assert "no step is made" in err
-
-
-@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_saves_what_was_learnt(
-    kind: signal.Signals,
-    train: Callable[..., int],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """Long before the next resume point is due."""
-    backward = gradients.Gradients.backward
-
-    def signalled(self: Any, batch: Any, update: int) -> torch.Tensor:
-        if update == 2:
-            os.kill(os.getpid(), kind)
-        return backward(self, batch, update)
-
-    monkeypatch.setattr(gradients.Gradients, "backward", signalled)
-    assert train("run.evaluate=100", "run.save_minutes=60") == 130
-    assert "stopped at update 3" in capsys.readouterr().err
-    saved = load_state(tmp_path / "out" / "train" / "state.pt")
-    assert saved["progress"]["update"] == 3
-    monkeypatch.undo()
-    assert train("run.evaluate=100", "run.save_minutes=60") == 0
-    assert "going on from update 3" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
