@@ -25,8 +25,8 @@ from attnasr_cli.lm.decode.contexts import Words
 from attnasr_cli.lm.decode.costs import AHEAD_RISE, AHEAD_WORDS, WordCosts
 from attnasr_cli.lm.homophones import Homophones
 from attnasr_cli.lm.lexicon import MARKED, ROOT
-from attnasr_cli.lm.ngram import NOTHING, Floats
-from attnasr_cli.lm.vocabulary import BORDER, UNKNOWN, Ints
+from attnasr_cli.lm.ngram import Floats
+from attnasr_cli.lm.vocabulary import UNKNOWN, Ints
 
 __all__ = ["AHEAD_WORDS", "NgramScorer", "State", "words_of"]
 
@@ -163,17 +163,6 @@ class NgramScorer(WordCosts):
     def _spelt(self, node: int) -> list[int]:
         """The words that end at a node."""
         return [] if node < 0 else [i for i in self.lexicon.words[node].tolist() if i >= 0]
-
-    def log_prob(self, words: Sequence[str]) -> float:
-        """The natural log probability of words and of the end behind them, as a sum over what the
-        search has added, without weight, bonus and penalties."""
-        ids = [*self.model.vocabulary.encode(words), BORDER]
-        before, size = [NOTHING] * (self.model.order - 2) + [BORDER], self.model.order - 1
-        row = [*before, *ids]
-        contexts = self.contexts
-        number = contexts.numbers([tuple(row[i : i + size]) for i in range(len(ids))])
-        places = contexts.places.room[number]
-        return float(self.model.log_prob_at(places, np.array(ids)[:, None]).sum())
 
     def _after(self, context: Ints, node: Ints, word: Ints) -> Ints:
         """The contexts (R, n-1) when the word in progress, if there is one, ends here."""
