@@ -1,5 +1,5 @@
-"""Segments of a recording that one process cuts and others decode: their positions, and the samples
-at given positions."""
+"""Segments of a recording: how it is cut for a decoder and, where one process cuts and others
+decode, their positions and the samples at given positions."""
 
 from __future__ import annotations
 
@@ -13,9 +13,34 @@ from torch import Tensor
 
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.audio.segment import SegmentConfig, Segmenter, Speech
+from attnasr_cli.errors import UsageError
+from attnasr_cli.families.base import SegmentDecoder
 from attnasr_cli.recognize.jobs import Job, Place
+from attnasr_cli.recognize.reading import Reading
 
 BLOCK_S = 10.0
+WINDOW_GAP_S = 3.0
+"""pauses up to this long are kept inside the windows of a net that pads each to its full length:
+that costs nothing, and the words on both sides have context"""
+
+
+def cutting(reading: Reading, decoder: SegmentDecoder, model: str) -> SegmentConfig:
+    """How recordings are cut for a decoder of ``model``. Raises UsageError where segments are to be
+    longer than what it sees at once."""
+    longest = decoder.max_segment_s
+    if reading.max_segment is not None and reading.max_segment > longest:
+        raise UsageError(
+            f"segments of {reading.max_segment} s", f"model {model} sees {longest} s at once"
+        )
+    length = reading.max_segment or longest
+    return SegmentConfig(
+        max_s=length,
+        target_s=length,
+        vad=reading.vad,
+        threshold=reading.vad_threshold,
+        max_gap_s=WINDOW_GAP_S if decoder.min_cost_s else SegmentConfig.max_gap_s,
+        apart=bool(decoder.settings.get("phrases")),
+    )
 
 
 class Cutter(Protocol):

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from attnasr_cli import device
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
-from attnasr_cli.audio.segment import SegmentConfig
 from attnasr_cli.checkpoint.folder import Header, Model
 from attnasr_cli.checkpoint.registry import DEFAULT
 from attnasr_cli.errors import AttnasrError, UsageError
@@ -26,6 +25,7 @@ from attnasr_cli.recognize.align import choose_aligner
 from attnasr_cli.recognize.inputs import Inputs, Recording, each
 from attnasr_cli.recognize.jobs import Job, Part, Result
 from attnasr_cli.recognize.meter import Meter
+from attnasr_cli.recognize.places import cutting
 from attnasr_cli.recognize.reading import Reading, batch_seconds, for_decoder, refuse_cutting, split
 from attnasr_cli.recognize.stitch import About, Stitcher, mark, shifted
 from attnasr_cli.recognize.transcript import Segment, Transcript
@@ -55,20 +55,7 @@ class Recognizer:
         self.reading, self.batch_s, self.has_ctc = reading, batch_s, has_ctc
         if self.sequential:
             refuse_cutting(reading)
-        longest = self.decoders[0].max_segment_s
-        if reading.max_segment is not None and reading.max_segment > longest:
-            raise UsageError(
-                f"segments of {reading.max_segment} s",
-                f"model {header.name} sees {longest} s at once",
-            )
-        length = reading.max_segment or longest
-        self.cut = SegmentConfig(
-            max_s=length,
-            target_s=length,
-            vad=reading.vad,
-            threshold=reading.vad_threshold,
-            apart=bool(self.decoders[0].settings.get("phrases")),
-        )
+        self.cut = cutting(reading, self.decoders[0], header.name)
         self.aligner = choose_aligner(
             reading.align, header, has_ctc, self.decoders[0].settings, self.placements[0].device
         )

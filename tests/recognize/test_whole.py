@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from torch import Tensor
 
+from attnasr_cli.audio import segment
 from attnasr_cli.audio.segment import SegmentConfig
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families.base import Decoded, Piece
-from attnasr_cli.recognize import whole
+from attnasr_cli.recognize import coverage, whole
 from attnasr_cli.recognize.jobs import Check, Job, Known, Result, Skip
+from tests.audio.test_segment import Script
 
 CUT = SegmentConfig(max_s=20, vad=False)
 
@@ -77,3 +79,19 @@ def test_the_text_is_that_of_all_samples(tmp_path: Path, speech_file: Callable[.
     [found] = results(Job(path, start_s=0.2, end_s=0.6))
     assert found.parts[0][1].pieces[0].text == "6400"
     assert found.duration_s == pytest.approx(0.4)
+
+
+def test_speech_that_a_sequential_decoder_left_out_is_named(
+    tmp_path: Path, speech_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It writes 0.1 s of text. What it leaves out is named and not decoded again, as its text is to
+    be the reference's."""
+    path = speech_file(tmp_path / "a.wav", 0.99)
+    monkeypatch.setattr(segment, "VoiceDetector", lambda: Script((0.0, 0.05), (0.3, 0.99)))
+    monkeypatch.setattr(coverage, "LEAST_S", 0.4)
+    found = whole.events([Job(path)], [Follower()], SegmentConfig(max_s=20))  # type: ignore[list-item]
+    [result] = [event for event in found if isinstance(event, Result)]
+    assert len(result.parts) == 1
+    [(start, end)] = result.uncovered
+    assert start == pytest.approx(0.1 + coverage.SLACK_S, abs=0.05)
+    assert end == pytest.approx(0.99, abs=0.05)

@@ -144,24 +144,43 @@ def spoilt(kind: str, samples: np.ndarray) -> np.ndarray:
     return np.concatenate([before, part, after])
 
 
-def test_a_silent_stretch_counts_as_deleted_words(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+STRETCH = "bravo an excellent idea we will disguise ourselves as"
+"""what is said in the 3 s in the middle of four clips"""
+
+
+@pytest.mark.parametrize("kind", ["silent", "fast"])
+def test_words_of_a_spoilt_stretch_are_counted_as_deleted(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names = mixed()[:4]
     wanted = " ".join(references()[name] for name in names)
-    (tmp_path / "refs.tsv").write_text(
-        "id\tpath\ttext\n"
-        + "".join(f"{kind}\t{kind}.wav\t{wanted}\n" for kind in ("silent", "fast", "quiet")),
-        encoding="utf-8",
-    )
-    for kind in ("silent", "fast", "quiet"):
-        write(tmp_path / f"{kind}.wav", spoilt(kind, joined(names, 0.25)))
+    (tmp_path / "refs.tsv").write_text(f"id\tpath\ttext\n{kind}\ta.wav\t{wanted}\n", "utf-8")
+    write(tmp_path / "a.wav", spoilt(kind, joined(names, 0.25)))
     command = ["score", tmp_path / "refs.tsv", "--model", real_whisper("tiny.en"), "-q"]
     assert main([str(part) for part in [*command, "--normalizer", "whisper"]]) == 0
     shown = capsys.readouterr().out
-    run = re.search(r"longest run of deleted words: (\d+) in", shown)
+    run = re.search(r"longest run of deleted words: (\d+) in (\w+), from [\d.:]+: (.*)", shown)
     assert run, shown
-    assert int(run[1]) >= 4  # 3 s of reading are about eight words
+    assert int(run[1]) >= 4  # of nine
+    assert run[2] == kind
+    assert run[3] in STRETCH
+
+
+def test_words_of_a_quiet_stretch_are_written_or_named(tmp_path: Path) -> None:
+    """At -30 dB the first decoding passes over it, and hides that in a comma."""
+    from attnasr_cli.recognize import coverage
+
+    names = mixed()[:4]
+    path = write(tmp_path / "a.wav", spoilt("quiet", joined(names, 0.25)))
+    [transcript] = recognizer("tiny.en").transcribe(path)
+    assert deleted(transcript.text, names) <= 3
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(coverage, "rests", lambda speech, decoded, pad_s: (decoded, []))
+        [alone] = recognizer("tiny.en").transcribe(path)
+    assert deleted(alone.text, names) >= 6
+    middle = len(joined(names, 0.25)) / RATE / 2
+    assert any(start < middle < end for start, end in alone.uncovered)
+    assert any("no text for the speech" in segment.suspect for segment in alone.segments)
 
 
 # ---- the reference's text

@@ -136,6 +136,13 @@ def test_a_word_that_lasts_too_long_hides_a_stretch_without_text():
     assert sentences([]) == []
 
 
+def test_a_long_comma_hides_a_stretch_without_text():
+    words = timed((" his", 0.0, 0.2), (" face", 0.2, 0.6), (",", 0.6, 5.0), (" just", 5.0, 5.3))
+    assert [(span.start, span.end) for span in sentences(words)] == [(0.0, 0.6), (5.0, 5.3)]
+    words = timed((" his", 0.0, 0.2), (" face", 0.2, 0.6), (",", 0.6, 1.5), (" just", 1.5, 1.8))
+    assert len(sentences(words)) == 1  # a pause to breathe
+
+
 def test_the_end_is_where_the_decoder_would_write_it():
     """The path draws the last word, or the mark behind it, out over speech without text."""
     words = timed((" Come", 1.0, 1.4), (" in", 1.4, 1.8), (".", 1.8, 9.0))

@@ -15,6 +15,8 @@ SENTENCE_END = ".。!！?？"
 LONGEST_MEDIAN_S = 0.7
 LONGEST_WORD_S = 1.5
 """a word aligned with more than this covers speech without text"""
+LONGEST_PAUSE_S = 1.0
+"""so does a longer time between two words of a sentence: the alignment gives it to the comma"""
 
 
 def place_words(
@@ -52,8 +54,8 @@ def place_words(
 
 
 def sentences(words: list[TimedWord]) -> list[Span]:
-    """Words of a window → spans that end at sentence ends, or at a word aligned with more than
-    LONGEST_WORD_S, where speech was left out.
+    """Words of a window → spans that end at sentence ends, and where speech may have been left out:
+    at a word aligned with more than LONGEST_WORD_S, at a pause of more than LONGEST_PAUSE_S.
     """
     _merge_punctuation(words)
     spans: list[Span] = []
@@ -61,7 +63,7 @@ def sentences(words: list[TimedWord]) -> list[Span]:
     for word in words:
         if not word.text:
             continue
-        if not open_:
+        if not open_ or word.start - spans[-1].end > LONGEST_PAUSE_S:
             spans.append(Span(word.start, word.end, []))
         span = spans[-1]
         span.tokens += word.tokens
