@@ -54,7 +54,7 @@ def _in_parts(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
     scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)  # (H, n, m)
     weights = scores.masked_fill_(~mask, float("-inf")).softmax(-1)
     parts = zip(weights.split(PART, -1), v.split(PART, -2), strict=True)
-    first, *others = (some @ values for some, values in parts)
-    for other in others:
-        first += other
-    return first
+    seen = torch.zeros_like(q)
+    for some, values in parts:
+        seen += some @ values
+    return seen
