@@ -77,8 +77,11 @@ model: $(VENV)/.installed   ## the embedded model again from its data; hours
 	$(BIN)/python $(RECIPE)/prepare_sentences.py --repos $(REPOS) --out $(DATA)/text --exclude $(DEV) \
 		--labels $(DATA)/heard-1.tsv $(DATA)/heard-2.tsv
 	cp $(RECIPE)/sentences.toml $(DATA)/sentences.toml && $(BIN)/attnasr train $(DATA)/sentences.toml -o $(DATA)/sentences
-	$(SHIP) $(DATA)/second --mix $(DATA)/first --share 0.3 --sentences $(DATA)/sentences/sentences.safetensors \
-		--out models/english-small
+	tail -n +2 $(DEV) | cut -f3 > $(DATA)/text/dev.txt
+	cp $(RECIPE)/neural_lm.toml $(DATA)/neural_lm.toml && \
+		$(BIN)/attnasr train $(DATA)/neural_lm.toml -o $(DATA)/neural --dev $(DATA)/text/dev.txt
+	$(SHIP) $(DATA)/second --mix $(DATA)/first --share 0.3 --neural-lm $(DATA)/neural/neural_lm.safetensors \
+		--sentences $(DATA)/sentences/sentences.safetensors --out models/english-small
 
 eval: $(VENV)/.installed   ## WER of the embedded model on the development speakers
 	$(BIN)/attnasr score $(DEV) --model english-small --normalizer lower

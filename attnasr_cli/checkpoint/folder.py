@@ -15,7 +15,6 @@ import torch
 from safetensors.torch import save
 
 from attnasr_cli.audio.features import FeatureConfig
-from attnasr_cli.checkpoint.quantize import pack
 from attnasr_cli.checkpoint.tables import dumps, from_table, to_table
 from attnasr_cli.checkpoint.weights import (
     OLD_WEIGHTS,
@@ -28,12 +27,14 @@ from attnasr_cli.errors import ModelError
 from attnasr_cli.files import write_bytes, write_text
 from attnasr_cli.nets import find_net
 from attnasr_cli.nets.protocol import Net
+from attnasr_cli.nets.quantize import pack
 from attnasr_cli.text.load import load_tokenizer
 from attnasr_cli.text.tokenizer import Tokenizer
 
 SCHEMA = 1
 LM_FILE = "lm.safetensors"
 SENTENCES_FILE = "sentences.safetensors"
+NEURAL_LM_FILE = "neural_lm.safetensors"
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,9 @@ class DecodingConfig:
     """share of the CTC head in the score; the decoder has the rest"""
     lm_weight: float = 0.0
     """weight of the language model beside a total of 1 for the net"""
+    neural_share: float = 0.0
+    """share of the neural language model in ``lm_weight``, when the hypotheses that the search has
+    found are compared"""
     word_bonus: float = 0.0
     """added for every word, with a language model"""
     unknown_penalty: float = -10.0
@@ -58,7 +62,7 @@ class DecodingConfig:
 
 @dataclass(frozen=True)
 class PartFile:
-    """The ``[lm]`` table, and the ``[sentences]`` table."""
+    """The tables ``[lm]``, ``[neural_lm]`` and ``[sentences]``."""
 
     file: str
     """name of the file in the folder"""
@@ -96,6 +100,8 @@ class Header:
     weights: Weights
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
     lm: PartFile | None = None
+    neural_lm: PartFile | None = None
+    """the language model that compares the hypotheses of a search"""
     sentences: PartFile | None = None
     """the net that gives words their case and marks"""
     languages: tuple[str, ...] = ()
@@ -132,6 +138,11 @@ class Model:
 def find_lm(path: Path) -> PartFile | None:
     """The language model that lies in a model folder, for its header."""
     return _part(path / LM_FILE)
+
+
+def find_neural_lm(path: Path) -> PartFile | None:
+    """The neural language model that lies in a model folder, for its header."""
+    return _part(path / NEURAL_LM_FILE)
 
 
 def find_sentences(path: Path) -> PartFile | None:
@@ -227,6 +238,7 @@ def save_model(
     origin: dict[str, Any] | None = None,
     lm: PartFile | None = None,
     sentences: PartFile | None = None,
+    neural_lm: PartFile | None = None,
 ) -> Header:
     """Write a model folder: every file beside and then renamed, ``model.toml`` last.
 
@@ -252,6 +264,7 @@ def save_model(
         weights=Weights(WEIGHTS, hashlib.sha256(content).hexdigest()),
         decoding=decoding or DecodingConfig(),
         lm=lm,
+        neural_lm=neural_lm,
         sentences=sentences,
         languages=languages,
         origin=origin or {},

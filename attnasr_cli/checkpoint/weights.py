@@ -13,9 +13,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from attnasr_cli.checkpoint.quantize import unpack
 from attnasr_cli.errors import ModelError, OutputError
 from attnasr_cli.nets.protocol import Net
+from attnasr_cli.nets.quantize import unpack
 
 WEIGHTS, OLD_WEIGHTS = "weights.safetensors", "weights.old.safetensors"
 

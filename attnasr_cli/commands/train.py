@@ -95,7 +95,7 @@ def train(
         console.note(chosen_for)
     recipe = find_recipe(recipe)
     table = read_table(recipe, change or [])
-    of_text = next((kind for kind in ("lm", "sentences") if kind in table), None)
+    of_text = next((kind for kind in ("lm", "neural_lm", "sentences") if kind in table), None)
     if dry_run and of_text is None:
         return _print_recipe(as_recipe(table, recipe))
     if out is None and not check:
@@ -234,10 +234,17 @@ def _train_on_text(
     unused: list[str],
 ) -> int:
     """Train on text alone: a language model, or a net for case and punctuation."""
-    what = "language model" if "lm" in table else "sentence net"
+    what = "sentence net" if "sentences" in table else "language model"
     if unused:
         raise UsageError(f"{recipe} makes a {what}, which does not use {unused[0]}", "leave it out")
-    if "lm" not in table:
+    if "neural_lm" in table:
+        from attnasr_cli.training.neural_lm.recipe import train_recipe as train_net
+
+        trained = train_net(table, recipe, out, texts, dev)
+        figure = f", perplexity {trained.perplexity:.1f}" if trained.perplexity else ""
+        console.result(f"{out}: neural language model of {trained.bytes / 1e6:.1f} MB{figure}")
+        return 0
+    if "sentences" in table:
         from attnasr_cli.training.sentences.recipe import train_recipe
 
         made = train_recipe(table, recipe, out, texts, dev)

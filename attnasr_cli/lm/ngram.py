@@ -111,23 +111,21 @@ class NgramModel:
         """The contexts (R, n-1) after one more word (R,)."""
         return np.concatenate([contexts, words[:, None]], 1)[:, 1:]
 
-    def followers(self, context: Sequence[int]) -> tuple[Ints, Floats, float]:
-        """Words counted after one context, their log p, and log γ: (M,), (M,), a number."""
-        size, node = len(self.vocabulary), context[0]
-        for k, word in enumerate(context[1:], 2):
-            node = self._find_one(k, node, word)
-        if node < 0:
-            return np.zeros(0, np.int64), np.zeros(0, np.float32), 0.0
-        above = self.orders[len(context)]
-        start, end = above.keys.searchsorted((node * size, (node + 1) * size))
-        weight = float(self.orders[len(context) - 1].backoff[node])
-        return above.keys[start:end] - node * size, above.log_prob[start:end], weight
+    def followers(self, length: int, places: Ints) -> tuple[Ints, Floats, Ints]:
+        """The words counted after each context of ``length`` words at places (R,), all behind each
+        other, (M,), their log p (M,), and how many follow each context (R,)."""
+        size, above = len(self.vocabulary), self.orders[length]
+        spans = above.keys.searchsorted(np.stack([places, places + 1], 1) * size)
+        count = spans[:, 1] - spans[:, 0]
+        at, _ = ranges(spans[:, 0], count)
+        return above.keys[at] - np.repeat(places, count) * size, above.log_prob[at], count
 
-    def _find_one(self, k: int, context: int, word: int) -> int:
-        """As ``find``, for one."""
-        keys, wanted = self.orders[k - 1].keys, context * len(self.vocabulary) + word
-        at = int(keys.searchsorted(wanted)) if context >= 0 and word >= 0 else len(keys)
-        return at if at < len(keys) and keys[at] == wanted else -1
+
+def ranges(start: Ints, count: Ints) -> tuple[Ints, Ints]:
+    """The numbers (M,) of several ranges behind each other, start (R,) and count (R,), and where
+    each begins (R,)."""
+    begin = count.cumsum() - count
+    return np.repeat(start - begin, count) + np.arange(count.sum()), begin
 
 
 def build(

@@ -12,28 +12,22 @@ of its pieces. R rows, V pieces.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from attnasr_cli.lm.contexts import Contexts, Words
-from attnasr_cli.lm.file import load_model
+from attnasr_cli.lm.decode.automaton import NgramAutomaton
+from attnasr_cli.lm.decode.contexts import Words
+from attnasr_cli.lm.decode.costs import AHEAD_RISE, AHEAD_WORDS, WordCosts
 from attnasr_cli.lm.homophones import likeliest
-from attnasr_cli.lm.lexicon import MARKED, ROOT, Lexicon
-from attnasr_cli.lm.lookahead import LookAhead
-from attnasr_cli.lm.ngram import Floats, NgramModel
-from attnasr_cli.lm.vocabulary import UNKNOWN, Ints
+from attnasr_cli.lm.lexicon import MARKED, ROOT
+from attnasr_cli.lm.ngram import NOTHING, Floats
+from attnasr_cli.lm.vocabulary import BORDER, UNKNOWN, Ints
 
-AHEAD_WORDS = 2
-AHEAD_RISE = 2.0
-"""natural logarithm: in all but rare cases, a whole context makes a word more probable than
-look-ahead assumed by at most this much"""
-
-EMPTY_WORD = -20.0  # natural logarithm: two word marks with nothing between are no word
+__all__ = ["AHEAD_WORDS", "NgramScorer", "State", "words_of"]
 
 
 Arrays = tuple[Ints, Ints, Floats, Ints, Floats]
@@ -55,40 +49,8 @@ class State(NamedTuple):
     """(R,) log p(<unk> | context)"""
 
 
-class NgramScorer:
+class NgramScorer(WordCosts):
     """A scorer of the beam search, from a language model and the pieces of a tokenizer."""
-
-    def __init__(
-        self,
-        model: NgramModel | Path | str,
-        pieces: Sequence[str],
-        encode: Callable[[str], list[int]],
-        eos: int,
-        *,
-        weight: float = 0.3,
-        word_bonus: float = 0.0,
-        unknown_penalty: float = -4.0,
-        spoken: Mapping[str, Sequence[str]] | None = None,
-        ahead_words: int = AHEAD_WORDS,
-    ) -> None:
-        """``encode``: text to piece ids (asked once, how a sentence begins). ``eos``: a piece id.
-        ``spoken``: the pronunciations of words, where the pieces are phones.
-
-        ``word_bonus`` is added to every complete word and ``unknown_penalty`` to every piece of an
-        unknown one: natural logarithms, before the search multiplies with ``weight``.
-        ``ahead_words``: words of context used for look-ahead inside a word; more prune better and
-        take more time. At the end of a word the whole context is used in any case.
-        """
-        self.model = model if isinstance(model, NgramModel) else load_model(Path(model))
-        self.weight, self.eos, self.ahead_words = weight, eos, ahead_words
-        self.word_bonus, self.unknown_penalty = word_bonus, unknown_penalty
-        self.lexicon = Lexicon(self.model.vocabulary.words, pieces, encode, spoken)
-        lexicon = self.lexicon
-        self.starts = lexicon.starts.copy()
-        self.starts[eos] = False
-        _, self.first_of, first = lexicon.steps(np.array([ROOT]))
-        self.look_ahead = LookAhead(self.model, lexicon, first)
-        self.contexts = Contexts(self.model)
 
     @property
     def monotone(self) -> bool:
@@ -100,6 +62,7 @@ class NgramScorer:
     def start(self, memory: Any, rows: int) -> State:
         """The state at the beginning of ``rows`` sentences, on the device of the memory."""
         device = getattr(getattr(memory, "frames", None), "device", torch.device("cpu"))
+        self.forget_if_full()
         context = self.model.start(rows)
         unknown = self.model.log_prob(context, np.full((rows, 1), UNKNOWN))[:, 0]
         node = np.full(rows, self.lexicon.start)
@@ -117,10 +80,11 @@ class NgramScorer:
         self, context: Ints, node: Ints, ahead: Floats, pieces: Ints, unknown: Floats
     ) -> Floats:
         """As ``score``, for arrays: (R, V)."""
-        before = words_of(context)
-        close, after = self._close(context, before, node, ahead, pieces, unknown)
-        following = words_of(after)
-        ends = self.contexts.ends(following)  # (R, 2)
+        contexts = self.contexts
+        before = contexts.numbers(words_of(context))
+        word, close = self.close(contexts.places.room[before], unknown, node, ahead, pieces)
+        after = contexts.numbers(words_of(self._after(context, node, word)))
+        ends = contexts.ends.room[after]  # (R, 2)
 
         # a piece inside a word leaves the trie …
         leave = np.where(
@@ -129,11 +93,12 @@ class NgramScorer:
         # … and so does one that begins a word which is not in the vocabulary
         begin = close + ends[:, 1] + self.unknown_penalty
         scores = np.where(self.starts, begin[:, None], leave[:, None]).astype(np.float32)  # (R, V)
-        first = self.look_ahead.first(self._recent(following))
+        look_ahead = contexts.look_ahead
+        first = look_ahead.first(contexts.recent.room[after])
         scores[:, self.first_of] = close[:, None] + first
         rows, piece, target = self.lexicon.steps(np.where(node == ROOT, -1, node))
         if len(rows):
-            best = self.look_ahead.values(self._recent(before), rows, target)
+            best = look_ahead.values(contexts.recent.room[before[rows]], target)
             scores[rows, piece] = best - ahead[rows]
         scores[:, self.eos] = close + ends[:, 0]
         return scores
@@ -144,19 +109,27 @@ class NgramScorer:
         token = tokens.detach().cpu().numpy().astype(np.int64)
         begins = self.starts[token]
         new = np.flatnonzero(begins)
+        contexts = self.contexts
+        before = contexts.numbers(words_of(context))
         if len(new):
-            ending = self._ending(context[new], words_of(context[new]), node[new])[0]
+            word, _ = self.ending(contexts.places.room[before[new]], node[new])
             context, unknown = context.copy(), unknown.copy()
-            context[new] = self._after(context[new], node[new], ending)
-            unknown[new] = self.contexts.ends(words_of(context[new]))[:, 1]
+            context[new] = self._after(context[new], node[new], word)
+            before[new] = contexts.numbers(words_of(context[new]))
+            unknown[new] = contexts.ends.room[before[new], 1]
         node = self.lexicon.step(np.where(begins, ROOT, node), token)
         pieces = np.where(begins, 1, pieces + 1)
         inside = np.flatnonzero(node >= 0)
         ahead = np.zeros(len(node), np.float32)
         if len(inside):
-            recent = self._recent(words_of(context))
-            ahead[inside] = self.look_ahead.values(recent, inside, node[inside])
+            recent = contexts.recent.room[before[inside]]
+            ahead[inside] = contexts.look_ahead.values(recent, node[inside])
         return self._state(context, node, ahead, pieces, unknown, state.node.device)
+
+    def automaton(self) -> NgramAutomaton:
+        """The same scores for a search that asks for one transition at a time."""
+        self.forget_if_full()
+        return NgramAutomaton(self)
 
     def words(self, tokens: Sequence[int]) -> list[str | None]:
         """The words that the tokens spell, among homophones the most probable; None for a word
@@ -171,49 +144,22 @@ class NgramScorer:
         chosen = likeliest(self.model, [row[row >= 0].tolist() for row in choices])
         return [None if i == UNKNOWN else self.model.vocabulary.words[i] for i in chosen]
 
-    def _recent(self, contexts: Sequence[Words]) -> list[Words]:
-        """The last ``ahead_words`` words of each context."""
-        return [words[-self.ahead_words :] for words in contexts]
-
-    def _ending(self, context: Ints, before: Sequence[Words], node: Ints) -> tuple[Ints, Floats]:
-        """The word (R,) that ends at each node, or -1, and its log probability; of several that
-        sound alike the most probable one."""
-        found, log_prob = np.full(len(node), -1), np.zeros(len(node), np.float32)
-        at = np.flatnonzero((node >= 0) & (self.lexicon.words[node, 0] >= 0))
-        if not len(at):
-            return found, log_prob
-        choices = self.lexicon.words[node[at]].astype(np.int64)  # (R', K)
-        choices = choices[:, : int((choices >= 0).sum(1).max())]
-        places = self.contexts.places([before[i] for i in at.tolist()])
-        asked = self.model.log_prob_at(places, np.maximum(choices, 0))
-        asked = np.where(choices < 0, np.float32(-np.inf), asked)
-        best = asked.argmax(1)[:, None]
-        found[at] = np.take_along_axis(choices, best, 1)[:, 0]
-        log_prob[at] = np.take_along_axis(asked, best, 1)[:, 0]
-        return found, log_prob
+    def log_prob(self, words: Sequence[str]) -> float:
+        """The natural log probability of words and of the end behind them, as a sum over what the
+        search has added, without weight, bonus and penalties."""
+        ids = [*self.model.vocabulary.encode(words), BORDER]
+        before, size = [NOTHING] * (self.model.order - 2) + [BORDER], self.model.order - 1
+        row = [*before, *ids]
+        contexts = self.contexts
+        number = contexts.numbers([tuple(row[i : i + size]) for i in range(len(ids))])
+        places = contexts.places.room[number]
+        return float(self.model.log_prob_at(places, np.array(ids)[:, None]).sum())
 
     def _after(self, context: Ints, node: Ints, word: Ints) -> Ints:
         """The contexts (R, n-1) when the word in progress, if there is one, ends here."""
         empty = (node == ROOT) | (node == MARKED)
         extended = self.model.extend(context, np.where(word < 0, UNKNOWN, word))
         return np.where(empty[:, None], context, extended)
-
-    def _close(
-        self,
-        context: Ints,
-        before: Sequence[Words],
-        node: Ints,
-        ahead: Floats,
-        pieces: Ints,
-        unknown: Floats,
-    ) -> tuple[Floats, Ints]:
-        """What the end of the word in progress adds (R,), and the contexts after it (R, n-1)."""
-        word, known = self._ending(context, before, node)
-        cost = np.where(word >= 0, known, unknown + self.unknown_penalty * pieces)
-        empty = (node == ROOT) | (node == MARKED)
-        close = np.where(empty, 0, np.where(node < 0, 0, cost) + self.word_bonus) - ahead
-        close = np.where((node == MARKED) & (pieces > 0), EMPTY_WORD - ahead, close)
-        return close.astype(np.float32), self._after(context, node, word)
 
     def _arrays(self, state: State) -> Arrays:
         context, node, ahead, pieces, unknown = (leaf.detach().cpu().numpy() for leaf in state)

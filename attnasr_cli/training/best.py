@@ -18,6 +18,7 @@ from attnasr_cli.checkpoint.folder import (
     Header,
     Model,
     find_lm,
+    find_neural_lm,
     find_sentences,
     read_header,
     save_model,
@@ -187,6 +188,7 @@ class Best:
             origin=origin,
             lm=find_lm(self.out),
             sentences=find_sentences(self.out),
+            neural_lm=find_neural_lm(self.out),
         )
         self._write_card(header)
 

@@ -11,7 +11,13 @@ from typing import Any
 import torch
 
 from attnasr_cli import console
-from attnasr_cli.checkpoint.folder import LM_FILE, SENTENCES_FILE, Model, build_net
+from attnasr_cli.checkpoint.folder import (
+    LM_FILE,
+    NEURAL_LM_FILE,
+    SENTENCES_FILE,
+    Model,
+    build_net,
+)
 from attnasr_cli.errors import DataError, UsageError
 from attnasr_cli.families import models
 from attnasr_cli.families.recipe.recipe import Recipe
@@ -41,7 +47,7 @@ def start_from(recipe: Recipe) -> tuple[Recipe, Model | None]:
 
 
 def keep_parts(start: Model, out: Path, recipe: Recipe, same_tokens: bool) -> None:
-    """The language model of ``[init]`` goes with its tokens; its sentence net with these, too, or
+    """The language models of ``[init]`` go with its tokens; its sentence net with these, too, or
     with its language where the recipe names that, but not with a list of commands. What is there
     already stays."""
     parts = {}
@@ -50,6 +56,7 @@ def keep_parts(start: Model, out: Path, recipe: Recipe, same_tokens: bool) -> No
         parts[SENTENCES_FILE] = start.header.sentences
     if same_tokens:
         parts[LM_FILE] = start.header.lm
+        parts[NEURAL_LM_FILE] = start.header.neural_lm
     for name, part in parts.items():
         if part is not None and start.path is not None and not (out / name).is_file():
             out.mkdir(parents=True, exist_ok=True)

@@ -18,6 +18,7 @@ from attnasr_cli.checkpoint.folder import (
     Text,
     Weights,
     find_lm,
+    find_neural_lm,
     find_sentences,
 )
 from attnasr_cli.checkpoint.tables import to_table
@@ -234,6 +235,7 @@ def _header(recipe: Recipe, net: Net, tokenizer: Tokenizer, out: Path) -> Header
         weights=Weights("", ""),
         decoding=recipe.decoding,
         lm=find_lm(out),
+        neural_lm=find_neural_lm(out),
         sentences=find_sentences(out),
         languages=recipe.languages,
     )

@@ -23,9 +23,11 @@ import torch
 
 from attnasr_cli.checkpoint.folder import (
     LM_FILE,
+    NEURAL_LM_FILE,
     SENTENCES_FILE,
     DecodingConfig,
     find_lm,
+    find_neural_lm,
     find_sentences,
     load_model,
     save_model,
@@ -55,6 +57,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path, help="folder that attnasr train wrote")
     parser.add_argument("--lm", type=Path, required=True, help="language model file")
+    parser.add_argument("--neural-lm", type=Path, help="neural language model file")
     parser.add_argument("--sentences", type=Path, help="sentence net file")
     parser.add_argument("--lexicon", type=Path, help="with more words than that of the run")
     parser.add_argument("--mix", type=Path, help="model folder that the run started from")
@@ -69,6 +72,8 @@ def main() -> None:
         model.net.load_state_dict(mixed(model.net.state_dict(), others, args.share))
     args.out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(args.lm, args.out / LM_FILE)
+    if args.neural_lm:
+        shutil.copyfile(args.neural_lm, args.out / NEURAL_LM_FILE)
     if args.sentences:
         shutil.copyfile(args.sentences, args.out / SENTENCES_FILE)
     header, tokenizer = model.header, model.tokenizer
@@ -90,6 +95,7 @@ def main() -> None:
         origin={**header.origin, **extra},
         lm=find_lm(args.out),
         sentences=find_sentences(args.out),
+        neural_lm=find_neural_lm(args.out),
     )
 
 

@@ -56,15 +56,17 @@ def test_query_equals_back_off_with_dictionaries(text: Path, order: int, make_mo
 
 
 def test_followers_are_the_counted_words(model: NgramModel) -> None:
-    the = model.vocabulary.ids["the"]
-    words, log_prob, weight = model.followers((the,))
-    known = {model.vocabulary.words[w] for w in words}
+    the, cat = (model.vocabulary.ids[word] for word in ("the", "cat"))
+    words, log_prob, count = model.followers(1, np.array([the, cat]))
+    assert count.sum() == len(words) == len(log_prob)
+    known = {model.vocabulary.words[w] for w in words[: count[0]]}
     assert "cat" in known
     assert "on" not in known
-    assert weight < 0
-    context = np.full((1, 2), the)
-    context[0, 0] = -1
-    np.testing.assert_allclose(model.log_prob(context, words[None])[0], log_prob, atol=1e-5)
+    for word, part in zip((the, cat), np.split(np.arange(len(words)), count[:1]), strict=True):
+        context = np.full((1, 2), word)
+        context[0, 0] = -1
+        wanted = model.log_prob(context, words[None, part])[0]
+        np.testing.assert_allclose(wanted, log_prob[part], atol=1e-5)
 
 
 def test_file_gives_the_same_model_within_a_step(model: NgramModel, tmp_path: Path) -> None:

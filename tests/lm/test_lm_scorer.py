@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attnasr_cli.lm.lexicon import Lexicon
-from attnasr_cli.lm.lookahead import LookAhead
 from attnasr_cli.lm.ngram import NgramModel
 from attnasr_cli.lm.scorer import NgramScorer
 from attnasr_cli.lm.vocabulary import UNKNOWN
@@ -149,24 +148,28 @@ def test_state_is_a_tree_that_the_search_can_reorder(model: NgramModel) -> None:
     torch.testing.assert_close(scorer.score(picked), scores[[2, 2, 0]])
 
 
-def test_a_small_cache_changes_nothing(model: NgramModel) -> None:
-    scorer, small = make(model, "subwords"), make(model, "subwords")
-    first = small.lexicon.steps(np.array([0]))[2]
-    small.look_ahead = LookAhead(model, small.lexicon, first, contexts=2, remembered=3)
-    tokens = torch.tensor(
-        [encode_subwords(s)[:7] for s in ("the cat sat on", "then a dog is", "a cat is there and")]
-    )
-    a, b = scorer.start(None, 3), small.start(None, 3)
-    for u in range(7):
-        torch.testing.assert_close(scorer.score(a), small.score(b))
-        a, b = scorer.advance(a, tokens[:, u]), small.advance(b, tokens[:, u])
+@pytest.fixture
+def small_caches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attnasr_cli.lm.decode.contexts.CONTEXTS", 2)
+    monkeypatch.setattr("attnasr_cli.lm.decode.lookahead.REMEMBERED", 3)
 
 
+@pytest.mark.usefixtures("small_caches")
+def test_a_full_cache_is_begun_anew(model: NgramModel) -> None:
+    scorer = make(model, "subwords")
+    sentences = ["the cat sat on", "then a dog is", "a cat is there and"]
+    for sentence in sentences * 2:
+        before = scorer.contexts
+        tokens = encode_subwords(sentence)
+        assert walk(scorer, tokens) == pytest.approx(walk(make(model, "subwords"), tokens))
+        assert scorer.contexts.full
+        assert before is not scorer.contexts or sentence == sentences[0]
+
+
+@pytest.mark.usefixtures("small_caches")
 def test_threads_share_a_scorer(model: NgramModel) -> None:
     """Batches are decoded side by side, with one language model."""
     scorer = make(model, "subwords")
-    first = scorer.lexicon.steps(np.array([0]))[2]
-    scorer.look_ahead = LookAhead(model, scorer.lexicon, first, contexts=2, remembered=3)
     sentences = ["the cat sat on", "then a dog is", "a cat is there and", "the other dog is"]
     wanted = [walk(make(model, "subwords"), encode_subwords(s)) for s in sentences]
     with ThreadPoolExecutor(4) as pool:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from attnasr_cli.audio.features import LogMel, lead_s
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
-from attnasr_cli.checkpoint.folder import Model, checked_lm
+from attnasr_cli.checkpoint.folder import Model
 from attnasr_cli.device import Placement
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families.base import (
@@ -29,17 +30,20 @@ from attnasr_cli.families.native.detokenize import written_text, written_words
 from attnasr_cli.families.native.joint_search import JointSearch
 from attnasr_cli.families.native.options import NativeOptions
 from attnasr_cli.families.native.phrases import choose_phrases, phrase_list
+from attnasr_cli.families.native.settings import language_model, resolve, second_pass
 from attnasr_cli.families.native.words import only_words
 from attnasr_cli.families.phrases.choose import Choice, chosen
 from attnasr_cli.families.suspect import suspect
 from attnasr_cli.families.threads import few_threads, spread
 from attnasr_cli.families.words import LEAD_S, TAIL_S, spaced, words_of
+from attnasr_cli.nets.alone import whole_frames
 from attnasr_cli.nets.protocol import Memory, map_tree, select
 from attnasr_cli.search.alignment import Spans, attention_align, ctc_align
 from attnasr_cli.search.beam import Hypothesis
 from attnasr_cli.text.repetition import compression_ratio
 
 if TYPE_CHECKING:
+    from attnasr_cli.lm.neural.second_pass import SecondPass
     from attnasr_cli.lm.scorer import NgramScorer
 
 MAX_SEGMENT_S = 20.0
@@ -67,24 +71,27 @@ class NativeDecoder:
         )
         """bytes of weights that a step of the decoder reads"""
         self.lm: NgramScorer | None = None
+        self.second: SecondPass | None = None
         self.words = only_words(model)
         self._choose(options)
 
     def _choose(self, options: NativeOptions) -> None:
         """Apply these options. Raises UsageError for what the model cannot do."""
-        self.settings = settings = _resolve(self.model, options)
+        self.settings = settings = resolve(self.model, options)
         self.word_timestamps = options.word_timestamps
         self.phrases = phrase_list(self.model, options)
         if self.phrases is not None:
             settings |= {"lm_weight": 0.0} | self.phrases.settings
-        self.lm = _language_model(self.model, settings["lm_weight"], self.lm)
+        self.lm = language_model(self.model, settings["lm_weight"], self.lm)
+        self.second = second_pass(self.model, self.lm, settings["neural_share"], self.second)
+        compared = 0 if self.second is None else min(settings["beam"], self.second.hypotheses)
         self.search = JointSearch(
             self.net,
             self.model.tokenizer.bos,
             self.model.tokenizer.eos,
             ctc_weight=settings["ctc_weight"],
             beams=settings["beam"],
-            nbest=settings["nbest"],
+            nbest=max(settings["nbest"], compared),
             length_penalty=settings["length_penalty"],
             patience=settings["patience"],
             scorers=self.words if self.lm is None else (self.lm,),
@@ -123,6 +130,8 @@ class NativeDecoder:
     def _batch(self, segments: list[Tensor]) -> list[Decoded]:
         net, device = self.net, self.placement.device
         features, lengths = self.features(segments)  # (B, T, F), (B,)
+        if device.type == "cpu":
+            features = whole_frames(features)
         with self.placement.autocast:
             memory = net.encode(features.to(device), lengths.to(device))
             logits = net.ctc(memory).float() if net.has_ctc else None  # (B, S, V)
@@ -139,11 +148,21 @@ class NativeDecoder:
                     self._phrase(i, choice, segments[i], memory, logits)
                     for i, choice in enumerate(choices)
                 ]
-            found = self.search(memory, logits)
+            found = map(self._compared, self.search(memory, logits))
             return [
                 self._decoded(i, hypotheses, segments[i], memory, logits)
                 for i, hypotheses in enumerate(found)
             ]
+
+    def _compared(self, hypotheses: list[Hypothesis]) -> list[Hypothesis]:
+        """The hypotheses of an utterance, best first, after the second pass if there is one."""
+        if self.second is None or len(hypotheses) < 2:
+            return hypotheses
+        gains = self.second.gains([self._text(h.tokens) for h in hypotheses])
+        scored = [replace(h, score=h.score + g) for h, g in zip(hypotheses, gains, strict=True)]
+        penalty = self.settings["length_penalty"]
+        best = sorted(scored, key=lambda h: -h.normalized(penalty))
+        return best[: self.settings["nbest"]]
 
     def _decoded(
         self,
@@ -232,62 +251,3 @@ def in_float32(memory: Memory) -> Memory:
     """The memory in float32, in which the decoder runs on a CPU."""
     keys = map_tree(lambda t: t.float() if t.is_floating_point() else t, memory.keys)
     return memory._replace(frames=memory.frames.float(), keys=keys)
-
-
-def _resolve(model: Model, options: NativeOptions) -> dict[str, Any]:
-    """The settings of the model, overridden by those of the user and checked against what the model
-    can do. Raises UsageError."""
-    name, own = model.header.name, model.decoding
-    if options.beam is not None and options.beam < 1:
-        raise UsageError(f"a beam of {options.beam}", "use 1 (greedy) or more")
-    beam = own.beams if options.beam is None else options.beam
-    if not 1 <= options.nbest <= beam:
-        raise UsageError(f"{options.nbest} alternatives from a beam of {beam}", "widen the beam")
-    if options.patience <= 0:
-        raise UsageError(f"a patience of {options.patience}", "use a number above 0")
-    ctc_weight = own.ctc_weight if options.ctc_weight is None else options.ctc_weight
-    if not 0.0 <= ctc_weight <= 1.0:
-        raise UsageError(f"a CTC weight of {ctc_weight}", "use one between 0 and 1")
-    if not model.net.has_ctc:
-        if options.ctc_weight:
-            raise UsageError(f"model {name} has no CTC head", "leave --ctc-weight out")
-        ctc_weight = 0.0
-    lm_weight = own.lm_weight if options.lm_weight is None else options.lm_weight
-    if model.lm_path is None:
-        if options.lm_weight:
-            raise UsageError(f"model {name} has no language model", "leave --lm-weight out")
-        lm_weight = 0.0
-    penalty = own.length_penalty if options.length_penalty is None else options.length_penalty
-    return {
-        "beam": beam,
-        "ctc_weight": ctc_weight,
-        "lm_weight": lm_weight,
-        "length_penalty": penalty,
-        "patience": options.patience,
-        "nbest": options.nbest,
-        "word_timestamps": options.word_timestamps,
-    }
-
-
-def _language_model(model: Model, weight: float, loaded: NgramScorer | None) -> NgramScorer | None:
-    """The language model with this weight, or None at 0; ``loaded``: the one loaded before, with
-    another weight."""
-    if loaded is not None and weight:
-        scorer = copy.copy(loaded)
-        scorer.weight = weight
-        return scorer
-    file = checked_lm(model) if weight else None
-    if file is None:
-        return None
-    from attnasr_cli.lm.scorer import NgramScorer
-
-    return NgramScorer(
-        file,
-        model.tokenizer.pieces,
-        model.tokenizer.encode,
-        model.tokenizer.eos,
-        weight=weight,
-        word_bonus=model.decoding.word_bonus,
-        unknown_penalty=model.decoding.unknown_penalty,
-        spoken=getattr(model.tokenizer, "spoken", None),
-    )

@@ -9,7 +9,7 @@ import torch
 
 from attnasr_cli.audio.features import FeatureConfig
 from attnasr_cli.checkpoint.folder import build_net, load_model, save_model
-from attnasr_cli.checkpoint.quantize import pack, unpack
+from attnasr_cli.nets.quantize import pack, unpack
 from attnasr_cli.text.chars import CharTokenizer
 
 

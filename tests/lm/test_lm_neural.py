@@ -1,0 +1,203 @@
+"""The neural language model: what it gives for many texts is what it gives for each, its file
+comes back as it was, and what it says decides among the hypotheses of a search."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attnasr_cli.app import main
+from attnasr_cli.errors import ModelError
+from attnasr_cli.lm.neural.file import load_net, save_net
+from attnasr_cli.lm.neural.net import NeuralConfig, NeuralLm
+from attnasr_cli.lm.neural.rescore import Rescorer, Tree
+from attnasr_cli.lm.neural.second_pass import SecondPass
+from attnasr_cli.lm.ngram import NgramModel
+from attnasr_cli.lm.scorer import NgramScorer
+from attnasr_cli.text.subwords import BpeTokenizer
+from tests.lm.conftest import SENTENCES
+
+RECIPE = """
+[neural_lm]
+texts = [["text.txt", 20]]
+held_out = "text.txt"
+pieces = 30
+width = 32
+heads = 2
+layers = 2
+hidden = 64
+tokens = 60000
+window = 16
+batch = 256
+rate = 1e-2
+"""
+
+
+@pytest.fixture(scope="module")
+def recipe(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("neural")
+    (folder / "text.txt").write_bytes(text.read_bytes())
+    (folder / "recipe.toml").write_text(RECIPE)
+    return folder / "recipe.toml"
+
+
+@pytest.fixture(scope="module")
+def trained(recipe: Path) -> Path:
+    out = recipe.parent / "out"
+    assert main(["train", str(recipe), "-o", str(out)]) == 0
+    return out / "neural_lm.safetensors"
+
+
+@pytest.fixture(scope="module")
+def rescorer(trained: Path) -> Rescorer:
+    return Rescorer(trained)
+
+
+def alone(rescorer: Rescorer, text: str) -> float:
+    """Token by token, without a tree and a mask."""
+    row = [rescorer.tokenizer.bos, *rescorer.tokenizer.encode(text)]
+    total = 0.0
+    for i in range(1, len(row)):
+        states = rescorer.net(torch.tensor([row[:i]]))
+        total += float(rescorer.net.logits(states)[0, -1].log_softmax(-1)[row[i]])
+    return total
+
+
+words = st.lists(
+    st.sampled_from(["the", "cat", "sat", "on", "a", "mat", "zyx", "dogs"]), max_size=7
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(rows=st.lists(words, min_size=1, max_size=6))
+def test_texts_that_share_a_beginning_have_the_scores_that_they_have_alone(
+    rescorer: Rescorer, rows: list[list[str]]
+) -> None:
+    texts = [" ".join(row) for row in rows]
+    found = rescorer.log_probs(texts)
+    wanted = [alone(rescorer, text) for text in texts]
+    assert found == pytest.approx(wanted, abs=1e-3)
+
+
+def test_the_tree_has_a_common_beginning_once() -> None:
+    tree = Tree(1)
+    ends = [tree.add(row) for row in ([5, 6, 7], [5, 6, 8], [5, 6], [9], [])]
+    assert tree.tokens == [1, 5, 6, 7, 8, 9]
+    assert tree.depth == [0, 1, 2, 3, 3, 1]
+    assert ends == [3, 4, 2, 5, 0]
+    assert tree.seen()[4].tolist() == [True, True, True, False, True, False]
+
+
+def test_what_is_learnt_is_likelier(rescorer: Rescorer) -> None:
+    right, wrong = rescorer.log_probs(["the cat sat on the mat", "mat the on sat cat the"])
+    assert right > wrong + 5
+    assert sum(rescorer.log_probs(SENTENCES)) / len(SENTENCES) > -12  # nats a sentence
+
+
+def test_a_text_longer_than_the_places_has_a_score(rescorer: Rescorer) -> None:
+    [value] = rescorer.log_probs(["the cat sat on the mat " * 60])
+    assert math.isfinite(value)
+    assert value < 0
+
+
+def test_the_file_comes_back(tmp_path: Path) -> None:
+    tokenizer = BpeTokenizer.train(SENTENCES, 30, "unigram")
+    torch.manual_seed(0)
+    net = NeuralLm(NeuralConfig(tokenizer.vocab_size, 64, 2, 2, 128)).eval()
+    size = save_net(tmp_path / "net", net, tokenizer)
+    assert size == (tmp_path / "net").stat().st_size
+    loaded = load_net(tmp_path / "net")
+    assert loaded.tokenizer.to_bytes() == tokenizer.to_bytes()
+    tokens = torch.tensor([tokenizer.encode("the cat sat on the mat")])
+    old, new = (n.logits(n(tokens)) for n in (net, loaded.net))
+    assert F.cosine_similarity(old.flatten(), new.flatten(), 0) > 0.999
+    assert not any(p.requires_grad for p in loaded.net.parameters())
+
+
+@pytest.mark.parametrize("content", [b"", b"nothing", b"\x08\0\0\0\0\0\0\0{}      "])
+def test_another_file_is_refused_in_a_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "net").write_bytes(content)
+    with pytest.raises(ModelError, match="neural language model"):
+        load_net(tmp_path / "net")
+
+
+def test_a_run_that_was_stopped_goes_on(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def train(tokens: int, *more: str) -> int:
+        sizes = ["--set", f"neural_lm.tokens={tokens}", "--set", "neural_lm.fall=0.01"]
+        return main(["train", str(recipe), "-o", str(tmp_path), *sizes, *more])
+
+    assert train(2560) == 0
+    first = Rescorer(tmp_path / "neural_lm.safetensors").log_probs(SENTENCES)
+    capsys.readouterr()
+    assert train(25600) == 0
+    assert "going on from step 10" in capsys.readouterr().err
+    second = Rescorer(tmp_path / "neural_lm.safetensors").log_probs(SENTENCES)
+    assert sum(second) > sum(first)
+    assert train(25600, "--set", "neural_lm.rate=0.5") == 2
+    assert "a run with other settings" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("neural_lm.heads=3", "cannot be shared by 3 heads"),
+        ("neural_lm.tokens=0", "not positive"),
+        ("neural_lm.batch=4", "smaller than window"),
+        ("neural_lm.speed=1", "speed"),
+    ],
+)
+def test_a_wrong_recipe_is_refused(
+    recipe: Path, tmp_path: Path, change: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(recipe), "-o", str(tmp_path), "--set", change]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_share_of_the_weight_goes_to_it(model: NgramModel, rescorer: Rescorer) -> None:
+    letters = BpeTokenizer.train(SENTENCES, 25, "unigram")
+    first = NgramScorer(model, letters.pieces, letters.encode, letters.eos, weight=0.5)
+    texts = ["the cat sat on the mat", "the cat sat on a zyx"]
+    words = [text.split() for text in texts]
+    neural, old = rescorer.log_probs(texts), [first.log_prob(row) for row in words]
+    found = SecondPass(first, rescorer, 0.4).gains(texts)
+    assert found == pytest.approx([0.2 * (n - o) for n, o in zip(neural, old, strict=True)])
+
+
+def test_the_ngram_score_of_words_is_that_of_the_search(model: NgramModel) -> None:
+    letters = BpeTokenizer.train(SENTENCES, 25, "unigram")
+    scorer = NgramScorer(model, letters.pieces, letters.encode, letters.eos, unknown_penalty=0.0)
+    state, total = scorer.start(None, 1), 0.0
+    for token in [*letters.encode("the dog sat on the hat"), letters.eos]:
+        total += float(scorer.score(state)[0, token])
+        state = scorer.advance(state, torch.tensor([token]))
+    assert scorer.log_prob(["the", "dog", "sat", "on", "the", "hat"]) == pytest.approx(
+        total, abs=1e-3
+    )
+
+
+def test_gains_decide(rescorer: Rescorer) -> None:
+    """The order after the second pass is that of the whole score, worst case included."""
+    from attnasr_cli.families.native.decoder import NativeDecoder
+    from attnasr_cli.search.beam import Hypothesis
+
+    class Gains:
+        def gains(self, texts: list[str]) -> list[float]:
+            return [{"a": 0.0, "b": 3.0, "c": 1.0}[text] for text in texts]
+
+    decoder = object.__new__(NativeDecoder)
+    decoder.second = Gains()  # type: ignore[assignment]
+    decoder.settings = {"length_penalty": 0.0, "nbest": 2}
+    decoder._text = lambda tokens: "abc"[tokens[0]]  # type: ignore[method-assign]
+    found = [Hypothesis([i], -float(i), 0.0, [0.0], True) for i in range(3)]
+    best = decoder._compared(found)
+    assert [(h.tokens, h.score) for h in best] == [([1], 2.0), ([0], 0.0)]
+    assert replace(best[1]) == found[0]
