@@ -24,7 +24,8 @@ class BpeTokenizer:
 
     @staticmethod
     def train(texts: Iterable[str], vocab_size: int, kind: str = "bpe") -> BpeTokenizer:
-        """Raises ModelError where the text cannot give that many pieces."""
+        """vocab_size: pieces at most; few texts give fewer. Raises ModelError where they have more
+        characters, or none."""
         import io
 
         import sentencepiece
@@ -45,12 +46,13 @@ class BpeTokenizer:
                 normalization_rule_name="nfkc",
                 minloglevel=2,
                 num_threads=1,
+                hard_vocab_limit=False,
             )
         except (RuntimeError, OSError) as problem:
             reason = str(problem).strip().splitlines()[-1]
             raise ModelError(
                 f"cannot make {vocab_size} {kind} pieces of the training text: {reason}",
-                "choose a smaller [text] vocab, or kind = 'char'",
+                "choose a larger [text] vocab, or kind = 'char'",
             ) from None
         return BpeTokenizer(out.getvalue())
 

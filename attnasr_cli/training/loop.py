@@ -140,7 +140,8 @@ class Loop:
         # One of several processes must not leave alone: the others would fail, with nothing saved.
         self.interrupt.deferred = self.world.size > 1
         rate = rate_at(state.update - 1, self.recipe.optim)
-        self.log.update(state, summed[:3], seconds, norm, rate)
+        waited_s, self.gradients.waited_s = self.gradients.waited_s, 0.0
+        self.log.update(state, summed[:3], seconds, norm, rate, waited_s)
 
     def _backward(self, batch: Batch) -> Tensor:
         """As ``Gradients.backward``. Raises AttnasrError where memory is full, with all saved."""

@@ -67,9 +67,13 @@ def test_damaged_files_are_named(tmp_path: Path, name: str) -> None:
         load_tokenizer(tmp_path / "vocab.txt")
 
 
-def test_too_few_texts_for_the_pieces() -> None:
-    with pytest.raises(ModelError, match="cannot make 900 bpe pieces"):
-        BpeTokenizer.train(["a b c"], 900)
+@pytest.mark.parametrize("kind", ["bpe", "unigram"])
+def test_few_texts_give_fewer_pieces_and_many_characters_need_as_many(kind: str) -> None:
+    few = BpeTokenizer.train(["a b c", "cab"], 900, kind)
+    assert few.vocab_size < 20
+    assert few.decode(few.encode("b cab")) == "b cab"
+    with pytest.raises(ModelError, match=f"cannot make 5 {kind} pieces"):
+        BpeTokenizer.train(["a b c"], 5, kind)
 
 
 def test_pieces_are_made_once(bpe: BpeTokenizer) -> None:

@@ -131,3 +131,10 @@ def test_a_model_to_start_from_is_found_beside_the_recipe_and_decides(
     assert train("init.model=first", "text.kind=char", "optim.updates=1", out="third") == 0
     assert train("init.model=first", "text.kind=unigram", out="fourth") == 2
     assert "[text] is set" in capsys.readouterr().err
+
+
+def test_a_dev_set_that_is_trained_on_is_said(
+    train: Callable[..., int], tones: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("optim.updates=1", data=tones / "dev.tsv") == 0
+    assert "6 of 6 dev recordings are trained on too" in capsys.readouterr().err

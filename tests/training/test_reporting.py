@@ -59,6 +59,7 @@ def test_a_run_is_logged_for_tensorboard_and_drawn(
     last = [entry for entry in log if entry["kind"] == "train"][-1]
     assert last["gradient_norm"] > 0
     assert 10 < last["memory_mb"] < 100_000
+    assert 0 < last["waiting"] < 0.5
     assert 0 < last["hours"] <= 12 * 12 / 3600
     events = EventAccumulator(str(out / "train" / "tensorboard")).Reload()
     losses = events.Scalars("train/attention")
@@ -136,6 +137,7 @@ def test_a_terminal_shows_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         "best 25.00% at update 4",
         "1.500",
         "0.50 h seen",
+        "of the time, for features",
         "0 min left",
     ):
         assert part in shown

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from attnasr_cli.training.parallel import gradients
+from attnasr_cli.training.resume import load_state
 from tests.training.conftest import command
+
+ENDED_S = 60.0
+"""within which a process ends, however slow the machine is"""
 
 
 def children(process: int) -> list[int]:
@@ -45,10 +53,12 @@ def test_a_signal_to_the_command_ends_all_processes(
     workers = children(process.pid)
     assert len(workers) >= 2
     process.send_signal(kind)
-    _, said = process.communicate()
-    for worker in workers:
-        while _status(worker) != "Z":
-            select.select([], [], [], 0.02)
+    process.wait()
+    left = _left(workers)
+    for worker in left:
+        os.kill(worker, signal.SIGKILL)
+    assert not left, "went on without the command"
+    _, said = process.communicate()  # their stderr too, so not before they have ended
     if kind != signal.SIGKILL:
         assert process.returncode == 130
         assert "stopped at update" in said
@@ -56,8 +66,44 @@ def test_a_signal_to_the_command_ends_all_processes(
     assert torch.load(state, weights_only=True)["progress"]["update"] > 0
 
 
+def _left(workers: list[int]) -> list[int]:
+    """Those that have not ended soon."""
+    end = time.monotonic() + ENDED_S
+    while left := [worker for worker in workers if _status(worker) != "Z"]:
+        if time.monotonic() > end:
+            break
+        select.select([], [], [], 0.02)
+    return left
+
+
 def _status(process: int) -> str:
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
         return "Z"
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_what_was_learnt(
+    kind: signal.Signals,
+    train: Callable[..., int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Long before the next resume point is due."""
+    backward = gradients.Gradients.backward
+
+    def signalled(self: Any, batch: Any, update: int) -> torch.Tensor:
+        if update == 2:
+            os.kill(os.getpid(), kind)
+        return backward(self, batch, update)
+
+    monkeypatch.setattr(gradients.Gradients, "backward", signalled)
+    assert train("run.evaluate=100", "run.save_minutes=60") == 130
+    assert "stopped at update 3" in capsys.readouterr().err
+    saved = load_state(tmp_path / "out" / "train" / "state.pt")
+    assert saved["progress"]["update"] == 3
+    monkeypatch.undo()
+    assert train("run.evaluate=100", "run.save_minutes=60") == 0
+    assert "going on from update 3" in capsys.readouterr().err

@@ -164,3 +164,15 @@ def test_train_needs_nothing_but_recordings(digits: Path, tmp_path: Path, attnas
     assert again.code == 0, again.err
     spoken = attnasr("transcribe", digits / "recordings" / "2_anna_0.wav", "-m", out)
     assert set(spoken.out.split()) <= {"2", "7"}
+
+
+def test_the_smallest_recipe_of_the_readme_trains_on_digits(
+    digits: Path, tmp_path: Path, attnasr: Run
+) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    recipe = tmp_path / "smallest.toml"
+    recipe.write_text(readme.split("The smallest one, and", 1)[1].split("```")[1].split("\n", 1)[1])
+    quick = ["--set", "optim.updates=1", "--device", "cpu", "--workers", 1]
+    ran = attnasr("train", recipe, "-o", tmp_path / "mine", "--train", digits, *quick)
+    assert ran.code == 0, ran.err
+    assert "left out" not in ran.err

@@ -97,8 +97,8 @@ BAD = {
     "impossible size": (["--set", "config.subsampling=3"], "must be 2, 4 or 8"),
     "not key=value": (["--set", "optim.updates"], "is not key=value"),
     "set vocab": (["--set", "config.vocab=30"], "follows from the tokenizer"),
-    "too many pieces": (
-        ["--set", "text.kind=bpe", "--set", "text.vocab=5000"], "cannot make 5000 bpe pieces",
+    "too few pieces": (
+        ["--set", "text.kind=bpe", "--set", "text.vocab=5"], "cannot make 5 bpe pieces",
     ),
 }  # fmt: skip
 

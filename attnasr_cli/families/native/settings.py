@@ -4,14 +4,19 @@ compares the hypotheses."""
 from __future__ import annotations
 
 import copy
+import hashlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attnasr_cli.checkpoint.folder import Model, checked, checked_lm
+from attnasr_cli.checkpoint.hub import own_cache
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families.native.options import NativeOptions
 
 if TYPE_CHECKING:
+    from attnasr_cli.lm.lexicon import Lexicon
     from attnasr_cli.lm.neural.second_pass import SecondPass
+    from attnasr_cli.lm.ngram import NgramModel
     from attnasr_cli.lm.scorer import NgramScorer
 
 
@@ -81,13 +86,38 @@ def language_model(model: Model, weight: float, loaded: NgramScorer | None) -> N
         return None
     from attnasr_cli.lm.scorer import NgramScorer
 
+    ngrams, lexicon = _prepared(model, file)
     return NgramScorer(
-        file,
+        ngrams,
         model.tokenizer.pieces,
         model.tokenizer.encode,
         model.tokenizer.eos,
         weight=weight,
         word_bonus=model.decoding.word_bonus,
         unknown_penalty=model.decoding.unknown_penalty,
-        spoken=getattr(model.tokenizer, "spoken", None),
+        lexicon=lexicon,
     )
+
+
+def _prepared(model: Model, file: Path) -> tuple[NgramModel, Lexicon]:
+    """The language model in a file and the lexicon of its words: as an earlier run left them, else
+    made, and left for the next one."""
+    from attnasr_cli.lm.decode import kept
+    from attnasr_cli.lm.file import load_model
+    from attnasr_cli.lm.lexicon import Lexicon
+
+    tokenizer = model.tokenizer
+    key = hashlib.sha256(str(model.header.lm).encode())  # with its checksum
+    key.update("\n".join(tokenizer.pieces).encode())
+    key.update((file.parent / model.header.text.tokenizer).read_bytes())
+    place = own_cache() / "language-models" / f"{key.hexdigest()[:32]}.safetensors"
+    found = kept.find(place)
+    if found is None:
+        ngrams = load_model(file)
+        spoken = getattr(tokenizer, "spoken", None)
+        words = ngrams.vocabulary.words
+        lexicon = Lexicon(words, tokenizer.pieces, tokenizer.encode, spoken)
+        # What is mapped takes less memory, so this run takes it too.
+        found = kept.find(place) if kept.keep(place, ngrams, lexicon) else None
+        found = found or (ngrams, lexicon)
+    return found

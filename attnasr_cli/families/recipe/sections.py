@@ -25,7 +25,7 @@ class TextConfig:
     kind: str = "bpe"
     """bpe, unigram, char, or phones"""
     vocab: int = 256
-    """pieces for bpe and unigram"""
+    """pieces for bpe and unigram at most; few texts give fewer"""
     normalizer: str = "lower"
     """of the training text: none or lower (lower case, single spaces)"""
     lexicon: str = ""

@@ -3,6 +3,7 @@ parts that do not fit into memory at once. The sum is the same up to rounding.""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -48,6 +49,8 @@ class Gradients:
         self.frames = corpus.frames()
         self.generator = torch.Generator()
         self.ahead: Ahead | None = None
+        self.waited_s = 0.0
+        """seconds in which gradients waited for features"""
 
     def make_ahead(self, batches: Batches, at: TrainState) -> None:
         """Let another process compute the features from this state on, if the recipe says so."""
@@ -65,15 +68,19 @@ class Gradients:
         ctc."""
         counted = [self._text(group) for group in batch]
         rows, seed = self._own(batch), self._seed(update)
+        began = time.monotonic()
         made = self.ahead.take(update) if self.ahead else None
+        self.waited_s += time.monotonic() - began
         torch.manual_seed(seed * 64 + self.world.rank)
         found = torch.zeros(3, device=self.device)
         done = 0
         for part in self._parts(rows):
+            began = time.monotonic()
             if made is None:
                 features = [self._augmented(row, seed) for row in part]
             else:
                 features = made[done : done + len(part)]
+            self.waited_s += time.monotonic() - began
             found += self._part(part, features, counted)
             done += len(part)
         return found

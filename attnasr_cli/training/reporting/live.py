@@ -56,6 +56,7 @@ class LiveTable:
             "gradient norm": f"{figures['gradient_norm']:.2f}",
             "rate": f"{figures['rate']:.2e}",
             "audio": f"{state.hours:.2f} h seen, {figures['speed']:.0f} hours an hour",
+            "waiting": f"{figures['waiting']:.1%} of the time, for features",
             "memory": f"{figures['memory_mb']:.0f} MB at most",
             "time": f"{clock(state.minutes)}, {clock(left_min)} left",
         }

@@ -63,18 +63,26 @@ class RunLog:
     def start(self) -> None:
         """Start measuring speed; time before this was not training."""
         self._losses: list[Tensor] = []
-        self._audio_s = 0.0
+        self._audio_s = self._waited_s = 0.0
         self._since = self._shown = time.monotonic()
 
     def update(
-        self, state: TrainState, losses: Tensor, audio_s: float, norm: float, rate: float
+        self,
+        state: TrainState,
+        losses: Tensor,
+        audio_s: float,
+        norm: float,
+        rate: float,
+        waited_s: float = 0.0,
     ) -> None:
         """One update was made; losses (3,): total, attention, ctc. Said every 15 s and at the end.
 
-        audio_s: seconds of speech in its batch; norm: of all gradients, before it was clipped.
+        audio_s: seconds of speech in its batch; norm: of all gradients, before it was clipped;
+        waited_s: how long this process waited for features.
         """
         self._losses.append(losses)
         self._audio_s += audio_s
+        self._waited_s += waited_s
         now = time.monotonic()
         due = now - self._since >= NOTE_EVERY_S or state.update == self.updates
         if not due and (self.table is None or now - self._shown < TABLE_EVERY_S):
@@ -83,6 +91,7 @@ class RunLog:
         figures = {
             "loss": total, "attention": attention, "ctc": ctc,
             "speed": self._audio_s / max(now - self._since, 1e-9),
+            "waiting": self._waited_s / max(now - self._since, 1e-9),
             "rate": rate, "gradient_norm": norm, "memory_mb": peak_memory_mb(),
         }  # fmt: skip
         left_min = (self.updates - state.update) * state.minutes / max(state.update, 1)
