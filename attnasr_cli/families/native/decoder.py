@@ -36,6 +36,7 @@ from attnasr_cli.families.phrases.choose import Choice, chosen
 from attnasr_cli.families.suspect import suspect
 from attnasr_cli.families.threads import few_threads, spread
 from attnasr_cli.families.words import LEAD_S, TAIL_S, spaced, words_of
+from attnasr_cli.nets.alone import whole_frames
 from attnasr_cli.nets.protocol import Memory, map_tree, select
 from attnasr_cli.search.alignment import Spans, attention_align, ctc_align
 from attnasr_cli.search.beam import Hypothesis
@@ -80,9 +81,10 @@ class NativeDecoder:
         self.word_timestamps = options.word_timestamps
         self.phrases = phrase_list(self.model, options)
         if self.phrases is not None:
-            settings |= {"lm_weight": 0.0} | self.phrases.settings
+            settings |= {"lm_weight": 0.0, "neural_weight": 0.0} | self.phrases.settings
         self.lm = language_model(self.model, settings["lm_weight"], self.lm)
-        self.second = second_pass(self.model, self.lm, settings["neural_share"], self.second)
+        weight = settings["neural_weight"] if settings["beam"] > 1 else 0.0
+        self.second = second_pass(self.model, weight, self.second)
         compared = 0 if self.second is None else min(settings["beam"], self.second.hypotheses)
         self.search = JointSearch(
             self.net,
@@ -129,6 +131,8 @@ class NativeDecoder:
     def _batch(self, segments: list[Tensor]) -> list[Decoded]:
         net, device = self.net, self.placement.device
         features, lengths = self.features(segments)  # (B, T, F), (B,)
+        if device.type == "cpu":
+            features = whole_frames(features)
         with self.placement.autocast:
             memory = net.encode(features.to(device), lengths.to(device))
             logits = net.ctc(memory).float() if net.has_ctc else None  # (B, S, V)
