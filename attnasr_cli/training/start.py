@@ -26,6 +26,7 @@ from attnasr_cli.families.spelling import Speller
 from attnasr_cli.families.targets import Targets
 from attnasr_cli.files import write_bytes
 from attnasr_cli.nets import find_net
+from attnasr_cli.nets.hollow import hollow
 from attnasr_cli.nets.protocol import Net
 from attnasr_cli.text.chars import CharTokenizer
 from attnasr_cli.text.load import load_tokenizer
@@ -176,5 +177,5 @@ def trial(recipe: Recipe, start: Model | None) -> tuple[Net, Targets, Tokenizer 
 def check_config(recipe: Recipe) -> Net:
     """A net without weights, which checks the sizes of the recipe before anything is read. Raises
     ModelError and UsageError for impossible ones."""
-    with torch.device("meta"):
+    with hollow():
         return build_net(recipe.net, _config(recipe, recipe.text.vocab), "the recipe")

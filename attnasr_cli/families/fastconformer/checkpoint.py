@@ -33,6 +33,7 @@ from attnasr_cli.families.fastconformer.published import KINDS, Kind
 from attnasr_cli.families.fastconformer.tokenizer import CONTEXT, PromptTokenizer
 from attnasr_cli.families.fastconformer.weight_names import COUNTER, FEATURES, TIED, aliases, to_hf
 from attnasr_cli.nets import find_net
+from attnasr_cli.nets.hollow import hollow
 
 DECODING = DecodingConfig(beams=1, ctc_weight=0.0)
 PAD = "<pad>"
@@ -81,7 +82,7 @@ def load_model(kind: Kind, path: Path, name: str, tokenizer: Path | None = None)
 
 def read_net(kind: Kind, path: Path, config: FastConformerConfig) -> FastConformer:
     """The net of a folder alone. Raises ModelError."""
-    with torch.device("meta"):
+    with hollow():
         net = find_net(kind.name)(config)
     assert isinstance(net, FastConformer)
     fill(net, path, names_of(kind, config.tied), keep_low=True)

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from attnasr_cli.audio.features import FeatureConfig
 from attnasr_cli.audio.frames import HOP, SAMPLE_RATE_HZ
 from attnasr_cli.checkpoint.folder import SCHEMA, DecodingConfig, Header, Model, Text, Weights
@@ -33,6 +31,7 @@ from attnasr_cli.families.moonshine.streaming import weight_names as streaming_n
 from attnasr_cli.families.moonshine.streaming.net import MoonshineStreaming
 from attnasr_cli.families.moonshine.tokenizer import MoonshineTokenizer
 from attnasr_cli.families.moonshine.weight_names import TIED, special_from_hf
+from attnasr_cli.nets.hollow import hollow
 
 FEATURES = FeatureConfig(style="moonshine", bins=HOP, normalize="none")
 DECODING = DecodingConfig(beams=1, ctc_weight=0.0)
@@ -121,7 +120,7 @@ def read_net(path: Path) -> SampleNet:
 
 
 def _net(path: Path, border: Border, config: Any) -> SampleNet:
-    with torch.device("meta"):
+    with hollow():
         net = border.net(config)
     fill(net, path, border.names(config))
     return net

@@ -40,6 +40,7 @@ from attnasr_cli.families.whisper.weight_names import (
     config_to_hf,
     to_hf,
 )
+from attnasr_cli.nets.hollow import hollow
 
 SAFETENSORS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -121,7 +122,7 @@ def _header(path: Path, name: str, config: WhisperConfig, tokenizer: WhisperToke
 
 def _net(path: Path, config: WhisperConfig, weights: dict[str, Tensor]) -> Whisper:
     """A net that takes these weights without allocating its own first."""
-    with torch.device("meta"):
+    with hollow():
         net = Whisper(config)
     for name, wanted in net.state_dict().items():
         if name not in weights:
@@ -177,7 +178,7 @@ def _read_hf(path: Path) -> tuple[WhisperConfig, dict[str, Tensor]]:
         except SafetensorError as problem:
             raise ModelError(f"damaged {file}: {problem}", "copy it again") from None
     found.pop(HF_TIED, None)
-    with torch.device("meta"):
+    with hollow():
         names = {to_hf(name): name for name in Whisper(config).state_dict()}
     return config, {names.get(name, name): tensor for name, tensor in found.items()}
 
