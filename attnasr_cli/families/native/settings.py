@@ -43,21 +43,19 @@ def resolve(model: Model, options: NativeOptions) -> dict[str, Any]:
         if options.lm_weight:
             raise UsageError(f"model {name} has no language model", "leave --lm-weight out")
         lm_weight = 0.0
-    share = own.neural_share if options.neural_share is None else options.neural_share
-    if not 0.0 <= share <= 1.0:
-        raise UsageError(f"a neural share of {share}", "use one between 0 and 1")
+    neural_weight = own.neural_weight if options.neural_weight is None else options.neural_weight
     if model.header.neural_lm is None:
-        if options.neural_share:
+        if options.neural_weight:
             raise UsageError(
-                f"model {name} has no neural language model", "leave --neural-share out"
+                f"model {name} has no neural language model", "leave --neural-weight out"
             )
-        share = 0.0
+        neural_weight = 0.0
     penalty = own.length_penalty if options.length_penalty is None else options.length_penalty
     return {
         "beam": beam,
         "ctc_weight": ctc_weight,
         "lm_weight": lm_weight,
-        "neural_share": share,
+        "neural_weight": neural_weight,
         "length_penalty": penalty,
         "patience": options.patience,
         "nbest": options.nbest,
@@ -65,18 +63,15 @@ def resolve(model: Model, options: NativeOptions) -> dict[str, Any]:
     }
 
 
-def second_pass(
-    model: Model, first: NgramScorer | None, share: float, loaded: SecondPass | None
-) -> SecondPass | None:
-    """The second pass with this share, or None at 0 or without a language model in the search;
-    ``loaded``: the one loaded before."""
-    file = checked(model.path, model.header.neural_lm, "language model") if share else None
-    if file is None or first is None:
+def second_pass(model: Model, weight: float, loaded: SecondPass | None) -> SecondPass | None:
+    """The second pass with this weight, or None at 0; ``loaded``: the one loaded before."""
+    file = checked(model.path, model.header.neural_lm, "language model") if weight else None
+    if file is None:
         return None
     from attnasr_cli.lm.neural.rescore import Rescorer
     from attnasr_cli.lm.neural.second_pass import SecondPass
 
-    return SecondPass(first, Rescorer(file) if loaded is None else loaded.neural, share)
+    return SecondPass(Rescorer(file) if loaded is None else loaded.neural, weight)
 
 
 def language_model(model: Model, weight: float, loaded: NgramScorer | None) -> NgramScorer | None:
