@@ -15,7 +15,8 @@ def test_modules_have_no_values_and_outside_they_do() -> None:
     with hollow():
         made = nn.ModuleList([nn.Linear(3, 2), nn.Embedding(4, 2), nn.LayerNorm(2)])
     assert all(parameter.is_meta for parameter in made.parameters())
-    made.load_state_dict({k: torch.ones(v.shape) for k, v in made.state_dict().items()}, assign=True)
+    ones = {name: torch.ones(value.shape) for name, value in made.state_dict().items()}
+    made.load_state_dict(ones, assign=True)
     assert not any(parameter.is_meta for parameter in made.parameters())
     assert nn.Linear(3, 2).weight.std() > 0
 
