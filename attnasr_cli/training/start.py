@@ -20,13 +20,13 @@ from attnasr_cli.checkpoint.folder import (
 )
 from attnasr_cli.errors import DataError, UsageError
 from attnasr_cli.families import models
+from attnasr_cli.families.common.hollow import hollow
 from attnasr_cli.families.recipe.recipe import Recipe
 from attnasr_cli.families.registry import family_of_net
 from attnasr_cli.families.spelling import Speller
 from attnasr_cli.families.targets import Targets
 from attnasr_cli.files import write_bytes
 from attnasr_cli.nets import find_net
-from attnasr_cli.nets.hollow import hollow
 from attnasr_cli.nets.protocol import Net
 from attnasr_cli.text.chars import CharTokenizer
 from attnasr_cli.text.load import load_tokenizer

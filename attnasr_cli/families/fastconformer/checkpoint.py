@@ -25,6 +25,7 @@ from attnasr_cli.families.common.folder import (
     write_card,
     write_tables,
 )
+from attnasr_cli.families.common.hollow import hollow
 from attnasr_cli.families.common.weights import SAFETENSORS, Names, fill, their_weights
 from attnasr_cli.families.fastconformer.config import TOKENS, config_from_hf, config_to_hf
 from attnasr_cli.families.fastconformer.features import DITHER, EMPHASIS, FFT
@@ -33,7 +34,6 @@ from attnasr_cli.families.fastconformer.published import KINDS, Kind
 from attnasr_cli.families.fastconformer.tokenizer import CONTEXT, PromptTokenizer
 from attnasr_cli.families.fastconformer.weight_names import COUNTER, FEATURES, TIED, aliases, to_hf
 from attnasr_cli.nets import find_net
-from attnasr_cli.nets.hollow import hollow
 
 DECODING = DecodingConfig(beams=1, ctc_weight=0.0)
 PAD = "<pad>"

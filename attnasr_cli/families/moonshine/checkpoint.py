@@ -23,6 +23,7 @@ from attnasr_cli.families.common.folder import (
     write_card,
     write_tables,
 )
+from attnasr_cli.families.common.hollow import hollow
 from attnasr_cli.families.common.weights import SAFETENSORS, Names, fill, save
 from attnasr_cli.families.moonshine import weight_names
 from attnasr_cli.families.moonshine.net import Moonshine, SampleNet
@@ -31,7 +32,6 @@ from attnasr_cli.families.moonshine.streaming import weight_names as streaming_n
 from attnasr_cli.families.moonshine.streaming.net import MoonshineStreaming
 from attnasr_cli.families.moonshine.tokenizer import MoonshineTokenizer
 from attnasr_cli.families.moonshine.weight_names import TIED, special_from_hf
-from attnasr_cli.nets.hollow import hollow
 
 FEATURES = FeatureConfig(style="moonshine", bins=HOP, normalize="none")
 DECODING = DecodingConfig(beams=1, ctc_weight=0.0)

@@ -25,6 +25,7 @@ from attnasr_cli.checkpoint.hub import pull_file
 from attnasr_cli.checkpoint.json_table import read_json
 from attnasr_cli.checkpoint.tables import to_table
 from attnasr_cli.errors import ModelError, reason
+from attnasr_cli.families.common.hollow import hollow
 from attnasr_cli.families.whisper.ctranslate2 import read_ctranslate2, vocabulary_of
 from attnasr_cli.families.whisper.formats import is_ctranslate2, is_ggml
 from attnasr_cli.families.whisper.ggml import read_ggml
@@ -40,7 +41,6 @@ from attnasr_cli.families.whisper.weight_names import (
     config_to_hf,
     to_hf,
 )
-from attnasr_cli.nets.hollow import hollow
 
 SAFETENSORS = "model.safetensors"
 INDEX = "model.safetensors.index.json"

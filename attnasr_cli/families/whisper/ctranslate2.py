@@ -16,11 +16,11 @@ from torch import Tensor
 
 from attnasr_cli.checkpoint.json_table import read_json
 from attnasr_cli.errors import ModelError
+from attnasr_cli.families.common.hollow import hollow
 from attnasr_cli.families.whisper.binary.ctranslate2 import Variables, open_variables
 from attnasr_cli.families.whisper.formats import CTRANSLATE2_WEIGHTS
 from attnasr_cli.families.whisper.net.model import Whisper, WhisperConfig
 from attnasr_cli.families.whisper.weight_names import known_heads
-from attnasr_cli.nets.hollow import hollow
 
 VOCABULARIES = ("tokenizer.json", "vocabulary.json", "vocabulary.txt")
 GELU = 3

@@ -12,11 +12,11 @@ from pathlib import Path
 from torch import Tensor
 
 from attnasr_cli.errors import ModelError
+from attnasr_cli.families.common.hollow import hollow
 from attnasr_cli.families.whisper.binary.ggml import GgmlFile, open_ggml
 from attnasr_cli.families.whisper.net.model import Whisper, WhisperConfig
 from attnasr_cli.families.whisper.vocabulary import Vocabulary, from_pieces
 from attnasr_cli.families.whisper.weight_names import config_from_openai
-from attnasr_cli.nets.hollow import hollow
 
 
 def read_ggml(path: Path) -> tuple[WhisperConfig, dict[str, Tensor], Vocabulary]:

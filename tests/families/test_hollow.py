@@ -8,7 +8,7 @@ import sys
 import torch
 from torch import nn
 
-from attnasr_cli.nets.hollow import hollow
+from attnasr_cli.families.common.hollow import hollow
 
 
 def test_modules_have_no_values_and_outside_they_do() -> None:
@@ -26,7 +26,7 @@ def test_the_compiler_is_not_imported_for_it() -> None:
     program = """
 import sys
 from attnasr_cli.families.whisper.net.model import Whisper, WhisperConfig
-from attnasr_cli.nets.hollow import hollow
+from attnasr_cli.families.common.hollow import hollow
 with hollow():
     Whisper(WhisperConfig(vocab=9, mels=8, width=8, audio_heads=2, audio_layers=1, audio_context=4,
                           text_heads=2, text_layers=1, text_context=4))
