@@ -8,6 +8,7 @@ The file is a safetensors file. Whoever deletes it loses that second.
 from __future__ import annotations
 
 import json
+import mmap
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,11 @@ def find(path: Path) -> tuple[NgramModel, Lexicon] | None:
 
 def _mapped(path: Path) -> tuple[dict[str, Any], Arrays]:
     """What the file says about itself, and its arrays, mapped into memory."""
-    content = np.memmap(path, np.uint8, "r")
+    with path.open("rb") as file:
+        pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    if hasattr(pages, "madvise"):  # look-ups go everywhere: better read from a disk at once
+        pages.madvise(mmap.MADV_WILLNEED)
+    content = np.frombuffer(pages, np.uint8)
     size = int(content[:8].view("<u8")[0])
     header = json.loads(content[8 : 8 + size].tobytes())
     about = json.loads(header.pop("__metadata__")["about"])
@@ -88,6 +93,5 @@ def _mapped(path: Path) -> tuple[dict[str, Any], Arrays]:
         if last > len(content):
             raise ValueError(f"{path} is cut off")
         kind = {"U8": "u1", "I32": "<i4", "I64": "<i8", "F32": "<f4", "BOOL": "?"}[entry["dtype"]]
-        # A plain view: indexing a memmap object costs more than the look-up.
-        arrays[name] = np.asarray(content[first:last].view(kind).reshape(entry["shape"]))
+        arrays[name] = content[first:last].view(kind).reshape(entry["shape"])
     return about, arrays
