@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-LIMIT_MB = 40
+LIMIT_MB = 45
 
 
 @pytest.fixture(scope="module")

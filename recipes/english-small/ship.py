@@ -40,6 +40,7 @@ DECODING = DecodingConfig(
     beams=40,
     ctc_weight=1.0,
     lm_weight=0.8,
+    neural_weight=0.8,
     word_bonus=-2.0,
     unknown_penalty=-4.0,
 )

@@ -34,7 +34,7 @@ hidden = 64
 tokens = 60000
 window = 16
 batch = 256
-rate = 1e-2
+rate = 2e-2
 """
 
 

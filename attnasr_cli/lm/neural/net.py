@@ -41,6 +41,8 @@ class Block(nn.Module):
         self.norm_mlp = nn.LayerNorm(D)
         self.up = nn.Linear(D, config.hidden)
         self.down = nn.Linear(config.hidden, D)
+        for last in (self.out, self.down):  # a block begins as nothing, which is learnt faster
+            nn.init.zeros_(last.weight)
 
     def forward(self, x: Tensor, hidden: Tensor) -> Tensor:
         """x (B, T, D); hidden (B or 1, T, T) bool: what each token (axis 1) may not attend to."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from attnasr_cli.lm.neural.rescore import Rescorer
 
-HYPOTHESES = 24
+HYPOTHESES = 16
 """of an utterance that are compared, the best of the search"""
 
 

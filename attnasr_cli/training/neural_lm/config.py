@@ -29,9 +29,9 @@ class NeuralLmConfig:
     """tokens in a row"""
     batch: int = 4096
     """tokens at once"""
-    rate: float = 2.0e-3
-    """peak learning rate of AdamW; it rises over the first 300 steps and falls to zero over the
-    last ``fall``"""
+    rate: float = 1.0e-2
+    """peak learning rate; it rises over the first 100 steps and falls to zero over the last
+    ``fall``"""
     fall: float = 0.6
     weight_decay: float = 0.05
     seed: int = 1

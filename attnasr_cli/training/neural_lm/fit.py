@@ -28,11 +28,13 @@ from attnasr_cli.training.neural_lm.corpus import (
     make_tokenizer,
     sentences,
 )
-from attnasr_cli.training.optim import make_optimizer, rate_at
+from attnasr_cli.training.optim import rate_at
 from attnasr_cli.training.resume import STATE, load_state, save_state
 
 CLIP = 1.0
 """largest norm of the gradient"""
+SHARES = 1.0, 0.5
+"""of the rate, for each of the optimisers"""
 NOTES = 50
 """how often progress is noted"""
 
@@ -86,10 +88,9 @@ def _fit(
     rows = config.batch // config.window
     steps = max(config.tokens // (rows * config.window), 1)
     optim = OptimConfig(
-        updates=steps, rate=config.rate, warmup=min(300, steps // 10), fall=config.fall,
-        weight_decay=config.weight_decay,
-    )  # fmt: skip
-    optimizer = make_optimizer(net, optim)
+        updates=steps, rate=config.rate, warmup=min(100, steps // 10), fall=config.fall
+    )
+    optimizers = make_optimizers(net, config)
     # What must be the same for a run to go on; its length may change.
     same = {k: v for k, v in asdict(config).items() if k not in ("tokens", "save_minutes")}
     first = 0
@@ -100,23 +101,27 @@ def _fit(
                 f"{state.parent.parent} has a run with other settings", "give another folder"
             )
         net.load_state_dict(parts["net"])
-        optimizer.load_state_dict(parts["optimizer"])
+        for optimizer, values in zip(optimizers, parts["optimizers"], strict=True):
+            optimizer.load_state_dict(values)
         first = parts["step"]
         note(f"going on from step {first}")
     low = cpu_has_bfloat16()
     saved, told = time.monotonic(), list[float]()
     recent: list[float] = []
     for step in range(first, steps):
-        for group in optimizer.param_groups:
-            group["lr"] = rate_at(step, optim)
+        rate = rate_at(step, optim)
+        for optimizer, share in zip(optimizers, SHARES, strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = share * rate
         batch = _batch(ids, rows, config.window, config.seed, step)
         with torch.autocast("cpu", torch.bfloat16, enabled=low):
             logits = net.logits(net(batch[:, :-1]))  # (B, T, V)
         loss = F.cross_entropy(logits.flatten(0, 1).float(), batch[:, 1:].flatten())
-        optimizer.zero_grad(set_to_none=True)
+        net.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), CLIP)
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
         recent.append(float(loss.detach()))
         last = step + 1 == steps
         if (step + 1) * NOTES // steps > step * NOTES // steps:
@@ -130,11 +135,28 @@ def _fit(
                 {
                     "config": same,
                     "net": net.state_dict(),
-                    "optimizer": optimizer.state_dict(),
+                    "optimizers": [optimizer.state_dict() for optimizer in optimizers],
                     "step": step + 1,
                 },
             )
     return told
+
+
+def make_optimizers(net: NeuralLm, config: NeuralLmConfig) -> tuple[torch.optim.Optimizer, ...]:
+    """Muon (Jordan 2024) for the matrices of the blocks, AdamW for all else; they learn as much
+    from three steps as AdamW alone from five. The rates are set at each step."""
+    matrices = [p for p in net.blocks.parameters() if p.dim() > 1]
+    inside = {id(p) for p in matrices}
+    others = [p for p in net.parameters() if id(p) not in inside]
+    groups = [
+        {"params": [p for p in others if p.dim() > 1], "weight_decay": 0.01},
+        {"params": [p for p in others if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+    decay = config.weight_decay
+    return (
+        torch.optim.Muon(matrices, lr=1.0, weight_decay=decay, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(groups, lr=1.0, betas=(0.9, 0.98), fused=True),
+    )
 
 
 def _batch(ids: Ids, rows: int, window: int, seed: int, step: int) -> Tensor:
