@@ -79,9 +79,10 @@ class NativeDecoder:
         self.word_timestamps = options.word_timestamps
         self.phrases = phrase_list(self.model, options)
         if self.phrases is not None:
-            settings |= {"lm_weight": 0.0} | self.phrases.settings
+            settings |= {"lm_weight": 0.0, "neural_weight": 0.0} | self.phrases.settings
         self.lm = language_model(self.model, settings["lm_weight"], self.lm)
-        self.second = second_pass(self.model, self.lm, settings["neural_share"], self.second)
+        weight = settings["neural_weight"] if settings["beam"] > 1 else 0.0
+        self.second = second_pass(self.model, weight, self.second)
         compared = 0 if self.second is None else min(settings["beam"], self.second.hypotheses)
         self.search = JointSearch(
             self.net,
