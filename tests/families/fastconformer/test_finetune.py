@@ -26,7 +26,7 @@ MINIMAL = 'name = "mine"\nnet = "{}"\nlanguages = ["de"]\n[init]\nmodel = "{}"\n
 QUICK = (
     "data.max_s=3", "data.speeds=[1.0]", "augment.time_masks_per_s=0",
     "augment.frequency_masks=0", "optim.rate=4e-3", "optim.average=0.5", "optim.warmup=5",
-    "optim.updates=80", "optim.fall=0.2", "run.evaluate=80",
+    "optim.updates=100", "optim.fall=0.2", "run.evaluate=100",
 )  # fmt: skip
 
 
