@@ -43,9 +43,9 @@ from attnasr_cli.families.whisper.decode.timing import POSITION_S, Span, TimedWo
 from attnasr_cli.families.whisper.decode.word_timestamps import place_words, sentences
 from attnasr_cli.families.whisper.features import WhisperMel
 from attnasr_cli.families.whisper.net.fast import accelerate
-from attnasr_cli.families.whisper.net.int8 import Quantized
 from attnasr_cli.families.whisper.options import WhisperOptions
 from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
+from attnasr_cli.nets.int8 import Quantized
 from attnasr_cli.nets.protocol import Memory
 
 SEED = 20_221_206  # sampling gives the same text every time
