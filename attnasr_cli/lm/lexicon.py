@@ -15,15 +15,19 @@ node are a range of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from attnasr_cli.lm.vocabulary import SPECIAL, Ints
 
 MARK = "▁"
 MARKS = (MARK, " ", "|", "<space>")  # pieces and first characters that begin a word
 ROOT, MARKED = 0, 1  # before a word; after the mark
+TRIE = ("starts", "beginning", "low", "high", "words", "entry_words")
+STEPS = ("keys", "piece", "target", "first")
+Characters = npt.NDArray[np.uint32]
 HOMOPHONES = 6  # words kept for one pronunciation, the most frequent
 BASE = np.uint64(0x9E3779B97F4A7C15)  # odd: hashes of strings, character by character
 
@@ -82,14 +86,40 @@ class Lexicon:
             entries = [(words[i], i) for i in own]
         else:
             entries = [(way, i) for i in own for way in spoken.get(words[i], ())]
-        self._grow(sorted(entries), len(words))
-        self._connect(texts)
+        self._connect(texts, *self._grow(sorted(entries), len(words)))
         first = encode(words[len(SPECIAL)]) if len(words) > len(SPECIAL) else []
-        self.start = ROOT if not first or self.starts[first[0]] else MARKED
-        """the node at the beginning of a sentence"""
+        self.beginning = np.array([ROOT if not first or self.starts[first[0]] else MARKED])
 
-    def _grow(self, entries: Sequence[tuple[str, int]], size: int) -> None:
-        """The nodes: every different beginning of an entry (text, word id), depth by depth."""
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """All that ``of_arrays`` needs, by name."""
+        found = {name: getattr(self, name) for name in TRIE + STEPS}
+        return found | {"numbers": self.entries.numbers, "firsts": self.entries.first}
+
+    @staticmethod
+    def of_arrays(pieces: int, arrays: Mapping[str, npt.NDArray[Any]]) -> Lexicon:
+        """The lexicon with these ``arrays`` and so many pieces."""
+        made = Lexicon.__new__(Lexicon)
+        made.pieces = pieces
+        for name in TRIE + STEPS:
+            setattr(made, name, arrays[name])
+        made.entries = Lists(arrays["numbers"], arrays["firsts"])
+        return made
+
+    @property
+    def size(self) -> int:
+        """N"""
+        return len(self.low)
+
+    @property
+    def start(self) -> int:
+        """The node at the beginning of a sentence."""
+        return int(self.beginning[0])
+
+    def _grow(self, entries: Sequence[tuple[str, int]], size: int) -> tuple[Ints, Characters]:
+        """The nodes: every different beginning of an entry (text, word id), depth by depth.
+
+        Returns the parent (N,) and the last character (N,) of each.
+        """
         ids = np.array([word for _, word in entries], np.int64)
         depth = max((len(text) for text, _ in entries), default=0) + 1
         marked = np.array([MARK + text for text, _ in entries], f"<U{depth}")
@@ -112,7 +142,6 @@ class Lexicon:
             last = np.flatnonzero(here & np.append(differs[1:] | ~here[1:], True)[: len(ids)])
             high.append(self._ends(nodes[:, d], last, count, len(new)))
             count += len(new)
-        self.parent, self.character = np.concatenate(parent), np.concatenate(character)
         self.low, self.high = np.concatenate(low), np.concatenate(high)
         lengths = (letters > 0).sum(1)
         ends = nodes[np.arange(len(ids)), lengths - 1]
@@ -124,11 +153,9 @@ class Lexicon:
         self.words[ends[kept], place[kept]] = ids[kept]
         self.entry_words = ids
         """(E,) the word of each entry"""
-        self.entry_nodes = nodes.astype(np.int32)
-        """(E, depth) the nodes on the way to each entry, then -1"""
         self.entries = Lists.of(ids, np.arange(len(ids)), size)
         """the entries of each word"""
-        self.size = count
+        return np.concatenate(parent), np.concatenate(character)
 
     @staticmethod
     def _ends(nodes: Ints, last: Ints, first: int, count: int) -> Ints:
@@ -137,7 +164,7 @@ class Lexicon:
         np.maximum.at(ends, nodes[last] - first, last + 1)
         return ends
 
-    def _connect(self, texts: Sequence[str]) -> None:
+    def _connect(self, texts: Sequence[str], parent: Ints, character: Characters) -> None:
         """The transitions: which piece spells the last characters of which node."""
         lengths = np.array([len(text) for text in texts])
         sources, pieces, targets = [], [], []
@@ -146,10 +173,10 @@ class Lexicon:
         with np.errstate(over="ignore"):
             for length in range(1, lengths.max(initial=0) + 1):
                 usable = ancestor > ROOT
-                letters = self.character[ancestor].astype(np.uint64)
+                letters = character[ancestor].astype(np.uint64)
                 hashes = hashes + letters * power  # the last `length` characters
                 power = power * BASE
-                ancestor = np.where(usable, self.parent[ancestor], -1)
+                ancestor = np.where(usable, parent[ancestor], -1)
                 same = np.flatnonzero(lengths == length)
                 if not len(same):
                     continue

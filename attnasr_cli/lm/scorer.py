@@ -13,6 +13,7 @@ of its pieces. R rows, V pieces.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,10 +23,10 @@ from torch import Tensor
 from attnasr_cli.lm.decode.automaton import NgramAutomaton
 from attnasr_cli.lm.decode.contexts import Words
 from attnasr_cli.lm.decode.costs import AHEAD_RISE, AHEAD_WORDS, WordCosts
-from attnasr_cli.lm.homophones import likeliest
+from attnasr_cli.lm.homophones import Homophones
 from attnasr_cli.lm.lexicon import MARKED, ROOT
-from attnasr_cli.lm.ngram import NOTHING, Floats
-from attnasr_cli.lm.vocabulary import BORDER, UNKNOWN, Ints
+from attnasr_cli.lm.ngram import Floats
+from attnasr_cli.lm.vocabulary import UNKNOWN, Ints
 
 __all__ = ["AHEAD_WORDS", "NgramScorer", "State", "words_of"]
 
@@ -134,26 +135,34 @@ class NgramScorer(WordCosts):
     def words(self, tokens: Sequence[int]) -> list[str | None]:
         """The words that the tokens spell, among homophones the most probable; None for a word
         outside the vocabulary."""
-        places: list[Ints] = []
+        nodes: list[int] = []
         for token in tokens:
-            if self.starts[token] or not places:
-                places.append(np.array([self.lexicon.start if not places else ROOT]))
-            places[-1] = self.lexicon.step(places[-1], np.array([token]))
-        node = np.array([place[0] for place in places], np.int64)
-        choices = np.where(node[:, None] < 0, -1, self.lexicon.words[node])
-        chosen = likeliest(self.model, [row[row >= 0].tolist() for row in choices])
+            if self.starts[token] or not nodes:
+                nodes.append(self.lexicon.start if not nodes else ROOT)
+            nodes[-1] = self._step(nodes[-1], token)
+        choices = [self._spelt(node) for node in nodes]
+        chosen = self._homophones.likeliest(choices)
         return [None if i == UNKNOWN else self.model.vocabulary.words[i] for i in chosen]
 
-    def log_prob(self, words: Sequence[str]) -> float:
-        """The natural log probability of words and of the end behind them, as a sum over what the
-        search has added, without weight, bonus and penalties."""
-        ids = [*self.model.vocabulary.encode(words), BORDER]
-        before, size = [NOTHING] * (self.model.order - 2) + [BORDER], self.model.order - 1
-        row = [*before, *ids]
-        contexts = self.contexts
-        number = contexts.numbers([tuple(row[i : i + size]) for i in range(len(ids))])
-        places = contexts.places.room[number]
-        return float(self.model.log_prob_at(places, np.array(ids)[:, None]).sum())
+    @cached_property
+    def _homophones(self) -> Homophones:
+        return Homophones(self.model)
+
+    def _step(self, node: int, token: int) -> int:
+        """The node after a token, -1 outside the trie."""
+        found = self._steps.get((node, token))
+        if found is None:
+            found = int(self.lexicon.step(np.array([node]), np.array([token]))[0])
+            self._steps[node, token] = found
+        return found
+
+    @cached_property
+    def _steps(self) -> dict[tuple[int, int], int]:
+        return {}
+
+    def _spelt(self, node: int) -> list[int]:
+        """The words that end at a node."""
+        return [] if node < 0 else [i for i in self.lexicon.words[node].tolist() if i >= 0]
 
     def _after(self, context: Ints, node: Ints, word: Ints) -> Ints:
         """The contexts (R, n-1) when the word in progress, if there is one, ends here."""

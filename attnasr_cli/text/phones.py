@@ -26,6 +26,7 @@ ARPABET = (
     "Y Z ZH"
 )
 SYMBOLS = dict(zip(ARPABET.split(), "ɑæʌɔAIbʧdðɛɝEfghɪiʤklmnŋOØprsʃtθʊuvwjzʒ", strict=True))
+CHECKED = 10_000  # characters of a lexicon that are read at once; the rest when it is needed
 PRIVATE = 0xE000  # characters of phones that have no symbol above
 
 
@@ -33,6 +34,7 @@ class PhoneTokenizer:
     """The phones of words, and the words of phones."""
 
     file_name = "lexicon.txt"
+    _rest = ""
     bos, eos = BOS, EOS
 
     def __init__(self, phones: Sequence[str], entries: Iterable[tuple[str, Sequence[str]]]) -> None:
@@ -42,16 +44,7 @@ class PhoneTokenizer:
         self._symbol = dict(zip(self.phones, symbols, strict=True))
         self._pieces = [*SPECIAL, *symbols, *(SPACE + s for s in symbols)]
         self._ids = {piece: i for i, piece in enumerate(self._pieces)}
-        self.entries: list[tuple[str, str]] = []
-        """words and their pronunciations, a character a phone"""
-        symbol = self._symbol.__getitem__
-        for word, spoken in entries:
-            if not spoken:
-                raise ValueError(f"{word} has no phones")
-            try:
-                self.entries.append((word, "".join(map(symbol, spoken))))
-            except KeyError as unknown:
-                raise ValueError(f"{word}: no phone {unknown}") from None
+        self.entries = self._symbols(entries)
 
     @staticmethod
     def from_bytes(content: bytes) -> PhoneTokenizer:
@@ -59,13 +52,40 @@ class PhoneTokenizer:
         if not first.startswith(HEADER):
             raise ValueError(f"the first line does not begin with {HEADER!r}")
         phones = first.removeprefix(HEADER).split()
-        lines = [line for line in rest.split("\n") if line and not line.startswith("#")]
         found = PhoneTokenizer(phones, ())
+        found._lines(rest[: rest.find("\n", CHECKED)])
+        found._rest = rest
+        del found.entries  # read when they are asked for
+        return found
+
+    @cached_property
+    def entries(self) -> list[tuple[str, str]]:
+        """Words and their pronunciations, a character a phone. Raises DataError for a line that is
+        neither; the first ones were checked before."""
         try:
-            found.entries = found._plain(lines)
+            return self._lines(self._rest)
+        except ValueError as problem:
+            raise DataError(f"damaged lexicon: {problem}", "a word and its phones a line") from None
+
+    def _lines(self, text: str) -> list[tuple[str, str]]:
+        """The entries of lines. Raises ValueError."""
+        lines = [line for line in text.split("\n") if line and not line.startswith("#")]
+        try:
+            return self._plain(lines)
         except (KeyError, ValueError):  # written in another way, or wrong
-            fields = (line.split() for line in rest.splitlines() if not line.startswith("#"))
-            return PhoneTokenizer(phones, [(f[0], f[1:]) for f in fields if f])
+            fields = (line.split() for line in text.splitlines() if not line.startswith("#"))
+            return self._symbols((f[0], f[1:]) for f in fields if f)
+
+    def _symbols(self, entries: Iterable[tuple[str, Sequence[str]]]) -> list[tuple[str, str]]:
+        """Entries with a character for each phone. Raises ValueError."""
+        found: list[tuple[str, str]] = []
+        for word, spoken in entries:
+            if not spoken:
+                raise ValueError(f"{word} has no phones")
+            try:
+                found.append((word, "".join(map(self._symbol.__getitem__, spoken))))
+            except KeyError as unknown:
+                raise ValueError(f"{word}: no phone {unknown}") from None
         return found
 
     def _plain(self, lines: Sequence[str]) -> list[tuple[str, str]]:

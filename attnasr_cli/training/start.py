@@ -20,6 +20,7 @@ from attnasr_cli.checkpoint.folder import (
 )
 from attnasr_cli.errors import DataError, UsageError
 from attnasr_cli.families import models
+from attnasr_cli.families.common.hollow import hollow
 from attnasr_cli.families.recipe.recipe import Recipe
 from attnasr_cli.families.registry import family_of_net
 from attnasr_cli.families.spelling import Speller
@@ -176,5 +177,5 @@ def trial(recipe: Recipe, start: Model | None) -> tuple[Net, Targets, Tokenizer 
 def check_config(recipe: Recipe) -> Net:
     """A net without weights, which checks the sizes of the recipe before anything is read. Raises
     ModelError and UsageError for impossible ones."""
-    with torch.device("meta"):
+    with hollow():
         return build_net(recipe.net, _config(recipe, recipe.text.vocab), "the recipe")

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attnasr_cli.lm.homophones import likeliest
+from attnasr_cli.lm.homophones import Homophones
 from attnasr_cli.lm.ngram import NgramModel
 from attnasr_cli.lm.scorer import NgramScorer
 from attnasr_cli.lm.vocabulary import BORDER
@@ -61,7 +61,7 @@ def test_the_most_probable_sentence_of_those_that_sound_like_it(
 ) -> None:
     choices = [candidates(model, way) for way in ways]
     best = max(log_prob(model, list(words)) for words in itertools.product(*choices))
-    assert log_prob(model, likeliest(model, choices)) == pytest.approx(best, abs=1e-4)
+    assert log_prob(model, Homophones(model).likeliest(choices)) == pytest.approx(best, abs=1e-4)
     words = scorer_of(model).words([t for way in ways for t in tokens_of(way)])
     chosen = [model.vocabulary.ids[word] for word in words if word is not None]
     assert log_prob(model, chosen) == pytest.approx(best, abs=1e-4)

@@ -19,8 +19,6 @@ from attnasr_cli.lm.neural.file import load_net, save_net
 from attnasr_cli.lm.neural.net import NeuralConfig, NeuralLm
 from attnasr_cli.lm.neural.rescore import Rescorer, Tree
 from attnasr_cli.lm.neural.second_pass import SecondPass
-from attnasr_cli.lm.ngram import NgramModel
-from attnasr_cli.lm.scorer import NgramScorer
 from attnasr_cli.text.subwords import BpeTokenizer
 from tests.lm.conftest import SENTENCES
 
@@ -162,26 +160,10 @@ def test_a_wrong_recipe_is_refused(
     assert message in capsys.readouterr().err
 
 
-def test_a_share_of_the_weight_goes_to_it(model: NgramModel, rescorer: Rescorer) -> None:
-    letters = BpeTokenizer.train(SENTENCES, 25, "unigram")
-    first = NgramScorer(model, letters.pieces, letters.encode, letters.eos, weight=0.5)
-    texts = ["the cat sat on the mat", "the cat sat on a zyx"]
-    words = [text.split() for text in texts]
-    neural, old = rescorer.log_probs(texts), [first.log_prob(row) for row in words]
-    found = SecondPass(first, rescorer, 0.4).gains(texts)
-    assert found == pytest.approx([0.2 * (n - o) for n, o in zip(neural, old, strict=True)])
-
-
-def test_the_ngram_score_of_words_is_that_of_the_search(model: NgramModel) -> None:
-    letters = BpeTokenizer.train(SENTENCES, 25, "unigram")
-    scorer = NgramScorer(model, letters.pieces, letters.encode, letters.eos, unknown_penalty=0.0)
-    state, total = scorer.start(None, 1), 0.0
-    for token in [*letters.encode("the dog sat on the hat"), letters.eos]:
-        total += float(scorer.score(state)[0, token])
-        state = scorer.advance(state, torch.tensor([token]))
-    assert scorer.log_prob(["the", "dog", "sat", "on", "the", "hat"]) == pytest.approx(
-        total, abs=1e-3
-    )
+def test_equal_texts_gain_the_same(rescorer: Rescorer) -> None:
+    texts = ["the cat sat", "a dog", "the cat sat"]
+    wanted = [0.4 * value for value in rescorer.log_probs(texts)]
+    assert SecondPass(rescorer, 0.4).gains(texts) == pytest.approx(wanted)
 
 
 def test_gains_decide(rescorer: Rescorer) -> None:

@@ -118,6 +118,7 @@ def test_a_minute_without_speech_is_empty(
         ({"language": "en"}, "cannot use --language"),
         ({"beems": 2}, "cannot use --beems"),
         ({"lm_weight": 0.5}, "no language model"),
+        ({"neural_weight": 0.5}, "no neural language model"),
         ({"nbest": 3, "beam": 2}, "3 alternatives from a beam of 2"),
         ({"beam": 0}, "a beam of 0"),
         ({"ctc_weight": 2.0}, "a CTC weight of 2.0"),

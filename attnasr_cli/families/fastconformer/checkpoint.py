@@ -25,6 +25,7 @@ from attnasr_cli.families.common.folder import (
     write_card,
     write_tables,
 )
+from attnasr_cli.families.common.hollow import hollow
 from attnasr_cli.families.common.weights import SAFETENSORS, Names, fill, their_weights
 from attnasr_cli.families.fastconformer.config import TOKENS, config_from_hf, config_to_hf
 from attnasr_cli.families.fastconformer.features import DITHER, EMPHASIS, FFT
@@ -81,7 +82,7 @@ def load_model(kind: Kind, path: Path, name: str, tokenizer: Path | None = None)
 
 def read_net(kind: Kind, path: Path, config: FastConformerConfig) -> FastConformer:
     """The net of a folder alone. Raises ModelError."""
-    with torch.device("meta"):
+    with hollow():
         net = find_net(kind.name)(config)
     assert isinstance(net, FastConformer)
     fill(net, path, names_of(kind, config.tied), keep_low=True)

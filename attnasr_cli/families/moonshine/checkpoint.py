@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from attnasr_cli.audio.features import FeatureConfig
 from attnasr_cli.audio.frames import HOP, SAMPLE_RATE_HZ
 from attnasr_cli.checkpoint.folder import SCHEMA, DecodingConfig, Header, Model, Text, Weights
@@ -25,6 +23,7 @@ from attnasr_cli.families.common.folder import (
     write_card,
     write_tables,
 )
+from attnasr_cli.families.common.hollow import hollow
 from attnasr_cli.families.common.weights import SAFETENSORS, Names, fill, save
 from attnasr_cli.families.moonshine import weight_names
 from attnasr_cli.families.moonshine.net import Moonshine, SampleNet
@@ -121,7 +120,7 @@ def read_net(path: Path) -> SampleNet:
 
 
 def _net(path: Path, border: Border, config: Any) -> SampleNet:
-    with torch.device("meta"):
+    with hollow():
         net = border.net(config)
     fill(net, path, border.names(config))
     return net

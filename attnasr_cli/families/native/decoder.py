@@ -36,6 +36,7 @@ from attnasr_cli.families.phrases.choose import Choice, chosen
 from attnasr_cli.families.suspect import suspect
 from attnasr_cli.families.threads import few_threads, spread
 from attnasr_cli.families.words import LEAD_S, TAIL_S, spaced, words_of
+from attnasr_cli.nets.alone import whole_frames
 from attnasr_cli.nets.protocol import Memory, map_tree, select
 from attnasr_cli.search.alignment import Spans, attention_align, ctc_align
 from attnasr_cli.search.beam import Hypothesis
@@ -63,12 +64,10 @@ class NativeDecoder:
         self.max_segment_s, self.min_cost_s = MAX_SEGMENT_S, 0.0
         self.net = model.net.to(placement.device)
         self.features = LogMel(model.features)
-        self.step_bytes = sum(
-            p.numel() * p.element_size()
-            for name, p in self.net.named_parameters()
-            if not name.startswith("encoder.")
-        )
-        """bytes of weights that a step of the decoder reads"""
+        sizes = {n: p.numel() * p.element_size() for n, p in self.net.named_parameters()}
+        self.encoder_bytes = sum(sizes[name] for name in sizes if name.startswith("encoder."))
+        self.step_bytes = sum(sizes.values()) - self.encoder_bytes
+        """bytes of weights that the encoder reads, and a step of the decoder"""
         self.lm: NgramScorer | None = None
         self.second: SecondPass | None = None
         self.words = only_words(model)
@@ -80,9 +79,10 @@ class NativeDecoder:
         self.word_timestamps = options.word_timestamps
         self.phrases = phrase_list(self.model, options)
         if self.phrases is not None:
-            settings |= {"lm_weight": 0.0} | self.phrases.settings
+            settings |= {"lm_weight": 0.0, "neural_weight": 0.0} | self.phrases.settings
         self.lm = language_model(self.model, settings["lm_weight"], self.lm)
-        self.second = second_pass(self.model, self.lm, settings["neural_share"], self.second)
+        weight = settings["neural_weight"] if settings["beam"] > 1 else 0.0
+        self.second = second_pass(self.model, weight, self.second)
         compared = 0 if self.second is None else min(settings["beam"], self.second.hypotheses)
         self.search = JointSearch(
             self.net,
@@ -129,7 +129,11 @@ class NativeDecoder:
     def _batch(self, segments: list[Tensor]) -> list[Decoded]:
         net, device = self.net, self.placement.device
         features, lengths = self.features(segments)  # (B, T, F), (B,)
-        with self.placement.autocast:
+        if device.type == "cpu":
+            features = whole_frames(features)
+        # Threads part long sums of a short segment in other ways: the encoder has one, too, unless
+        # it is large.
+        with self.placement.autocast, few_threads(self.encoder_bytes):
             memory = net.encode(features.to(device), lengths.to(device))
             logits = net.ctc(memory).float() if net.has_ctc else None  # (B, S, V)
         # On a CPU a step is a product of few rows, where low precision costs time: up to twice as

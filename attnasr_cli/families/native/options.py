@@ -18,8 +18,8 @@ class NativeOptions:
     beam: int | None = option(None, "Hypotheses kept; 1 is greedy.")
     ctc_weight: float | None = option(None, "Share of the CTC head in the score.")
     lm_weight: float | None = option(None, "Weight of the language model.")
-    neural_share: float | None = option(
-        None, "Share of the neural language model in that weight, when hypotheses are compared."
+    neural_weight: float | None = option(
+        None, "Weight of the neural language model, when hypotheses are compared."
     )
     length_penalty: float | None = option(None, "((5 + n) / 6) ** penalty.")
     patience: float = option(1.0, "Stop after beam · patience hypotheses.")

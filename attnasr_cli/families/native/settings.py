@@ -4,14 +4,19 @@ compares the hypotheses."""
 from __future__ import annotations
 
 import copy
+import hashlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attnasr_cli.checkpoint.folder import Model, checked, checked_lm
+from attnasr_cli.checkpoint.hub import own_cache
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families.native.options import NativeOptions
 
 if TYPE_CHECKING:
+    from attnasr_cli.lm.lexicon import Lexicon
     from attnasr_cli.lm.neural.second_pass import SecondPass
+    from attnasr_cli.lm.ngram import NgramModel
     from attnasr_cli.lm.scorer import NgramScorer
 
 
@@ -38,21 +43,19 @@ def resolve(model: Model, options: NativeOptions) -> dict[str, Any]:
         if options.lm_weight:
             raise UsageError(f"model {name} has no language model", "leave --lm-weight out")
         lm_weight = 0.0
-    share = own.neural_share if options.neural_share is None else options.neural_share
-    if not 0.0 <= share <= 1.0:
-        raise UsageError(f"a neural share of {share}", "use one between 0 and 1")
+    neural_weight = own.neural_weight if options.neural_weight is None else options.neural_weight
     if model.header.neural_lm is None:
-        if options.neural_share:
+        if options.neural_weight:
             raise UsageError(
-                f"model {name} has no neural language model", "leave --neural-share out"
+                f"model {name} has no neural language model", "leave --neural-weight out"
             )
-        share = 0.0
+        neural_weight = 0.0
     penalty = own.length_penalty if options.length_penalty is None else options.length_penalty
     return {
         "beam": beam,
         "ctc_weight": ctc_weight,
         "lm_weight": lm_weight,
-        "neural_share": share,
+        "neural_weight": neural_weight,
         "length_penalty": penalty,
         "patience": options.patience,
         "nbest": options.nbest,
@@ -60,18 +63,15 @@ def resolve(model: Model, options: NativeOptions) -> dict[str, Any]:
     }
 
 
-def second_pass(
-    model: Model, first: NgramScorer | None, share: float, loaded: SecondPass | None
-) -> SecondPass | None:
-    """The second pass with this share, or None at 0 or without a language model in the search;
-    ``loaded``: the one loaded before."""
-    file = checked(model.path, model.header.neural_lm, "language model") if share else None
-    if file is None or first is None:
+def second_pass(model: Model, weight: float, loaded: SecondPass | None) -> SecondPass | None:
+    """The second pass with this weight, or None at 0; ``loaded``: the one loaded before."""
+    file = checked(model.path, model.header.neural_lm, "language model") if weight else None
+    if file is None:
         return None
     from attnasr_cli.lm.neural.rescore import Rescorer
     from attnasr_cli.lm.neural.second_pass import SecondPass
 
-    return SecondPass(first, Rescorer(file) if loaded is None else loaded.neural, share)
+    return SecondPass(Rescorer(file) if loaded is None else loaded.neural, weight)
 
 
 def language_model(model: Model, weight: float, loaded: NgramScorer | None) -> NgramScorer | None:
@@ -86,13 +86,38 @@ def language_model(model: Model, weight: float, loaded: NgramScorer | None) -> N
         return None
     from attnasr_cli.lm.scorer import NgramScorer
 
+    ngrams, lexicon = _prepared(model, file)
     return NgramScorer(
-        file,
+        ngrams,
         model.tokenizer.pieces,
         model.tokenizer.encode,
         model.tokenizer.eos,
         weight=weight,
         word_bonus=model.decoding.word_bonus,
         unknown_penalty=model.decoding.unknown_penalty,
-        spoken=getattr(model.tokenizer, "spoken", None),
+        lexicon=lexicon,
     )
+
+
+def _prepared(model: Model, file: Path) -> tuple[NgramModel, Lexicon]:
+    """The language model in a file and the lexicon of its words: as an earlier run left them, else
+    made, and left for the next one."""
+    from attnasr_cli.lm.decode import kept
+    from attnasr_cli.lm.file import load_model
+    from attnasr_cli.lm.lexicon import Lexicon
+
+    tokenizer = model.tokenizer
+    key = hashlib.sha256(str(model.header.lm).encode())  # with its checksum
+    key.update("\n".join(tokenizer.pieces).encode())
+    key.update((file.parent / model.header.text.tokenizer).read_bytes())
+    place = own_cache() / "language-models" / f"{key.hexdigest()[:32]}.safetensors"
+    found = kept.find(place)
+    if found is None:
+        ngrams = load_model(file)
+        spoken = getattr(tokenizer, "spoken", None)
+        words = ngrams.vocabulary.words
+        lexicon = Lexicon(words, tokenizer.pieces, tokenizer.encode, spoken)
+        # What is mapped takes less memory, so this run takes it too.
+        found = kept.find(place) if kept.keep(place, ngrams, lexicon) else None
+        found = found or (ngrams, lexicon)
+    return found

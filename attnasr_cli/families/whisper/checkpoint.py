@@ -25,6 +25,7 @@ from attnasr_cli.checkpoint.hub import pull_file
 from attnasr_cli.checkpoint.json_table import read_json
 from attnasr_cli.checkpoint.tables import to_table
 from attnasr_cli.errors import ModelError, reason
+from attnasr_cli.families.common.hollow import hollow
 from attnasr_cli.families.whisper.ctranslate2 import read_ctranslate2, vocabulary_of
 from attnasr_cli.families.whisper.formats import is_ctranslate2, is_ggml
 from attnasr_cli.families.whisper.ggml import read_ggml
@@ -121,7 +122,7 @@ def _header(path: Path, name: str, config: WhisperConfig, tokenizer: WhisperToke
 
 def _net(path: Path, config: WhisperConfig, weights: dict[str, Tensor]) -> Whisper:
     """A net that takes these weights without allocating its own first."""
-    with torch.device("meta"):
+    with hollow():
         net = Whisper(config)
     for name, wanted in net.state_dict().items():
         if name not in weights:
@@ -177,7 +178,7 @@ def _read_hf(path: Path) -> tuple[WhisperConfig, dict[str, Tensor]]:
         except SafetensorError as problem:
             raise ModelError(f"damaged {file}: {problem}", "copy it again") from None
     found.pop(HF_TIED, None)
-    with torch.device("meta"):
+    with hollow():
         names = {to_hf(name): name for name in Whisper(config).state_dict()}
     return config, {names.get(name, name): tensor for name, tensor in found.items()}
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from attnasr_cli.checkpoint.json_table import read_json
 from attnasr_cli.errors import ModelError
+from attnasr_cli.families.common.hollow import hollow
 from attnasr_cli.families.whisper.binary.ctranslate2 import Variables, open_variables
 from attnasr_cli.families.whisper.formats import CTRANSLATE2_WEIGHTS
 from attnasr_cli.families.whisper.net.model import Whisper, WhisperConfig
@@ -60,7 +61,7 @@ def read_ctranslate2(path: Path) -> tuple[WhisperConfig, dict[str, Tensor]]:
     table = read_json(path / "config.json") if (path / "config.json").is_file() else {}
     with open_variables(path / CTRANSLATE2_WEIGHTS) as variables:
         config = _config(variables, table, path)
-        with torch.device("meta"):
+        with hollow():
             wanted = Whisper(config).state_dict()
         _refuse_others(variables, {_theirs(name)[0] for name in wanted})
         return config, {name: _weight(variables, name, wanted[name].shape) for name in wanted}

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from attnasr_cli.errors import ModelError
+from attnasr_cli.families.common.hollow import hollow
 from attnasr_cli.families.whisper.binary.ggml import GgmlFile, open_ggml
 from attnasr_cli.families.whisper.net.model import Whisper, WhisperConfig
 from attnasr_cli.families.whisper.vocabulary import Vocabulary, from_pieces
@@ -23,7 +23,7 @@ def read_ggml(path: Path) -> tuple[WhisperConfig, dict[str, Tensor], Vocabulary]
     """Sizes, weights in float32, and the vocabulary of a file. Raises ModelError."""
     with open_ggml(path) as file:
         config = _config(file)
-        with torch.device("meta"):
+        with hollow():
             wanted = Whisper(config).state_dict()
         weights = {}
         for name, tensor in file.tensors.items():

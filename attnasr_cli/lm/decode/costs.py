@@ -40,6 +40,7 @@ class WordCosts:
         unknown_penalty: float = -4.0,
         spoken: Mapping[str, Sequence[str]] | None = None,
         ahead_words: int = AHEAD_WORDS,
+        lexicon: Lexicon | None = None,
     ) -> None:
         """``encode``: text to piece ids (asked once, how a sentence begins). ``eos``: a piece id.
         ``spoken``: the pronunciations of words, where the pieces are phones.
@@ -47,13 +48,15 @@ class WordCosts:
         ``word_bonus`` is added to every complete word and ``unknown_penalty`` to every piece of an
         unknown one: natural logarithms, before the search multiplies with ``weight``.
         ``ahead_words``: words of context used for look-ahead inside a word; more prune better and
-        take more time. At the end of a word the whole context is used in any case.
+        take more time. At the end of a word the whole context is used in any case. ``lexicon``: of
+        these words and pieces, where it is made already.
         """
         self.model = model if isinstance(model, NgramModel) else load_model(Path(model))
         self.weight, self.eos, self.ahead_words = weight, eos, ahead_words
         self.word_bonus, self.unknown_penalty = word_bonus, unknown_penalty
-        self.lexicon = Lexicon(self.model.vocabulary.words, pieces, encode, spoken)
-        lexicon = self.lexicon
+        if lexicon is None:
+            lexicon = Lexicon(self.model.vocabulary.words, pieces, encode, spoken)
+        self.lexicon = lexicon
         self.starts = lexicon.starts.copy()
         self.starts[eos] = False
         _, self.first_of, first = lexicon.steps(np.array([ROOT]))

@@ -45,7 +45,7 @@ def save_net(path: Path, net: NeuralLm, tokenizer: BpeTokenizer) -> int:
 
 def load_net(path: Path) -> Loaded:
     """Read such a file. Raises ModelError for anything else."""
-    hint = "make it again with `attnasr train`, or leave it out with --option rescore_weight=0"
+    hint = "make it again with `attnasr train`, or leave it out with --option neural_weight=0"
     try:
         with safe_open(str(path), framework="pt") as file:
             about = json.loads((file.metadata() or {}).get(KIND, "{}"))

@@ -24,7 +24,7 @@ def train_recipe(
     table: Mapping[str, Any], recipe: Path, out: Path, texts: Sequence[Path], dev: Sequence[Path]
 ) -> NeuralLmReport:
     """Train ``neural_lm.safetensors`` in the folder ``out``; if that is a model folder, the model
-    uses it with the share that its ``[decoding]`` says.
+    uses it with the weight that its ``[decoding]`` says.
 
     ``table``: the recipe, read from ``recipe``, to which its paths are relative. ``texts`` replace
     those of the recipe, one count each, and ``dev`` the text that is held out. Raises UsageError
