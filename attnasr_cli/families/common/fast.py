@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from attnasr_cli.device import Placement
 from attnasr_cli.families.common.blocks import CrossAttention, FrameConv
+from attnasr_cli.families.common.int8 import can_quantize_rows, quantized
 from attnasr_cli.families.common.net import CachedNet
-from attnasr_cli.nets.int8 import can_quantize_rows, quantized
 from attnasr_cli.nets.packed import Packed, can_pack, has_tiles
 
 COPIED = 2 << 30
@@ -106,5 +106,8 @@ def _lower(part: nn.Module, low: torch.dtype) -> None:
                 setattr(module, name, kind(child.weight.detach().to(low), bias, then))
             elif isinstance(child, FrameConv) and packs:
                 setattr(module, name, PackedConv(child, low))
-            elif isinstance(child, nn.Conv1d | nn.Conv2d):
+            elif isinstance(child, nn.Conv2d):  # as plain bfloat16 they take four times as long
+                child.to(low)
+                child.weight.data = child.weight.data.contiguous(memory_format=torch.channels_last)
+            elif isinstance(child, nn.Conv1d):
                 child.to(low)

@@ -22,6 +22,7 @@ from attnasr_cli.families.base import (
     Word,
 )
 from attnasr_cli.families.batching import pack
+from attnasr_cli.families.common.int8 import Quantized
 from attnasr_cli.families.phrases.choose import PhraseList, chosen
 from attnasr_cli.families.threads import spread
 from attnasr_cli.families.whisper.checkpoint import parts_of
@@ -45,7 +46,6 @@ from attnasr_cli.families.whisper.features import WhisperMel
 from attnasr_cli.families.whisper.net.fast import accelerate
 from attnasr_cli.families.whisper.options import WhisperOptions
 from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
-from attnasr_cli.nets.int8 import Quantized
 from attnasr_cli.nets.protocol import Memory
 
 SEED = 20_221_206  # sampling gives the same text every time
