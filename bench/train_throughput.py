@@ -52,7 +52,8 @@ def speed(args: argparse.Namespace, options: list[str]) -> float:
         changes += ["run.dev_utterances=1", "batch.short_first=0"]
         command += [word for change in changes for word in ("--set", change)]
         command += ["--cache", str(Path(tempfile.gettempdir()) / "train_throughput"), *options]
-        watched = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+        watched = subprocess.Popen(command, text=True, **quiet)
         assert watched.stderr is not None
         said = watched.stderr.read()
         if watched.wait():

@@ -147,6 +147,7 @@ class Best:
 
     def _forget_lost(self, state: TrainState) -> None:
         """Forget a best model whose folder was removed."""
+        self.world.gather(None)  # the main process has written it by now
         there = self.world.gather((self.out / "model.toml").is_file())
         if not all(there):
             state.best_wer, state.best_update = float("inf"), 0

@@ -23,7 +23,8 @@ from attnasr_cli.scoring.api import score
 from attnasr_cli.training import best
 from attnasr_cli.training.loss import losses
 from attnasr_cli.training.parallel import gradients
-from attnasr_cli.training.resume import load_state, save_state
+from attnasr_cli.training.parallel.distributed import World
+from attnasr_cli.training.resume import TrainState, load_state, save_state
 
 
 def scripted(monkeypatch: pytest.MonkeyPatch, *wers: int) -> list[int]:
@@ -79,6 +80,25 @@ def test_what_was_evaluated_is_not_evaluated_again(
     assert sizes == [6, 6]
     assert train() == 0  # done before
     assert sizes == [6, 6]
+
+
+def test_a_model_that_another_process_has_yet_to_write_is_not_lost(tmp_path: Path) -> None:
+    class Writing(World):
+        """Meets a main process that has just written the model."""
+
+        def gather(self, value: Any) -> list[Any]:
+            (tmp_path / "model.toml").touch()
+            return [value, value]
+
+    state = TrainState(best_wer=0.25, best_update=6)
+    kept = best.Best.__new__(best.Best)
+    kept.out, kept.world = tmp_path, Writing(1, 2)
+    kept._forget_lost(state)
+    assert (state.best_wer, state.best_update) == (0.25, 6)
+    kept.world = World()
+    (tmp_path / "model.toml").unlink()
+    kept._forget_lost(state)
+    assert state.best_update == 0
 
 
 def test_a_run_ends_early_where_nothing_gets_better(
