@@ -1,16 +1,18 @@
-"""Canary on a CPU beside transformers' ``generate``, and how much memory loading takes.
+"""Canary or Cohere Transcribe on a CPU beside transformers' ``generate``; the memory of loading.
 
-Random weights of the real shapes (or ``--layers`` of them), greedy, the same clips and the same
-number of tokens for both (the end token is suppressed). Runs take turns and the best of them
-counts; with --cpu-time processor time is compared, which a busy machine changes less.
+Random weights of the real shapes (or ``--layers`` of them), greedy, all in one precision, the same
+clips and the same number of tokens for both (the end token is suppressed). Runs take turns and the
+best of them counts; with --cpu-time processor time is compared, which a busy machine changes less.
 
-    python bench/canary_cpu.py --layers 4 --seconds 10 --batch 8 --threads 1 --cpu-time
+    python bench/canary_cpu.py --layers 4 --seconds 10 --batch 8 --threads 2 --dtype bfloat16
+    python bench/canary_cpu.py --cohere --layers 4 --threads 1 --cpu-time
     python bench/canary_cpu.py --memory /tmp/two-billion     # writes 4 GB, loads it, deletes it
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -25,7 +27,7 @@ import torch
 from safetensors.torch import save_file
 
 import attnasr_cli.audio._torchaudio  # noqa: F401
-from attnasr_cli.device import Placement
+from attnasr_cli.device import Placement, keep_freed_memory
 from attnasr_cli.families.common.fast import placed
 from attnasr_cli.families.fastconformer.checkpoint import names_of, read_net
 from attnasr_cli.families.fastconformer.config import config_to_hf
@@ -55,6 +57,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--layers", type=int, default=32)
     parser.add_argument("--cpu-time", action="store_true")
+    parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
+    parser.add_argument("--cohere", action="store_true", help="Cohere Transcribe")
     parser.add_argument("--memory", type=Path, metavar="FOLDER")
     parser.add_argument("--load", type=Path, metavar="FOLDER", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -68,20 +72,21 @@ def main() -> None:
 
 def speed(args: argparse.Namespace) -> None:
     """Ours against ``generate``, with weights that are the same."""
-    from transformers import CanaryConfig, CanaryForConditionalGeneration
+    import transformers
 
+    keep_freed_memory()  # as the command line does
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
-    theirs = CanaryForConditionalGeneration(
-        CanaryConfig(encoder_config={
-            "model_type": "parakeet_encoder", "num_hidden_layers": args.layers,
-            "num_mel_bins": 128, "scale_input": False,
-        })
-    ).eval()  # fmt: skip
+    kind, config = CANARY, FastConformerConfig(layers=args.layers)
+    whole, sizes = transformers.CanaryForConditionalGeneration, transformers.CanaryConfig
+    if args.cohere:
+        kind, config = COHERE, dataclasses.replace(LARGE, layers=args.layers)
+        whole, sizes = transformers.CohereAsrForConditionalGeneration, transformers.CohereAsrConfig
+    theirs = whole(sizes(**config_to_hf(config, kind, {}))).eval().to(getattr(torch, args.dtype))
     with tempfile.TemporaryDirectory() as folder:
         theirs.save_pretrained(folder)
-        read = read_net(CANARY, Path(folder), FastConformerConfig(layers=args.layers))
-    net = placed(read, Placement(CPU, "float32", "for a measurement"))
+        read = read_net(kind, Path(folder), config)
+    net = placed(read, Placement(CPU, args.dtype, "for a measurement"))
     clips = [0.1 * torch.randn(int(args.seconds * 16_000)) for _ in range(args.batch)]
     features, lengths = NemoMel(128)(clips)
     mask = torch.arange(features.shape[1]) < lengths[:, None]
@@ -93,15 +98,18 @@ def speed(args: argparse.Namespace) -> None:
 
     def generate() -> Any:
         return theirs.generate(
-            input_features=features, attention_mask=mask, decoder_input_ids=prompt,
-            min_new_tokens=TOKENS, max_new_tokens=TOKENS, do_sample=False, num_beams=1,
+            input_features=features.to(theirs.dtype), attention_mask=mask,
+            decoder_input_ids=prompt, eos_token_id=END, pad_token_id=2, min_new_tokens=TOKENS,
+            max_new_tokens=TOKENS, do_sample=False, num_beams=1,
         )  # fmt: skip
 
     kinds: dict[str, Callable[[], Any]] = {
         "ours": lambda: spread(ours, list(range(args.batch)), CPU),
         "transformers": generate,
         "our encoder": lambda: net.encode(features, lengths),
-        "their encoder": lambda: theirs.model.encoder(features, attention_mask=mask),
+        "their encoder": lambda: theirs.model.encoder(
+            features.to(theirs.dtype), attention_mask=mask
+        ),
     }
     clock = time.process_time if args.cpu_time else time.perf_counter
     best = dict.fromkeys(kinds, float("inf"))

@@ -2,9 +2,10 @@
 
     python bench/cluster_throughput.py recordings/ [--workers 1 2] [options of transcribe]
 
-For each: seconds of the clock, seconds of processor of all its processes (Ray's too), and how many
-outputs of each format are those of the run without a cluster, and of the first run with one, byte
-for byte. On a machine that does something else as well only the seconds of processor say something.
+For each: seconds of the clock, and those of them until the model is loaded (Ray's start in them),
+seconds of processor of all its processes (Ray's too), and how many outputs of each format are those
+of the run without a cluster, and of the first run with one, byte for byte. On a machine that does
+something else as well only the seconds of processor say something.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
+from typing import IO, NamedTuple
 
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -38,16 +41,38 @@ def used(root: int) -> dict[int, float]:
     return {pid: seconds[pid] for pid in inside if pid in seconds}
 
 
-def measured(command: list[str]) -> tuple[float, float]:
-    """Seconds of the clock, and of processor."""
+class Measured(NamedTuple):
+    """Seconds of a run."""
+
+    clock: float
+    processor: float
+    """of all its processes"""
+    start: float
+    """of the clock until the model is loaded, by the first worker"""
+
+
+def measured(command: list[str]) -> Measured:
+    """Run a command; it says on stderr when its model is loaded."""
     started = time.monotonic()
-    process = subprocess.Popen(command)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    loaded: list[float] = []
+
+    def listen(lines: IO[str]) -> None:
+        for line in lines:
+            if line.startswith("model "):
+                loaded.append(time.monotonic() - started)
+
+    listener = threading.Thread(target=listen, args=(process.stderr,))
+    listener.start()
     most: dict[int, float] = {}
     while process.poll() is None:
         most |= used(process.pid)
         time.sleep(0.5)
+    ended = time.monotonic() - started
+    listener.join()
     assert process.returncode == 0
-    return time.monotonic() - started, sum(most.values())
+    return Measured(ended, sum(most.values()), loaded[0])
 
 
 def outputs(folder: Path) -> dict[str, bytes]:
@@ -65,27 +90,38 @@ def same(got: dict[str, bytes], want: dict[str, bytes]) -> str:
     return ", ".join(f"{kind} {a} of {b}" for kind, (a, b) in sorted(counts.items()))
 
 
+def shown(run: Measured) -> str:
+    """As a line of the report has it."""
+    return (
+        f"{run.clock:.1f} s of clock, {run.start:.1f} s of them until the model is loaded, "
+        f"{run.processor:.1f} s of processor"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("recordings")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     given, more = parser.parse_known_args()
-    command = [sys.executable, "-m", "attnasr_cli", "transcribe", given.recordings, "-q", *more]
+    command = [sys.executable, "-m", "attnasr_cli", "transcribe", given.recordings, *more]
     with tempfile.TemporaryDirectory() as place:
         plain = Path(place, "plain")
-        wall, cpu = measured([*command, "-o", str(plain)])
-        print(f"no cluster: {wall:.0f} s of clock, {cpu:.1f} s of processor", flush=True)
+        alone = measured([*command, "-o", str(plain)])
+        print(f"no cluster: {shown(alone)}", flush=True)
         want = outputs(plain)
         first: dict[str, bytes] = {}
         for workers in given.workers:
             folder = Path(place, str(workers))
             extra = ["-o", str(folder), "--cluster", "local", "--workers", str(workers)]
-            wall, more_cpu = measured([*command, *extra])
+            here = measured([*command, *extra])
             got = outputs(folder)
             first = first or got
+            decoding = (alone.clock - alone.start) / (here.clock - here.start)
             print(
-                f"{workers} workers: {wall:.0f} s of clock, {more_cpu:.1f} s of processor "
-                f"({cpu / more_cpu:.2f} x); the same as without: {same(got, want)}; "
+                f"{workers} workers: {shown(here)}; {alone.clock / here.clock:.2f} x as fast, "
+                f"{decoding:.2f} x from the loaded model on, "
+                f"{alone.processor / here.processor:.2f} x by processor; "
+                f"the same as without: {same(got, want)}; "
                 f"as with {given.workers[0]}: {same(got, first)}",
                 flush=True,
             )

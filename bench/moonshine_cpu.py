@@ -1,10 +1,11 @@
 """Moonshine on a CPU: tiny beside our Whisper tiny, and each beside ``generate`` of transformers.
 
-Random weights of the real shapes, greedy, float32, the same clips and the same number of tokens for
-all (the end token is suppressed). Runs take turns and the best of them counts, so that a busy
-machine hurts all alike; with --cpu-time processor time is compared, which it changes less.
+Random weights of the real shapes, greedy, all in one precision, the same clips and the same number
+of tokens for all (the end token is suppressed). Runs take turns and the best of them counts, so
+that a busy machine hurts all alike; with --cpu-time processor time is compared, which it changes
+less.
 
-    python bench/moonshine_cpu.py --seconds 10 --batch 8 --threads 2
+    python bench/moonshine_cpu.py --seconds 10 --batch 8 --threads 2 --dtype bfloat16
     python bench/moonshine_cpu.py --streaming --threads 1 --cpu-time
 """
 
@@ -20,7 +21,7 @@ from typing import Any
 import torch
 
 import attnasr_cli.audio._torchaudio  # noqa: F401
-from attnasr_cli.device import Placement
+from attnasr_cli.device import Placement, keep_freed_memory
 from attnasr_cli.families.common.fast import placed
 from attnasr_cli.families.moonshine.checkpoint import read_net
 from attnasr_cli.families.threads import spread
@@ -44,7 +45,10 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--cpu-time", action="store_true")
     parser.add_argument("--streaming", action="store_true", help="Moonshine Streaming tiny")
+    parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
     args = parser.parse_args()
+    placement = Placement(CPU, args.dtype, "for a measurement")
+    keep_freed_memory()  # as the command line does
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     clips = 0.1 * torch.randn(args.batch, int(args.seconds * 16_000))
@@ -63,13 +67,15 @@ def main() -> None:
     given = {"attention_mask": mask} if args.streaming else {}
     with tempfile.TemporaryDirectory() as folder:
         theirs.save_pretrained(folder)
-        moonshine = placed(read_net(Path(folder)), Placement(CPU, "float32", "for a measurement"))
-    whisper = accelerate(Whisper(WhisperConfig()).eval(), CPU, "float32", low_encoder=False)
+        moonshine = placed(read_net(Path(folder)), placement)
+    theirs = theirs.to(getattr(torch, args.dtype))
+    whisper = accelerate(Whisper(WhisperConfig()).eval(), CPU, args.dtype)
     mel, greedy = WhisperMel(80), SearchConfig()
 
     def ours(samples: list[torch.Tensor]) -> list[Any]:
         batch = torch.stack(samples)
-        memory = moonshine.encode_samples(batch, torch.full((len(samples),), batch.shape[1]))
+        lengths = torch.full((len(samples),), batch.shape[1])
+        memory = moonshine.encode_samples(batch, lengths)
         prompt = torch.ones(len(samples), 1, dtype=torch.long)
         return search(moonshine, memory, prompt, 2, TOKENS, greedy, [Suppress([2])])
 
@@ -80,8 +86,8 @@ def main() -> None:
 
     def generate() -> Any:
         return theirs.generate(
-            clips, min_new_tokens=TOKENS, max_new_tokens=TOKENS, do_sample=False, num_beams=1,
-            **given,
+            clips.to(theirs.dtype), min_new_tokens=TOKENS, max_new_tokens=TOKENS, do_sample=False,
+            num_beams=1, **given,
         )  # fmt: skip
 
     kinds: dict[str, Callable[[], Any]] = {

@@ -14,6 +14,7 @@ import torch
 
 from attnasr_cli.app import main
 from attnasr_cli.checkpoint.registry import DEFAULT
+from attnasr_cli.families.base import Decoded
 from attnasr_cli.families.models import find
 from attnasr_cli.recognize.recognizer import load
 from attnasr_cli.scoring.api import score
@@ -75,6 +76,29 @@ def test_real_speech_is_no_worse_than_it_was(
 @beside
 def test_bfloat16_does_not_change_the_text(in_bfloat16: dict[str, str]) -> None:
     assert score(hear(in_bfloat16, "float32"), in_bfloat16).wer < 0.005
+
+
+@beside
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_a_segment_alone_is_what_it_is_in_a_batch(references: dict[str, str], dtype: str) -> None:
+    """In a batch each thread has a share; alone it has both."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    decoder = load(DEFAULT, "cpu", dtype, beam=2).decoders[0]
+    names = [SPEECH / f"{name}.flac" for name in sorted(references)[:8]]
+    long = [torch.from_numpy(soundfile.read(name, dtype="float32")[0]) for name in names]
+    segments = [one[: 16_000 * seconds] for one, seconds in zip(long, range(1, 9), strict=True)]
+    together = numbers(decoder.decode(segments))
+    apart = numbers(decoded for one in segments for decoded in decoder.decode([one]))
+    torch.set_num_threads(before)
+    assert together == apart
+
+
+def numbers(found: Iterable[Decoded]) -> list[object]:
+    """What an output may show, beyond the digits that it shows."""
+    pieces = [piece for decoded in found for piece in decoded.pieces]
+    words = [(w.word, w.start, w.end, round(w.probability, 9)) for p in pieces for w in p.words]
+    return [(p.text, round(p.avg_logprob, 9), p.start, p.end) for p in pieces] + words
 
 
 @beside

@@ -15,6 +15,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+THEN = {"none": "none", "relu": "relu", "gelu": "gelu", "silu": "swish"}
+"""functions of torch and what oneDNN calls them"""
 ROWS = 8
 """rows that oneDNN is told to expect; no measurable effect"""
 
@@ -22,15 +24,16 @@ ROWS = 8
 class Packed(nn.Module):
     """A linear layer in the type of its weight; takes any floating type."""
 
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        """weight (out, in), bias (out,), both in bfloat16 or float32"""
+    def __init__(self, weight: Tensor, bias: Tensor | None, then: str = "none") -> None:
+        """weight (out, in), bias (out,), both in bfloat16 or float32; then: one of ``THEN``, the
+        function that is applied to the result while it is in the processor's registers"""
         super().__init__()
         self.weight, self.dtype = order(weight), weight.dtype
-        self.bias = bias
+        self.bias, self.then = bias, THEN[then]
 
     def forward(self, x: Tensor) -> Tensor:
         """(…, in) → (…, out)"""
-        return product(x.to(self.dtype), self.weight, self.bias)
+        return product(x.to(self.dtype), self.weight, self.bias, self.then)
 
 
 def order(weight: Tensor) -> Tensor:
@@ -38,9 +41,17 @@ def order(weight: Tensor) -> Tensor:
     return cast(Tensor, torch.ops.mkldnn._reorder_linear_weight(weight, ROWS))
 
 
-def product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+def product(x: Tensor, weight: Tensor, bias: Tensor | None, then: str = "none") -> Tensor:
     """x (…, in), an ordered weight and bias (out,), of one type → (…, out)"""
-    return cast(Tensor, torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], ""))
+    how = "none" if then == "gelu" else ""
+    return cast(Tensor, torch.ops.mkldnn._linear_pointwise(x, weight, bias, then, [], how))
+
+
+@lru_cache(maxsize=1)
+def has_tiles() -> bool:
+    """Whether the processor multiplies tiles of matrices (AMX)."""
+    probe = getattr(torch.cpu, "_is_amx_tile_supported", None)
+    return bool(probe()) if probe is not None else False
 
 
 @lru_cache(maxsize=2)

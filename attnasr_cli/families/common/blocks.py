@@ -10,13 +10,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import NamedTuple, cast
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attnasr_cli.nets.cache import Cache
 
-FEW = 8
-"""queries up to which plain products are faster than the fused kernel"""
 Rotate = Callable[[Tensor], Tensor]
 """(…, n, d) queries or keys → the same, rotated by their positions"""
 
@@ -26,6 +25,33 @@ class Projected(NamedTuple):
 
     keys: Tensor
     values: Tensor
+
+
+class ActivatedLinear(nn.Linear):
+    """A linear layer and the function behind it, which a CPU computes together."""
+
+    def __init__(self, inside: int, outside: int, then: str, bias: bool = True) -> None:
+        """then: ``relu``, ``gelu`` or ``silu``"""
+        super().__init__(inside, outside, bias)
+        self.then = then
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(…, in) → (…, out)"""
+        return cast(Tensor, getattr(F, self.then)(super().forward(x)))
+
+
+class FrameConv(nn.Conv1d):
+    """A convolution over time on frames side by side, and the function behind it."""
+
+    def __init__(self, inside: int, outside: int, kernel: int, stride: int, then: str) -> None:
+        """then: ``gelu``, ``silu`` or ``none``"""
+        super().__init__(inside, outside, kernel, stride)
+        self.then = then
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, C) → (B, (T − kernel) // stride + 1, C')"""
+        y = super().forward(x.to(self.weight.dtype).transpose(1, 2)).transpose(1, 2)
+        return y if self.then == "none" else cast(Tensor, getattr(F, self.then)(y))
 
 
 class SelfAttention(nn.Module):
@@ -62,24 +88,27 @@ class CrossAttention(nn.Module):
         self.query = nn.Linear(width, inside, bias=bias)
         self.kv = nn.Linear(width, 2 * inside, bias=bias)
         self.out = nn.Linear(inside, width, bias=bias)
+        self.memory_dtype: torch.dtype | None = None
+        """type in which keys and values are kept; None: that of the product"""
 
     def project_memory(self, frames: Tensor) -> Projected:
         """frames (B, S, D) → keys and values, computed once for all steps"""
-        kv = self.kv(frames).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4).contiguous()
+        kv = self.kv(frames).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        kv = kv.to(self.memory_dtype or kv.dtype).contiguous()
         return Projected(kv[0], kv[1])
 
     def forward(
         self, x: Tensor, memory: Projected, mask: Tensor | None, want_weights: bool
     ) -> tuple[Tensor, Tensor | None]:
-        """x (B, n, D), mask (B, 1, 1, S) true where there is audio, None where all is → (B, n, D)
-        and, where wanted, the weights (B, H, n, S) in float32"""
+        """x (B, n, D), mask (B, 1, 1, S) 0 where there is audio and −inf elsewhere, None where all
+        is → (B, n, D) and, where wanted, the weights (B, H, n, S) in float32"""
         q = self.query(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
         q = q.to(memory.keys.dtype)
         weights = None
-        if want_weights or q.shape[2] <= FEW:
+        if want_weights:
             scores = (q * q.shape[-1] ** -0.5) @ memory.keys.transpose(-1, -2)
             if mask is not None:
-                scores = scores.masked_fill(~mask, float("-inf"))
+                scores = scores + mask
             weights = scores.float().softmax(-1)
             mixed = weights.to(memory.values.dtype) @ memory.values
         else:
@@ -122,24 +151,14 @@ class DecoderBlock(nn.Module, ABC):
         q, k, v = self.attn.project(self.attn_norm(x), rotation)
         if cache is not None:
             k, v = cache.append(layer, k, v)  # (B, H, (seen + n)·K, d)
-        x = x + self.attn.join(attend_past(q, k, v, cache, hidden).to(x.dtype))
+        x = x + self.attn.join(attend_past(q, k, v, hidden).to(x.dtype))
         seen, weights = self.cross(self.cross_norm(x), memory, mask, want_weights)
         x = x + seen
         return x + self.perceptron(self.mlp_norm(x)), weights
 
 
-def attend_past(
-    q: Tensor, k: Tensor, v: Tensor, cache: Cache | None, hidden: Tensor | None
-) -> Tensor:
+def attend_past(q: Tensor, k: Tensor, v: Tensor, hidden: Tensor | None) -> Tensor:
     """Attention over the tokens so far: q (B, H, K·n, d), k and v (B, H, positions, d) → (B, H,
     K·n, d). ``hidden`` is true where a query must not attend."""
-    q = q.to(k.dtype)
-    if cache is None or q.shape[2] > cache.beams:
-        sees = None if hidden is None else ~hidden
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=sees)
-    # The fused kernel takes four times as long for a single position.
-    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
-    if hidden is not None:
-        scores = scores.masked_fill_(hidden, float("-inf"))
-    mixed: Tensor = scores.softmax(-1) @ v
-    return mixed
+    sees = None if hidden is None else ~hidden
+    return F.scaled_dot_product_attention(q.to(k.dtype), k, v, attn_mask=sees)

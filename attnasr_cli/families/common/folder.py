@@ -21,6 +21,15 @@ GENERIC = (
     "use_bfloat16", "use_cache",
 )  # fmt: skip
 """fields of any ``config.json`` that do not affect the computation"""
+DECODER_SIZES = {
+    "vocab": "vocab_size",
+    "decoder_width": "hidden_size",
+    "decoder_hidden": "intermediate_size",
+    "decoder_heads": "num_attention_heads",
+    "decoder_layers": "num_hidden_layers",
+    "text_context": "max_position_embeddings",
+}
+"""sizes of a decoder: ours → those of transformers"""
 AnyPieces = TypeVar("AnyPieces", bound=PieceTokenizer)
 
 

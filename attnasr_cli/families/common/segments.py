@@ -28,7 +28,7 @@ from attnasr_cli.families.phrases.read import read_phrases, written_forms
 from attnasr_cli.families.suspect import suspect
 from attnasr_cli.families.threads import spread
 from attnasr_cli.families.words import spaced
-from attnasr_cli.nets.protocol import Memory, map_tree, select
+from attnasr_cli.nets.protocol import Memory, select
 from attnasr_cli.search.beam import Hypothesis, SearchConfig, search
 from attnasr_cli.search.phrases import search_phrases
 from attnasr_cli.text.repetition import compression_ratio
@@ -53,6 +53,12 @@ class SearchedSegments(ABC):
             )
         self.model, self.placement, self.batch_s = model, placement, batch_s
         self._choose(options)
+
+    @property
+    def precision(self) -> contextlib.AbstractContextManager[object]:
+        """A context for the net. On a CPU it computes in its precision by itself."""
+        on_cpu = self.placement.device.type == "cpu"
+        return contextlib.nullcontext() if on_cpu else self.placement.autocast
 
     @abstractmethod
     def resolve(self, options: Any) -> dict[str, Any]:
@@ -131,13 +137,8 @@ class SearchedSegments(ABC):
     @torch.inference_mode()
     def _batch(self, segments: list[Tensor]) -> list[Decoded]:
         device = self.placement.device
-        with self.placement.autocast:
+        with self.precision:
             memory = self.encode_segments(segments)
-        # On a CPU a step is a product of few rows, where low precision costs time.
-        slow = device.type == "cpu" and self.placement.dtype != "float32"
-        if slow:
-            memory = _in_float32(memory)
-        with contextlib.nullcontext() if slow else self.placement.autocast:
             prompt = torch.tensor([self.prompt] * len(segments), device=device)
             limits = self.limits(segments, memory)
             eos = self.tokenizer.eos
@@ -220,7 +221,7 @@ def attended(
     tokens = [token for piece in decoded.pieces for token in piece.tokens]
     groups = join_words(tokenizer.characters(tokens))
     device = decoder.placement.device
-    with decoder.placement.autocast:
+    with decoder.precision:
         return attend(
             decoder.net,
             features.to(device),
@@ -231,11 +232,6 @@ def attended(
             [tokenizer.pieces[token].replace(SPACE, " ") for token in tokens],
             [(text.strip(), rows[0], rows[-1] + 1) for text, rows in groups],
         )
-
-
-def _in_float32(memory: Memory) -> Memory:
-    keys = map_tree(lambda t: t.float(), memory.keys)
-    return memory._replace(frames=memory.frames.float(), keys=keys)
 
 
 def chosen_beam(model: Model, options: Any) -> int:

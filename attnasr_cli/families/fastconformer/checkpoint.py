@@ -34,6 +34,7 @@ from attnasr_cli.families.fastconformer.published import KINDS, Kind
 from attnasr_cli.families.fastconformer.tokenizer import CONTEXT, PromptTokenizer
 from attnasr_cli.families.fastconformer.weight_names import COUNTER, FEATURES, TIED, aliases, to_hf
 from attnasr_cli.nets import find_net
+from attnasr_cli.text.tokenizer import SPACE
 
 DECODING = DecodingConfig(beams=1, ctc_weight=0.0)
 PAD = "<pad>"
@@ -115,7 +116,7 @@ def save_hf(path: Path, model: Model) -> None:
             weights[name.replace(".running_mean", COUNTER)] = torch.tensor(0)
     save_file(weights, path / SAFETENSORS, metadata={"format": "pt"})
     (path / tokenizer.file_name).write_bytes(tokenizer.to_bytes())
-    start = tokenizer.ids[CONTEXT]
+    start = tokenizer.ids[SPACE if kind.space_first else CONTEXT]  # what a prompt begins with
     ids = (tokenizer.bos, tokenizer.eos, tokenizer.ids.get(PAD, tokenizer.eos), start)
     special = dict(zip(TOKENS, ids, strict=True))
     write_tables(

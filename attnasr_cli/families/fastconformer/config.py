@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from attnasr_cli.errors import ModelError
-from attnasr_cli.families.common.folder import GENERIC, Fields
+from attnasr_cli.families.common.folder import DECODER_SIZES, GENERIC, Fields
 from attnasr_cli.families.fastconformer.net import FastConformerConfig
 from attnasr_cli.families.fastconformer.published import Kind
 
@@ -22,14 +22,6 @@ _ENCODER = {
     "channels": "subsampling_conv_channels",
 }
 _SWITCHES = {"bias": "attention_bias", "conv_bias": "convolution_bias", "scale": "scale_input"}
-_DECODER = {
-    "vocab": "vocab_size",
-    "decoder_width": "hidden_size",
-    "decoder_hidden": "intermediate_size",
-    "decoder_heads": "num_attention_heads",
-    "decoder_layers": "num_hidden_layers",
-    "text_context": "max_position_embeddings",
-}
 """ours → theirs"""
 _ENCODER_FIXED: Mapping[str, tuple[Any, ...]] = {
     "model_type": ("parakeet_encoder",),
@@ -82,7 +74,7 @@ def config_from_hf(table: Mapping[str, Any], kind: Kind) -> FastConformerConfig:
     top = Fields(table, kind.title)
     encoder = top.inner("encoder_config")
     decoder = top if kind.bridge else top.inner("decoder_config")
-    decoder_fields = (*_DECODER.values(), *_DECODER_FIXED, *_DECODER_FREE)
+    decoder_fields = (*DECODER_SIZES.values(), *_DECODER_FIXED, *_DECODER_FREE)
     known = (*_TOP, *GENERIC, *TOKENS, *(decoder_fields if kind.bridge else ()))
     top.refuse_unknown(known if kind.bridge else (*known, "is_encoder_decoder"))
     encoder.refuse_unknown(
@@ -90,7 +82,7 @@ def config_from_hf(table: Mapping[str, Any], kind: Kind) -> FastConformerConfig:
     )
     if not kind.bridge:
         decoder.refuse_unknown((*decoder_fields, *GENERIC, *TOKENS))
-    sizes = _sizes(encoder, _ENCODER) | _sizes(decoder, _DECODER)
+    sizes = _sizes(encoder, _ENCODER) | _sizes(decoder, DECODER_SIZES)
     for own, theirs in _SWITCHES.items():
         sizes[own] = encoder.only(theirs, (True, False))
     for fields, fixed in ((encoder, _ENCODER_FIXED), (decoder, _DECODER_FIXED)):
@@ -147,7 +139,7 @@ def config_to_hf(
         **dict.fromkeys(("dropout", "activation_dropout", "attention_dropout", "layerdrop"), 0.0),
     }
     decoder = {
-        **{theirs: getattr(config, own) for own, theirs in _DECODER.items()},
+        **{theirs: getattr(config, own) for own, theirs in DECODER_SIZES.items()},
         **{name: allowed[0] for name, allowed in _DECODER_FIXED.items()},
         "num_key_value_heads": config.decoder_heads,
         "head_dim": config.decoder_width // config.decoder_heads,

@@ -44,14 +44,9 @@ class FastConformerDecoder(SearchedSegments):
                 f"language {self.settings['language']}: {model.header.name} does not detect it; "
                 "give --language"
             )
-        # Matrices may have come in 16 bits. A decoder on a CPU computes in float32 in any case, and
-        # is not there in another order as well: such models are chosen for what they take.
-        plain = all(p.dtype == torch.float32 for p in net.decoder.parameters())
         if placement.dtype == "float32":
-            net.float()
-        elif placement.device.type == "cpu":
-            net.decoder.float()
-        self.net = placed(net, placement, pack_decoder=plain)
+            net.float()  # matrices may have come in 16 bits
+        self.net = placed(net, placement)
         self.features = NemoMel(net.config.bins, DITHER if self.kind.dither else 0.0)
 
     def resolve(self, options: CohereOptions) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from attnasr_cli.families.common.blocks import ActivatedLinear
 from attnasr_cli.nets.blocks import masked
 
 BASE = 10_000.0
@@ -140,6 +141,7 @@ class ConvModule(nn.Module):
         if padded:
             x = masked(x, lengths)
         weight, bias = self.norm.folded(self.depth)
+        weight, bias = weight.to(x.dtype), bias.to(x.dtype)
         x = F.conv1d(
             x.transpose(1, 2), weight, bias, padding=weight.shape[2] // 2, groups=x.shape[2]
         )
@@ -151,12 +153,12 @@ class FeedForward(nn.Module):
 
     def __init__(self, width: int, hidden: int, bias: bool) -> None:
         super().__init__()
-        self.up = nn.Linear(width, hidden, bias=bias)
+        self.up = ActivatedLinear(width, hidden, "silu", bias)
         self.down = nn.Linear(hidden, width, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """(…, D) → (…, D)"""
-        return cast(Tensor, self.down(F.silu(self.up(x))))
+        return cast(Tensor, self.down(self.up(x)))
 
 
 class EncoderBlock(nn.Module):

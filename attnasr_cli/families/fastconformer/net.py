@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import ClassVar, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attnasr_cli.audio.frames import FRAME_S
-from attnasr_cli.families.common.blocks import DecoderBlock
-from attnasr_cli.families.common.net import CachedNet, TokenDecoder, sight
+from attnasr_cli.families.common.blocks import ActivatedLinear, DecoderBlock
+from attnasr_cli.families.common.net import CachedNet, TokenDecoder, in_groups, sight
 from attnasr_cli.families.fastconformer.encoder import BASE, EncoderBlock, Front, distances
 from attnasr_cli.nets.protocol import Memory
 
@@ -101,7 +100,7 @@ class Encoder(nn.Module):
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """features (B, T, F), lengths (B,) → (B, S, D) and its lengths (B,)"""
         x, lengths = self.front(features, lengths)
-        x = x * self.scale
+        x = x.float() * self.scale
         table = distances(x.shape[1], x.shape[2], x).to(x.dtype)
         mask = sight(lengths, x.shape[1])
         for block in self.blocks:
@@ -114,10 +113,10 @@ class Block(DecoderBlock):
 
     def __init__(self, width: int, hidden: int, heads: int) -> None:
         super().__init__(width, heads, bias=True)
-        self.up, self.down = nn.Linear(width, hidden), nn.Linear(hidden, width)
+        self.up, self.down = ActivatedLinear(width, hidden, "relu"), nn.Linear(hidden, width)
 
     def perceptron(self, x: Tensor) -> Tensor:
-        return cast(Tensor, self.down(F.relu(self.up(x))))
+        return cast(Tensor, self.down(self.up(x)))
 
 
 class Decoder(TokenDecoder):
@@ -139,9 +138,9 @@ class Decoder(TokenDecoder):
         self.head_bias = nn.Parameter(torch.zeros(c.vocab))
 
     def embedded(self, tokens: Tensor, places: Tensor) -> Tensor:
-        words = self.embed(tokens)
+        words = self.embed(tokens).float()
         if self.positions is not None:
-            where = self.positions(places)
+            where = self.positions(places).float()
         else:
             where = sinusoids(places, words.shape[-1]).to(words.dtype)
         return cast(Tensor, self.embed_norm(words + where))
@@ -177,6 +176,10 @@ class FastConformer(CachedNet):
         self.decoder = Decoder(config)
 
     def encode(self, features: Tensor, lengths: Tensor) -> Memory:
+        positions = -(-lengths // self.config.subsampling)
+        return in_groups(self._encode, features, lengths, positions)
+
+    def _encode(self, features: Tensor, lengths: Tensor) -> Memory:
         frames, lengths = self.encoder(features, lengths)
         if self.decoder.bridge is not None:
             frames = self.decoder.bridge(frames)

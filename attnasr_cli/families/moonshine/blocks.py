@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attnasr_cli.families.common import blocks
+from attnasr_cli.families.common.blocks import ActivatedLinear
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,13 @@ class EncoderBlock(nn.Module):
         super().__init__()
         self.attn_norm, self.attn = norm(width), blocks.SelfAttention(width, heads)
         self.mlp_norm = norm(width)
-        self.up, self.down = nn.Linear(width, hidden), nn.Linear(hidden, width)
+        self.up, self.down = ActivatedLinear(width, hidden, "gelu"), nn.Linear(hidden, width)
 
     def forward(self, x: Tensor, rotation: PartialRotation, mask: Tensor | None) -> Tensor:
         """x (B, S, D), mask (B, 1, 1, S) true where there is audio → (B, S, D)"""
         q, k, v = self.attn.project(self.attn_norm(x), rotation)
         x = x + self.attn.join(F.scaled_dot_product_attention(q, k, v, attn_mask=mask))
-        return x + cast(Tensor, self.down(F.gelu(self.up(self.mlp_norm(x)))))
+        return x + cast(Tensor, self.down(self.up(self.mlp_norm(x))))
 
 
 class DecoderBlock(blocks.DecoderBlock):

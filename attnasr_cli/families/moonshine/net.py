@@ -19,7 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attnasr_cli.audio.frames import HOP, SAMPLE_RATE_HZ
-from attnasr_cli.families.common.net import CachedNet, TokenDecoder, sight
+from attnasr_cli.families.common.blocks import FrameConv
+from attnasr_cli.families.common.net import CachedNet, TokenDecoder, in_groups, sight
 from attnasr_cli.families.moonshine.blocks import DecoderBlock, EncoderBlock, PartialRotation, norm
 from attnasr_cli.nets.protocol import Memory, length_mask
 
@@ -79,34 +80,32 @@ class Front(nn.Module):
         (a, b, c), (i, j, k) = KERNELS, STRIDES
         self.conv1 = nn.Conv1d(1, width, a, i, bias=False)
         self.norm = nn.GroupNorm(1, width)
-        self.conv2 = nn.Conv1d(width, 2 * width, b, j)
-        self.conv3 = nn.Conv1d(2 * width, width, c, k)
+        self.conv2 = FrameConv(width, 2 * width, b, j, "gelu")
+        self.conv3 = FrameConv(2 * width, width, c, k, "gelu")
 
     def forward(self, samples: Tensor, lengths: Tensor) -> Tensor:
         """samples (B, N), lengths (B,) in samples → (B, S, D)"""
         samples = F.pad(samples, (0, max(LEAST - samples.shape[1], 0)))
         frames = samples.to(self.conv1.weight.dtype).unfold(1, KERNELS[0], STRIDES[0])
-        x = F.linear(frames, self.conv1.weight[:, 0]).tanh().transpose(1, 2)  # (B, D, T)
+        x = F.linear(frames, self.conv1.weight[:, 0]).float().tanh()  # (B, T, D)
         valid = (lengths.clamp_min(LEAST) - KERNELS[0]) // STRIDES[0] + 1
-        x = self._normalised(x, valid)
-        x = F.gelu(self.conv2(x))
-        x = F.gelu(self.conv3(x))
-        return x.transpose(1, 2)
+        return cast(Tensor, self.conv3(self.conv2(self._normalised(x, valid))))
 
     def _normalised(self, x: Tensor, valid: Tensor) -> Tensor:
-        """Group normalisation of x (B, D, T) over the ``valid`` (B,) positions of each
+        """Group normalisation of x (B, T, D) over the ``valid`` (B,) positions of each
         utterance."""
-        if bool((valid == x.shape[2]).all()):
-            return cast(Tensor, self.norm(x))
-        inside = length_mask(valid, x.shape[2])[:, None]  # (B, 1, T)
-        count = (valid * x.shape[1])[:, None, None]
-        x = torch.where(inside, x, 0.0).float()
+        weight, bias = self.norm.weight, self.norm.bias
+        if bool((valid == x.shape[1]).all()):
+            scaled = F.layer_norm(x, x.shape[1:], eps=self.norm.eps)
+            return scaled * weight + bias
+        inside = length_mask(valid, x.shape[1])[..., None]  # (B, T, 1)
+        count = (valid * x.shape[2])[:, None, None]
+        x = torch.where(inside, x, 0.0)
         mean = x.sum((1, 2), keepdim=True) / count
         centred = torch.where(inside, x - mean, 0.0)
         variance = centred.square().sum((1, 2), keepdim=True) / count
         scaled = centred * (variance + self.norm.eps).rsqrt()
-        weight, bias = self.norm.weight[:, None], self.norm.bias[:, None]
-        return (scaled.to(weight.dtype) * weight + bias) * inside
+        return (scaled * weight + bias) * inside
 
 
 class Encoder(nn.Module):
@@ -125,7 +124,7 @@ class Encoder(nn.Module):
     def forward(self, samples: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """samples (B, N), lengths (B,) in samples → (B, S, D), lengths (B,) in positions"""
         c = self.config
-        x = self.front(samples, lengths)
+        x = self.front(samples, lengths).float()
         lengths = positions(lengths)
         rotation = PartialRotation.at(
             torch.arange(x.shape[1], device=x.device), c.rotated, c.width // c.heads, c.rotary_base
@@ -171,8 +170,16 @@ class SampleNet(CachedNet, ABC):
     """seconds by which the middle of a memory position is later than half a step"""
 
     @abstractmethod
-    def encode_samples(self, samples: Tensor, lengths: Tensor) -> Memory:
+    def positions(self, lengths: Tensor) -> Tensor:
+        """lengths (B,) in samples → memory positions (B,)"""
+
+    @abstractmethod
+    def encode_group(self, samples: Tensor, lengths: Tensor) -> Memory:
         """Encode samples (B, N) with lengths (B,) in samples → memory."""
+
+    def encode_samples(self, samples: Tensor, lengths: Tensor) -> Memory:
+        """As ``encode_group``, some utterances at a time where that is faster."""
+        return in_groups(self.encode_group, samples, lengths, self.positions(lengths))
 
     @property
     def longest_s(self) -> float:
@@ -202,7 +209,10 @@ class Moonshine(SampleNet):
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
 
-    def encode_samples(self, samples: Tensor, lengths: Tensor) -> Memory:
+    def positions(self, lengths: Tensor) -> Tensor:
+        return positions(lengths)
+
+    def encode_group(self, samples: Tensor, lengths: Tensor) -> Memory:
         frames, lengths = self.encoder(samples, lengths)
         return Memory(frames, lengths, self.decoder.project_memory(frames), STEP_S)
 

@@ -64,12 +64,10 @@ class NativeDecoder:
         self.max_segment_s, self.min_cost_s = MAX_SEGMENT_S, 0.0
         self.net = model.net.to(placement.device)
         self.features = LogMel(model.features)
-        self.step_bytes = sum(
-            p.numel() * p.element_size()
-            for name, p in self.net.named_parameters()
-            if not name.startswith("encoder.")
-        )
-        """bytes of weights that a step of the decoder reads"""
+        sizes = {n: p.numel() * p.element_size() for n, p in self.net.named_parameters()}
+        self.encoder_bytes = sum(sizes[name] for name in sizes if name.startswith("encoder."))
+        self.step_bytes = sum(sizes.values()) - self.encoder_bytes
+        """bytes of weights that the encoder reads, and a step of the decoder"""
         self.lm: NgramScorer | None = None
         self.second: SecondPass | None = None
         self.words = only_words(model)
@@ -133,7 +131,9 @@ class NativeDecoder:
         features, lengths = self.features(segments)  # (B, T, F), (B,)
         if device.type == "cpu":
             features = whole_frames(features)
-        with self.placement.autocast:
+        # Threads part long sums of a short segment in other ways: the encoder has one, too, unless
+        # it is large.
+        with self.placement.autocast, few_threads(self.encoder_bytes):
             memory = net.encode(features.to(device), lengths.to(device))
             logits = net.ctc(memory).float() if net.has_ctc else None  # (B, S, V)
         # On a CPU a step is a product of few rows, where low precision costs time: up to twice as

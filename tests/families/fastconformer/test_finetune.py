@@ -1,4 +1,4 @@
-"""``attnasr train`` from Canary's weights, through the real command line."""
+"""``attnasr train`` from Canary's and Cohere's weights, through the real command line."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ import torch
 
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families import models
-from attnasr_cli.families.fastconformer.features import NemoMel
+from attnasr_cli.families.fastconformer.features import DITHER, NemoMel
 from attnasr_cli.families.fastconformer.finetune import check_recipe, fit_recipe
 from attnasr_cli.families.fastconformer.published import CANARY
 from attnasr_cli.training.recipes.read import read_recipe
 from tests.conftest import Ran
-from tests.families.fastconformer.conftest import configuration, save_folder
+from tests.families.fastconformer.conftest import KINDS, config_class, configuration, save_folder
 
 TEXTS = {"one": "the gospel", "two": "Öl"}
-MINIMAL = 'name = "mine"\nnet = "canary"\nlanguages = ["de"]\n[init]\nmodel = "{}"\n'
+MINIMAL = 'name = "mine"\nnet = "{}"\nlanguages = ["de"]\n[init]\nmodel = "{}"\n'
 QUICK = (
     "data.max_s=3", "data.speeds=[1.0]", "augment.time_masks_per_s=0",
     "augment.frequency_masks=0", "optim.rate=4e-3", "optim.average=0.5", "optim.warmup=5",
-    "optim.updates=80", "optim.fall=0.2", "run.evaluate=80",
+    "optim.updates=100", "optim.fall=0.2", "run.evaluate=100",
 )  # fmt: skip
 
 
@@ -44,17 +44,23 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize("kind", KINDS)
 def test_two_utterances_are_learnt_and_the_result_is_a_model_everywhere(
-    data: Path, tmp_path: Path, attnasr: Callable[..., Ran], transformers: ModuleType
+    kind: str,
+    data: Path,
+    tmp_path: Path,
+    attnasr: Callable[..., Ran],
+    transformers: ModuleType,
 ) -> None:
     torch.manual_seed(1)
-    config = configuration(transformers, CANARY)
-    for part in (config, config.encoder_config, config.decoder_config):
+    config = configuration(transformers, KINDS[kind])
+    for part in (config, config.encoder_config, getattr(config, "decoder_config", config)):
         part.initializer_range = 0.15  # with less so narrow a net hardly hears
-    begun = transformers.CanaryForConditionalGeneration(config)
+    reference = getattr(transformers, config_class(KINDS[kind]))
+    begun = reference(config)
     start = save_folder(begun, tmp_path / "start")
     out, exported, recipe = tmp_path / "mine", tmp_path / "exported", tmp_path / "recipe.toml"
-    recipe.write_text(MINIMAL.format(start))
+    recipe.write_text(MINIMAL.format(kind, start))
     ran = attnasr(
         "train", recipe, "-o", out, "--train", data / "all.tsv", "--dev", data / "all.tsv",
         "--device", "cpu", "--dtype", "float32", "--workers", "1", "--cache", tmp_path / "cache",
@@ -72,10 +78,11 @@ def test_two_utterances_are_learnt_and_the_result_is_a_model_everywhere(
         assert (ran.code, ran.out.split()) == (0, text.split()), ran.err
 
     assert attnasr("models", "export", out, exported).code == 0
-    theirs = transformers.CanaryForConditionalGeneration.from_pretrained(exported).eval()
+    theirs = reference.from_pretrained(exported).eval()
     samples = torch.from_numpy(soundfile.read(data / "one.wav", dtype="float32")[0])
-    features = NemoMel(16).extract(samples)[None]
-    prompt = torch.tensor([model.tokenizer.prompt("de", "de", True)])
+    features = NemoMel(16, DITHER if KINDS[kind].dither else 0.0).extract(samples)[None]
+    begins = model.tokenizer.prompt("de", "de", True, space_first=KINDS[kind].space_first)
+    prompt = torch.tensor([begins])
     written = theirs.generate(
         input_features=features, attention_mask=torch.ones(features.shape[:2]),
         decoder_input_ids=prompt, max_new_tokens=20,
@@ -102,7 +109,7 @@ def test_what_cannot_be_chosen_is_refused(
     tmp_path: Path, pair: Any, change: str, message: str
 ) -> None:
     path = tmp_path / "minimal.toml"
-    path.write_text(MINIMAL.format("canary-1b-v2"))
+    path.write_text(MINIMAL.format("canary", "canary-1b-v2"))
     recipe = read_recipe(path, [change])
     with pytest.raises(UsageError) as problem:  # noqa: PT012 - by the one or by the other
         check_recipe(recipe, CANARY)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
 import torch
 
+from attnasr_cli.device import Placement
 from attnasr_cli.errors import UsageError
+from attnasr_cli.families.common.fast import placed
 from attnasr_cli.families.moonshine.decoder import MoonshineDecoder, token_limits
 from attnasr_cli.families.moonshine.options import MoonshineOptions
 from attnasr_cli.nets.packed import Packed, can_pack
@@ -106,6 +109,68 @@ def test_layers_are_packed_for_a_cpu_and_the_model_stays_as_it_is(
         wanted = model.net.decode(model.net.encode_samples(audio, lengths), tokens)
         found = fast.decode(fast.encode_samples(audio, lengths), tokens)
     assert torch.allclose(found, wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize("sizes", [SMALL, STREAMING])
+@torch.inference_mode()
+def test_in_bfloat16_log_probs_are_as_close_as_the_references(
+    pair: Any, sizes: dict[str, Any]
+) -> None:
+    """Rounding moves them no more than it moves those of the reference in bfloat16."""
+    reference, model, _ = pair(sizes)
+    net, low = model.net, copy.deepcopy(reference).bfloat16()
+    fast = placed(net, Placement(torch.device("cpu"), "bfloat16", "a test"))
+    tokens = torch.tensor([[1, 7, 9, 20]])
+    errors, allowed = [], []
+    for seed in range(3):
+        audio = noise(seed, 1.3)
+        lengths = torch.tensor([audio.shape[0]])
+        wanted = net.decode(net.encode_samples(audio[None], lengths), tokens).log_softmax(-1)
+        given = {
+            name: value.bfloat16() if value.is_floating_point() else value
+            for name, value in heard(reference, audio).items()
+        }
+        theirs = low(**given, decoder_input_ids=tokens).logits.float().log_softmax(-1)
+        memory = fast.encode_samples(audio[None], lengths)
+        found = fast.decode(memory, tokens)
+        assert found.dtype == torch.float32
+        errors.append((found.log_softmax(-1) - wanted).abs().mean())
+        allowed.append((theirs - wanted).abs().mean())
+        state = fast.start(memory, 1)
+        for u in range(tokens.shape[1]):  # and step by step as all at once
+            step = fast.step(tokens[:, u : u + 1], state, memory)
+            state = step.state
+        assert (step.log_probs - found[:, -1].log_softmax(-1)).abs().mean() < 0.1
+        torch.testing.assert_close(step.weights.sum(-1), torch.ones(1), rtol=0, atol=0.02)
+    assert 0 < sum(errors) < 1.25 * sum(allowed)
+
+
+@torch.inference_mode()
+def test_groups_of_utterances_give_what_the_whole_batch_gives(
+    pair: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = pair(SMALL)[1].net
+    segments = [noise(n, 0.5 + 0.3 * n) for n in range(4)]
+    lengths = torch.tensor([segment.shape[0] for segment in segments])
+    audio = torch.nn.utils.rnn.pad_sequence(segments, batch_first=True)
+    wanted = net.encode_group(audio, lengths)
+    monkeypatch.setattr("attnasr_cli.families.common.net.TOGETHER", 100)
+    sizes: list[int] = []
+    encoded = net.encode_group
+
+    def counted(samples: Any, lengths: Any) -> Any:
+        sizes.append(len(samples))
+        return encoded(samples, lengths)
+
+    monkeypatch.setattr(net, "encode_group", counted)
+    found = net.encode_samples(audio, lengths)
+    assert sizes == [2, 1, 1]
+    assert torch.equal(found.lengths, wanted.lengths)
+    for n, length in enumerate(wanted.lengths.tolist()):
+        for ours, whole in zip(found.keys, wanted.keys, strict=True):
+            error = ours.keys[n, :, :length] - whole.keys[n, :, :length]
+            assert error.abs().max() < 1e-4
+            assert ours.values[n].isfinite().all()  # weights of 0 keep padding out
 
 
 def test_no_more_tokens_than_the_audio_has_time_for() -> None:

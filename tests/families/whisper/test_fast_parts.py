@@ -8,15 +8,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from attnasr_cli.families.whisper.net.attention import _blocked
-from attnasr_cli.families.whisper.net.blocks import Projected, cross_attention
-from attnasr_cli.families.whisper.net.fast import accelerate
-from attnasr_cli.families.whisper.net.int8 import (
+from attnasr_cli.families.common.int8 import (
     DynamicallyQuantized,
     Quantized,
     can_quantize_rows,
     quantized,
 )
+from attnasr_cli.families.whisper.net.attention import _blocked
+from attnasr_cli.families.whisper.net.blocks import Projected, cross_attention
+from attnasr_cli.families.whisper.net.fast import accelerate
 from attnasr_cli.families.whisper.net.memory import PackedMemory
 from attnasr_cli.families.whisper.net.model import Whisper, WhisperConfig
 from attnasr_cli.nets.packed import Packed, can_pack
@@ -221,7 +221,7 @@ def test_the_layer_of_eight_bits_is_tried_before_it_is_used(
         return torch.zeros(2, 2)
 
     monkeypatch.setattr(Quantized, "forward", changed)
-    monkeypatch.setattr("attnasr_cli.families.whisper.net.int8.has_vnni", lambda: True)
+    monkeypatch.setattr("attnasr_cli.families.common.int8.has_vnni", lambda: True)
     can_quantize_rows.cache_clear()
     try:
         assert not can_quantize_rows()

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
-from attnasr_cli.families.common.blocks import SelfAttention
+from attnasr_cli.families.common.blocks import ActivatedLinear, FrameConv, SelfAttention
 from attnasr_cli.families.moonshine.streaming.window import window_mask, windowed_attention
 from attnasr_cli.nets.protocol import length_mask
 
@@ -60,8 +60,8 @@ class Front(nn.Module):
         super().__init__()
         self.log_gain = nn.Parameter(torch.tensor(0.75).log())
         self.frame = nn.Linear(FRAME, width, bias=False)
-        self.conv1 = nn.Conv1d(width, 2 * width, KERNEL, STRIDE)
-        self.conv2 = nn.Conv1d(2 * width, width, KERNEL, STRIDE)
+        self.conv1 = FrameConv(width, 2 * width, KERNEL, STRIDE, "silu")
+        self.conv2 = FrameConv(2 * width, width, KERNEL, STRIDE, "none")
 
     def forward(self, samples: Tensor, lengths: Tensor) -> Tensor:
         """samples (B, N), lengths (B,) in samples → (B, S, D). An incomplete last frame counts as
@@ -75,10 +75,9 @@ class Front(nn.Module):
         full = lengths // FRAME
         if bool((full < count).any()):
             x = x * length_mask(full, count)[..., None]
-        x = x.transpose(1, 2)
-        x = F.silu(self.conv1(F.pad(x, (KERNEL - 1, 0))))
-        x = self.conv2(F.pad(x, (KERNEL - 1, 0)))  # (B, D, S)
-        return cast(Tensor, x).transpose(1, 2)
+        for conv in (self.conv1, self.conv2):
+            x = conv(F.pad(x, (0, 0, KERNEL - 1, 0)))
+        return cast(Tensor, x)  # (B, S, D)
 
 
 class Block(nn.Module):
@@ -92,13 +91,13 @@ class Block(nn.Module):
         self.window = window
         self.attn_norm, self.attn = Norm(width), SelfAttention(width, heads, head=head)
         self.mlp_norm = Norm(width)
-        self.up, self.down = nn.Linear(width, hidden), nn.Linear(hidden, width)
+        self.up, self.down = ActivatedLinear(width, hidden, "gelu"), nn.Linear(hidden, width)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """x (B, S, D), the mask of its windows → (B, S, D)"""
         q, k, v = self.attn.project(self.attn_norm(x))
         x = x + self.attn.join(windowed_attention(q, k, v, mask, *self.window))
-        return x + cast(Tensor, self.down(F.gelu(self.up(self.mlp_norm(x)))))
+        return x + cast(Tensor, self.down(self.up(self.mlp_norm(x))))
 
 
 class Encoder(nn.Module):
@@ -114,7 +113,7 @@ class Encoder(nn.Module):
 
     def forward(self, samples: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """samples (B, N), lengths (B,) in samples → (B, S, D), lengths (B,) in positions"""
-        x = self.front(samples, lengths)
+        x = self.front(samples, lengths).float()
         lengths = positions(lengths)
         masks: dict[tuple[int, int], Tensor] = {}
         for block in self.blocks:

@@ -16,7 +16,7 @@ from attnasr_cli.families.common.blocks import Projected
 from attnasr_cli.families.common.net import TokenDecoder
 from attnasr_cli.families.moonshine.blocks import DecoderBlock, PartialRotation, norm
 from attnasr_cli.families.moonshine.net import SampleNet
-from attnasr_cli.families.moonshine.streaming.encoder import OFFSET_S, STEP_S, Encoder
+from attnasr_cli.families.moonshine.streaming.encoder import OFFSET_S, STEP_S, Encoder, positions
 from attnasr_cli.nets.protocol import Memory
 
 
@@ -114,7 +114,10 @@ class MoonshineStreaming(SampleNet):
         self.encoder = Encoder(c.width, c.hidden, c.heads, c.head, c.windows)
         self.decoder = Decoder(c)
 
-    def encode_samples(self, samples: Tensor, lengths: Tensor) -> Memory:
+    def positions(self, lengths: Tensor) -> Tensor:
+        return positions(lengths)
+
+    def encode_group(self, samples: Tensor, lengths: Tensor) -> Memory:
         frames, lengths = self.encoder(samples, lengths)
         return Memory(frames, lengths, self.decoder.project_memory(frames), STEP_S)
 

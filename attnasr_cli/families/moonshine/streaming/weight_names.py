@@ -8,7 +8,7 @@ from typing import Any
 
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
 from attnasr_cli.errors import ModelError
-from attnasr_cli.families.common.folder import GENERIC, Fields
+from attnasr_cli.families.common.folder import DECODER_SIZES, GENERIC, Fields
 from attnasr_cli.families.moonshine import weight_names
 from attnasr_cli.families.moonshine.streaming.encoder import FRAME
 from attnasr_cli.families.moonshine.streaming.net import MoonshineStreamingConfig
@@ -27,14 +27,6 @@ _TO_HF: tuple[tuple[str, str], ...] = (
     (r"^decoder\.places\.", "decoder.pos_emb."),
     (r"^decoder\.bridge\.", "decoder.proj."),
 )
-_SIZES = {
-    "vocab": "vocab_size",
-    "decoder_width": "hidden_size",
-    "decoder_hidden": "intermediate_size",
-    "decoder_heads": "num_attention_heads",
-    "decoder_layers": "num_hidden_layers",
-    "text_context": "max_position_embeddings",
-}
 _ENCODER_SIZES = {
     "width": "hidden_size",
     "hidden": "intermediate_size",
@@ -53,6 +45,7 @@ _ENCODER_FIXED: Mapping[str, tuple[Any, ...]] = {
     "frame_ms": (_FRAME_MS, None),
 }
 """fields that may say only what the net does"""
+_TOP = ("encoder_config", "rope_parameters", "tie_word_embeddings")
 _OWN = ("head_dim", "num_key_value_heads")
 _NO_MATTER = ("attention_dropout", "max_position_embeddings", "pad_head_dim_to_multiple_of")
 
@@ -72,11 +65,17 @@ def config_from_hf(table: Mapping[str, Any]) -> MoonshineStreamingConfig:
     fields = Fields(table, TITLE)
     encoder = fields.inner("encoder_config")
     more = (*_OWN, *_NO_MATTER, *GENERIC)
-    known = (*_SIZES.values(), *_FIXED, "encoder_config", "rope_parameters", "tie_word_embeddings")
+    known = (
+        *DECODER_SIZES.values(),
+        *_FIXED,
+        "encoder_config",
+        "rope_parameters",
+        "tie_word_embeddings",
+    )
     fields.refuse_unknown((*known, *TOKENS, "pad_token_id", *more))
     known = (*_ENCODER_SIZES.values(), *_ENCODER_FIXED, "num_hidden_layers", "sliding_windows")
     encoder.refuse_unknown((*known, *more))
-    sizes: dict[str, Any] = {own: fields.number(theirs) for own, theirs in _SIZES.items()}
+    sizes: dict[str, Any] = {own: fields.number(theirs) for own, theirs in DECODER_SIZES.items()}
     sizes |= {own: encoder.number(theirs) for own, theirs in _ENCODER_SIZES.items()}
     for part, fixed in ((fields, _FIXED), (encoder, _ENCODER_FIXED)):
         for name, allowed in fixed.items():
@@ -137,7 +136,7 @@ def config_to_hf(config: MoonshineStreamingConfig, bos: int, eos: int) -> dict[s
             "sliding_windows": windows,
             "max_position_embeddings": config.text_context,
         },
-        **{theirs: getattr(config, own) for own, theirs in _SIZES.items()},
+        **{theirs: getattr(config, own) for own, theirs in DECODER_SIZES.items()},
         **{name: allowed[0] for name, allowed in _FIXED.items()},
         "head_dim": config.decoder_head,
         "num_key_value_heads": config.decoder_heads,

@@ -22,6 +22,7 @@ from attnasr_cli.families.base import (
     Word,
 )
 from attnasr_cli.families.batching import pack
+from attnasr_cli.families.common.int8 import Quantized
 from attnasr_cli.families.phrases.choose import PhraseList, chosen
 from attnasr_cli.families.threads import spread
 from attnasr_cli.families.whisper.checkpoint import parts_of
@@ -43,7 +44,6 @@ from attnasr_cli.families.whisper.decode.timing import POSITION_S, Span, TimedWo
 from attnasr_cli.families.whisper.decode.word_timestamps import place_words, sentences
 from attnasr_cli.families.whisper.features import WhisperMel
 from attnasr_cli.families.whisper.net.fast import accelerate
-from attnasr_cli.families.whisper.net.int8 import Quantized
 from attnasr_cli.families.whisper.options import WhisperOptions
 from attnasr_cli.families.whisper.tokenizer import WhisperTokenizer
 from attnasr_cli.nets.protocol import Memory

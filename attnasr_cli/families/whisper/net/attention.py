@@ -8,23 +8,16 @@ time (15 instead of 48 ms for a window in a layer of "tiny" on one core).
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from attnasr_cli.nets.packed import has_tiles
 
 QUERIES = 500
 """queries at a time: 500 · 1500 scores of 2 bytes are 1.5 MB for each head"""
 SAFE = (1e-20, 1e30)
 """sums of weights between which no weight that counts has left the range of the numbers"""
-
-
-@lru_cache(maxsize=1)
-def has_tiles() -> bool:
-    """Whether the processor multiplies tiles of matrices (AMX)."""
-    probe = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return bool(probe()) if probe is not None else False
 
 
 def full_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:

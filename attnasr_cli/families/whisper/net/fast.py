@@ -15,8 +15,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from attnasr_cli.families.common.int8 import Quantized, can_quantize_rows, quantized
 from attnasr_cli.families.whisper.net.blocks import Attention, Block
-from attnasr_cli.families.whisper.net.int8 import Quantized, can_quantize_rows, quantized
 from attnasr_cli.families.whisper.net.memory import PackedMemory
 from attnasr_cli.families.whisper.net.model import Whisper
 from attnasr_cli.nets.packed import Packed, can_pack, pack
