@@ -21,7 +21,7 @@ from attnasr_cli.families.common.int8 import can_quantize_rows, quantized
 from attnasr_cli.families.common.net import CachedNet
 from attnasr_cli.nets.packed import Packed, can_pack, has_tiles
 
-COPIED = 2 << 30
+COPIED = 1 << 30
 """bytes of a part that may be there twice, as it came and as it is read"""
 AnyNet = TypeVar("AnyNet", bound=CachedNet)
 
