@@ -48,7 +48,8 @@ class DecodingConfig:
     lm_weight: float = 0.0
     """weight of the language model beside a total of 1 for the net"""
     neural_weight: float = 0.0
-    """weight of the neural language model, when the hypotheses of the search are compared"""
+    """weight of the neural language model, when hypotheses are compared that were found with the
+    other one"""
     word_bonus: float = 0.0
     """added for every word, with a language model"""
     unknown_penalty: float = -10.0

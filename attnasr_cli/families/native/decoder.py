@@ -81,7 +81,8 @@ class NativeDecoder:
         if self.phrases is not None:
             settings |= {"lm_weight": 0.0, "neural_weight": 0.0} | self.phrases.settings
         self.lm = language_model(self.model, settings["lm_weight"], self.lm)
-        weight = settings["neural_weight"] if settings["beam"] > 1 else 0.0
+        compares = self.lm is not None and settings["beam"] > 1
+        weight = settings["neural_weight"] if compares else 0.0
         self.second = second_pass(self.model, weight, self.second)
         compared = 0 if self.second is None else min(settings["beam"], self.second.hypotheses)
         self.search = JointSearch(

@@ -19,7 +19,8 @@ class NativeOptions:
     ctc_weight: float | None = option(None, "Share of the CTC head in the score.")
     lm_weight: float | None = option(None, "Weight of the language model.")
     neural_weight: float | None = option(
-        None, "Weight of the neural language model, when hypotheses are compared."
+        None,
+        "Weight of the neural language model beside the other, when hypotheses are compared.",
     )
     length_penalty: float | None = option(None, "((5 + n) / 6) ** penalty.")
     patience: float = option(1.0, "Stop after beam · patience hypotheses.")

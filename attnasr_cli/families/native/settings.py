@@ -50,6 +50,11 @@ def resolve(model: Model, options: NativeOptions) -> dict[str, Any]:
                 f"model {name} has no neural language model", "leave --neural-weight out"
             )
         neural_weight = 0.0
+    if options.neural_weight and not lm_weight:
+        raise UsageError(
+            "a weight of the neural language model, and none of the one that searches",
+            "its weight is one beside the other; leave --neural-weight out, or set --lm-weight",
+        )
     penalty = own.length_penalty if options.length_penalty is None else options.length_penalty
     return {
         "beam": beam,
