@@ -251,7 +251,7 @@ def _train_on_text(
         found = f", {made.held_out.summary()}" if made.held_out else ""
         console.result(f"{out}: sentence net of {made.bytes / 1e6:.1f} MB{found}")
         return 0
-    from attnasr_cli.training.language_model import train_lm
+    from attnasr_cli.training.of_text.language_model import train_lm
 
     report = train_lm(table, recipe, out, texts)
     held = report.held_out

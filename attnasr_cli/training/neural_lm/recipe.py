@@ -14,10 +14,9 @@ from attnasr_cli.checkpoint.folder import (
     read_header,
     write_header,
 )
-from attnasr_cli.checkpoint.tables import from_table
-from attnasr_cli.errors import UsageError
 from attnasr_cli.training.neural_lm.config import NeuralLmConfig
 from attnasr_cli.training.neural_lm.fit import NeuralLmReport, train_neural_lm
+from attnasr_cli.training.of_text.config import config_of
 
 
 def train_recipe(
@@ -30,28 +29,7 @@ def train_recipe(
     those of the recipe, one count each, and ``dev`` the text that is held out. Raises UsageError
     for a recipe that is wrong, DataError for a text that cannot be read.
     """
-    extra = sorted(set(table) - {"neural_lm"})
-    if extra:
-        raise UsageError(
-            f"{recipe}: unknown key {extra[0]!r}", "a recipe with [neural_lm] has only that"
-        )
-    settings = table["neural_lm"]
-    if not isinstance(settings, Mapping):
-        raise UsageError(
-            f"{recipe}: neural_lm is {settings!r}, not a table", "write it as [neural_lm]"
-        )
-    if len(dev) > 1:
-        raise UsageError("--dev twice for a language model", "give one text")
-    if texts:
-        settings = {**settings, "texts": [[str(path), 1] for path in texts]}
-    config = from_table(NeuralLmConfig, settings, f"{recipe}: neural_lm", UsageError)
-    if not texts:
-        beside = tuple((str(recipe.parent / name), times) for name, times in config.texts)
-        config = replace(config, texts=beside)
-    if dev:
-        config = replace(config, held_out=str(dev[0]))
-    elif config.held_out:
-        config = replace(config, held_out=str(recipe.parent / config.held_out))
+    config = config_of(NeuralLmConfig, "neural_lm", table, recipe, texts, dev)
     out.mkdir(parents=True, exist_ok=True)
     report = train_neural_lm(config, out / NEURAL_LM_FILE, note=console.note)
     if (out / "model.toml").is_file():

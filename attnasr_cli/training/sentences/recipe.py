@@ -15,8 +15,7 @@ from attnasr_cli.checkpoint.folder import (
     read_header,
     write_header,
 )
-from attnasr_cli.checkpoint.tables import from_table
-from attnasr_cli.errors import UsageError
+from attnasr_cli.training.of_text.config import config_of
 from attnasr_cli.training.sentences.config import SentencesConfig
 from attnasr_cli.training.sentences.fit import SentencesReport, train_sentences
 
@@ -31,28 +30,7 @@ def train_recipe(
     those of the recipe, one count each, and ``dev`` the text that is held out. Raises UsageError
     for a recipe that is wrong, DataError for a text that cannot be read.
     """
-    extra = sorted(set(table) - {"sentences"})
-    if extra:
-        raise UsageError(
-            f"{recipe}: unknown key {extra[0]!r}", "a recipe with [sentences] has only that"
-        )
-    settings = table["sentences"]
-    if not isinstance(settings, Mapping):
-        raise UsageError(
-            f"{recipe}: sentences is {settings!r}, not a table", "write it as [sentences]"
-        )
-    if len(dev) > 1:
-        raise UsageError("--dev twice for a sentence net", "give one text")
-    if texts:
-        settings = {**settings, "texts": [[str(path), 1] for path in texts]}
-    config = from_table(SentencesConfig, settings, f"{recipe}: sentences", UsageError)
-    if not texts:
-        beside = tuple((str(recipe.parent / name), times) for name, times in config.texts)
-        config = replace(config, texts=beside)
-    if dev:
-        config = replace(config, held_out=str(dev[0]))
-    elif config.held_out:
-        config = replace(config, held_out=str(recipe.parent / config.held_out))
+    config = config_of(SentencesConfig, "sentences", table, recipe, texts, dev)
     if config.init:
         config = replace(config, init=str(recipe.parent / config.init))
     out.mkdir(parents=True, exist_ok=True)

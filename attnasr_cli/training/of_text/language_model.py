@@ -9,9 +9,8 @@ from typing import Any
 
 from attnasr_cli import console
 from attnasr_cli.checkpoint.folder import LM_FILE, find_lm, read_header, write_header
-from attnasr_cli.checkpoint.tables import from_table
-from attnasr_cli.errors import UsageError
 from attnasr_cli.lm.train import MEGABYTE, LmConfig, LmReport, train_ngram
+from attnasr_cli.training.of_text.config import config_of
 
 
 def train_lm(table: Mapping[str, Any], recipe: Path, out: Path, texts: Sequence[Path]) -> LmReport:
@@ -21,20 +20,7 @@ def train_lm(table: Mapping[str, Any], recipe: Path, out: Path, texts: Sequence[
     those of the recipe, one count each. Raises UsageError for a recipe that is wrong, DataError for
     a text that cannot be read.
     """
-    extra = sorted(set(table) - {"lm"})
-    if extra:
-        raise UsageError(f"{recipe}: unknown key {extra[0]!r}", "a recipe with [lm] has only that")
-    settings = table["lm"]
-    if not isinstance(settings, Mapping):
-        raise UsageError(f"{recipe}: lm is {settings!r}, not a table", "write it as [lm]")
-    if texts:
-        settings = {**settings, "texts": [[str(path), 1] for path in texts]}
-    config = from_table(LmConfig, settings, f"{recipe}: lm", UsageError)
-    if not texts:
-        beside = tuple((str(recipe.parent / name), times) for name, times in config.texts)
-        config = replace(config, texts=beside)
-    if config.held_out:
-        config = replace(config, held_out=str(recipe.parent / config.held_out))
+    config = config_of(LmConfig, "lm", table, recipe, texts)
     out.mkdir(parents=True, exist_ok=True)
     report = train_ngram(config, out / LM_FILE, note=console.note)
     if 0 < config.max_mb * MEGABYTE < report.bytes:
