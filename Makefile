@@ -23,8 +23,8 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 demo: $(VENV)/.installed   ## transcribe the sample recording with the model that ships inside
 	@$(BIN)/attnasr transcribe examples/sample.flac
 
-test: $(VENV)/.installed-dev   ## all tests
-	$(BIN)/python -m pytest
+test: $(VENV)/.installed-dev   ## all tests, a process a core
+	$(BIN)/python -m pytest -n auto --maxprocesses 4
 
 lint: $(VENV)/.installed-dev   ## style, and what may import what
 	$(BIN)/ruff check .

@@ -20,7 +20,7 @@ from attnasr_cli.audio.load import load
 from attnasr_cli.families import models
 from attnasr_cli.families.batching import pack
 from attnasr_cli.families.native.decoder import in_float32
-from attnasr_cli.families.native.detokenize import written_text
+from attnasr_cli.families.native.detokenize import written_texts
 from attnasr_cli.families.native.joint_search import JointSearch
 from attnasr_cli.lm.scorer import AHEAD_WORDS, NgramScorer
 from attnasr_cli.scoring.api import score
@@ -79,10 +79,9 @@ def main() -> None:
                 model.net, tokenizer.bos, tokenizer.eos, ctc, beams, scorers=scorers
             )
             found = search(memory, logits)
-            for i, best in zip(batch, found, strict=True):
-                hypotheses[utterances[i].id] = written_text(
-                    tokenizer, lm if weight else None, best[0].tokens
-                )
+            rows = [best[0].tokens for best in found]
+            texts = written_texts(tokenizer, lm if weight else None, rows)
+            hypotheses |= {utterances[i].id: t for i, t in zip(batch, texts, strict=True)}
         took = time.perf_counter() - began
         found = score(references, hypotheses, "lower")
         print(

@@ -132,17 +132,21 @@ class NgramScorer(WordCosts):
         self.forget_if_full()
         return NgramAutomaton(self)
 
-    def words(self, tokens: Sequence[int]) -> list[str | None]:
-        """The words that the tokens spell, among homophones the most probable; None for a word
-        outside the vocabulary."""
+    def words(self, rows: Sequence[Sequence[int]]) -> list[list[str | None]]:
+        """The words that each row of tokens spells, among homophones the most probable; None for a
+        word outside the vocabulary."""
+        names = self.model.vocabulary.words
+        chosen = self._homophones.likeliest([self._choices(tokens) for tokens in rows])
+        return [[None if i == UNKNOWN else names[i] for i in ids] for ids in chosen]
+
+    def _choices(self, tokens: Sequence[int]) -> list[list[int]]:
+        """The words of the same sound, for each word that the tokens spell."""
         nodes: list[int] = []
         for token in tokens:
             if self.starts[token] or not nodes:
                 nodes.append(self.lexicon.start if not nodes else ROOT)
             nodes[-1] = self._step(nodes[-1], token)
-        choices = [self._spelt(node) for node in nodes]
-        chosen = self._homophones.likeliest(choices)
-        return [None if i == UNKNOWN else self.model.vocabulary.words[i] for i in chosen]
+        return [self._spelt(node) for node in nodes]
 
     @cached_property
     def _homophones(self) -> Homophones:

@@ -167,10 +167,17 @@ class PhoneTokenizer:
     def word(self, spoken: str) -> str:
         """The most frequent word that sounds like this, or most like this."""
         found = self._word.get(spoken)
+        if found is None:  # hypotheses ask for it again and again, and it takes 20 ms
+            found = self._nearest.get(spoken)
         if found is None:
             from rapidfuzz.distance import Levenshtein
             from rapidfuzz.process import extractOne
 
             nearest = extractOne(spoken, self._word.keys(), scorer=Levenshtein.distance)
-            found = self._word[nearest[0]] if nearest else ""
+            found = self._nearest[spoken] = self._word[nearest[0]] if nearest else ""
         return found
+
+    @cached_property
+    def _nearest(self) -> dict[str, str]:
+        """The words of pronunciations that no word has."""
+        return {}

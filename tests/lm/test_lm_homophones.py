@@ -61,8 +61,9 @@ def test_the_most_probable_sentence_of_those_that_sound_like_it(
 ) -> None:
     choices = [candidates(model, way) for way in ways]
     best = max(log_prob(model, list(words)) for words in itertools.product(*choices))
-    assert log_prob(model, Homophones(model).likeliest(choices)) == pytest.approx(best, abs=1e-4)
-    words = scorer_of(model).words([t for way in ways for t in tokens_of(way)])
+    [found] = Homophones(model).likeliest([choices])
+    assert log_prob(model, found) == pytest.approx(best, abs=1e-4)
+    [words] = scorer_of(model).words([[t for way in ways for t in tokens_of(way)]])
     chosen = [model.vocabulary.ids[word] for word in words if word is not None]
     assert log_prob(model, chosen) == pytest.approx(best, abs=1e-4)
 
@@ -82,4 +83,23 @@ def test_a_word_costs_what_the_most_probable_of_its_homophones_costs(
 
 
 def test_a_sound_that_is_no_word_is_unknown(model: NgramModel) -> None:
-    assert scorer_of(model).words(tokens_of("eeeee")) == [None]
+    assert scorer_of(model).words([tokens_of("eeeee")]) == [[None]]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.lists(st.sampled_from([*WAYS, "eeeee"]), max_size=4), max_size=5))
+def test_many_sentences_at_once_are_what_each_is_alone(
+    model: NgramModel, sentences: list[list[str]]
+) -> None:
+    rows = [[t for way in ways for t in tokens_of(way)] for ways in sentences]
+    assert scorer_of(model).words(rows) == [scorer_of(model).words([row])[0] for row in rows]
+
+
+def test_what_is_known_is_begun_anew_when_it_is_much(
+    model: NgramModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choices = [[candidates(model, way) for way in ways] for ways in (("aa", "bb"), ("cc", "d"))]
+    expected = Homophones(model).likeliest(choices)
+    monkeypatch.setattr("attnasr_cli.lm.homophones.REMEMBERED", 1)
+    small = Homophones(model)
+    assert [small.likeliest([one])[0] for one in choices] == expected

@@ -4,7 +4,6 @@ comes back as it was, and what it says decides among the hypotheses of a search.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -164,22 +163,3 @@ def test_equal_texts_gain_the_same(rescorer: Rescorer) -> None:
     texts = ["the cat sat", "a dog", "the cat sat"]
     wanted = [0.4 * value for value in rescorer.log_probs(texts)]
     assert SecondPass(rescorer, 0.4).gains(texts) == pytest.approx(wanted)
-
-
-def test_gains_decide(rescorer: Rescorer) -> None:
-    """The order after the second pass is that of the whole score, worst case included."""
-    from attnasr_cli.families.native.decoder import NativeDecoder
-    from attnasr_cli.search.beam import Hypothesis
-
-    class Gains:
-        def gains(self, texts: list[str]) -> list[float]:
-            return [{"a": 0.0, "b": 3.0, "c": 1.0}[text] for text in texts]
-
-    decoder = object.__new__(NativeDecoder)
-    decoder.second = Gains()  # type: ignore[assignment]
-    decoder.settings = {"length_penalty": 0.0, "nbest": 2}
-    decoder._text = lambda tokens: "abc"[tokens[0]]  # type: ignore[method-assign]
-    found = [Hypothesis([i], -float(i), 0.0, [0.0], True) for i in range(3)]
-    best = decoder._compared(found)
-    assert [(h.tokens, h.score) for h in best] == [([1], 2.0), ([0], 0.0)]
-    assert replace(best[1]) == found[0]

@@ -78,7 +78,9 @@ def _words(
 ) -> list[tuple[str, int, int]]:
     """(word, its first token, the token behind its last one)."""
     groups = group(tokens, tokenizer.pieces)
-    texts = written_words(tokenizer, lm, tokens)
-    if texts is None:
+    words = written_words(tokenizer, lm, [tokens])
+    if words is not None:
+        texts = words[0]
+    else:
         texts = [tokenizer.decode([tokens[i] for i in indices]) for indices in groups]
     return [(text, rows[0], rows[-1] + 1) for text, rows in zip(texts, groups, strict=True)]

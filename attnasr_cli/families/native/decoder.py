@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -26,7 +25,8 @@ from attnasr_cli.families.base import (
 )
 from attnasr_cli.families.batching import pack
 from attnasr_cli.families.native.attention import attention
-from attnasr_cli.families.native.detokenize import written_text, written_words
+from attnasr_cli.families.native.compare import Written, reordered
+from attnasr_cli.families.native.detokenize import written_texts, written_words
 from attnasr_cli.families.native.joint_search import JointSearch
 from attnasr_cli.families.native.options import NativeOptions
 from attnasr_cli.families.native.phrases import choose_phrases, phrase_list
@@ -150,33 +150,36 @@ class NativeDecoder:
                     self._phrase(i, choice, segments[i], memory, logits)
                     for i, choice in enumerate(choices)
                 ]
-            found = map(self._compared, self.search(memory, logits))
+            found = self._written(self.search(memory, logits))
             return [
-                self._decoded(i, hypotheses, segments[i], memory, logits)
+                self._decoded(i, self._compared(hypotheses), segments[i], memory, logits)
                 for i, hypotheses in enumerate(found)
             ]
 
-    def _compared(self, hypotheses: list[Hypothesis]) -> list[Hypothesis]:
+    def _written(self, found: Sequence[Sequence[Hypothesis]]) -> list[list[Written]]:
+        """The hypotheses of each utterance with their texts."""
+        rows = [hypothesis.tokens for hypotheses in found for hypothesis in hypotheses]
+        texts = iter(written_texts(self.model.tokenizer, self.lm, rows))
+        return [[Written(h, next(texts)) for h in hypotheses] for hypotheses in found]
+
+    def _compared(self, found: list[Written]) -> list[Written]:
         """The hypotheses of an utterance, best first, after the second pass if there is one."""
-        if self.second is None or len(hypotheses) < 2:
-            return hypotheses
-        gains = self.second.gains([self._text(h.tokens) for h in hypotheses])
-        scored = [replace(h, score=h.score + g) for h, g in zip(hypotheses, gains, strict=True)]
-        penalty = self.settings["length_penalty"]
-        best = sorted(scored, key=lambda h: -h.normalized(penalty))
-        return best[: self.settings["nbest"]]
+        if self.second is None or len(found) < 2:
+            return found
+        gains = self.second.gains([one.text for one in found])
+        ordered = reordered(found, gains, self.settings["length_penalty"])
+        return ordered[: self.settings["nbest"]]
 
     def _decoded(
         self,
         i: int,
-        hypotheses: list[Hypothesis],
+        found: list[Written],
         samples: Tensor,
         memory: Memory,
         logits: Tensor | None,
     ) -> Decoded:
         """The result for utterance i of a batch."""
-        best = hypotheses[0]
-        text = self._text(best.tokens)
+        best, text = found[0]
         average = best.log_prob / (len(best.tokens) + 1)  # the end token counts too
         ratio = compression_ratio(text) if text else 0.0
         if not text or average < self.model.decoding.min_logprob:
@@ -189,7 +192,7 @@ class NativeDecoder:
         extra: dict[str, Any] = {}
         if self.settings["nbest"] > 1:
             extra["alternatives"] = [
-                {"text": self._text(h.tokens), "score": round(h.score, 3)} for h in hypotheses
+                {"text": text, "score": round(h.score, 3)} for h, text in found
             ]
         doubt = suspect(best.finished, average, ratio)
         language = self.model.header.languages[0] if self.model.header.languages else None
@@ -217,9 +220,6 @@ class NativeDecoder:
         heard = Decoded([piece], average, compression_ratio=1.0, language=language)
         return chosen(heard, choice, duration_s)
 
-    def _text(self, tokens: Sequence[int]) -> str:
-        return written_text(self.model.tokenizer, self.lm, tokens)
-
     def _words(
         self, i: int, best: Hypothesis, duration_s: float, memory: Memory, logits: Tensor | None
     ) -> list[Word]:
@@ -236,6 +236,7 @@ class NativeDecoder:
             first, last = attention_align(weights[0, ..., :size])
             spans = Spans(first[:-1], last[:-1])
         before_s = lead_s(duration_s, self.model.features)
+        written = written_words(self.model.tokenizer, self.lm, [best.tokens])
         return words_of(
             best.tokens,
             best.token_log_probs,
@@ -245,7 +246,7 @@ class NativeDecoder:
             self.model.tokenizer,
             LEAD_S + before_s,
             TAIL_S - before_s,
-            written_words(self.model.tokenizer, self.lm, best.tokens),
+            None if written is None else written[0],
         )
 
 

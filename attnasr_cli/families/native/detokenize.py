@@ -12,20 +12,26 @@ if TYPE_CHECKING:
     from attnasr_cli.lm.scorer import NgramScorer
 
 
-def written_text(tokenizer: Tokenizer, lm: NgramScorer | None, tokens: Sequence[int]) -> str:
-    """The text of tokens."""
-    words = written_words(tokenizer, lm, tokens)
-    return tokenizer.decode(tokens) if words is None else " ".join(words)
+def written_texts(
+    tokenizer: Tokenizer, lm: NgramScorer | None, rows: Sequence[Sequence[int]]
+) -> list[str]:
+    """The text of each row of tokens."""
+    words = written_words(tokenizer, lm, rows)
+    return [tokenizer.decode(row) for row in rows] if words is None else list(map(" ".join, words))
 
 
 def written_words(
-    tokenizer: Tokenizer, lm: NgramScorer | None, tokens: Sequence[int]
-) -> list[str] | None:
-    """The words, where tokens are phones: among homophones the language model chooses, or without
-    one the frequency. None for other tokenizers."""
+    tokenizer: Tokenizer, lm: NgramScorer | None, rows: Sequence[Sequence[int]]
+) -> list[list[str]] | None:
+    """The words of each row, where tokens are phones: among homophones the language model chooses,
+    or without one the frequency. None for other tokenizers."""
     if not isinstance(tokenizer, PhoneTokenizer):
         return None
-    tokens = [t for t in tokens if t >= len(SPECIAL)]  # special ones stand for no sound
-    sounds = tokenizer.spoken_words(tokens)
-    words = lm.words(tokens) if lm is not None else [None] * len(sounds)
-    return [word or tokenizer.word(s) for word, s in zip(words, sounds, strict=True)]
+    rows = [[t for t in row if t >= len(SPECIAL)] for row in rows]  # special: they have no sound
+    sounds = [tokenizer.spoken_words(row) for row in rows]
+    unknown: list[list[str | None]] = [[None] * len(row) for row in sounds]
+    found = unknown if lm is None else lm.words(rows)
+    return [
+        [word or tokenizer.word(sound) for word, sound in zip(words, spoken, strict=True)]
+        for words, spoken in zip(found, sounds, strict=True)
+    ]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from attnasr_cli.families.native.detokenize import written_text, written_words
+from attnasr_cli.families.native.detokenize import written_texts, written_words
 from attnasr_cli.lm.scorer import NgramScorer
 from attnasr_cli.lm.train import LmConfig, train_ngram
 from attnasr_cli.text.chars import CharTokenizer
@@ -35,8 +35,8 @@ def test_the_language_model_tells_apart_what_sounds_alike(
     tokenizer: PhoneTokenizer, lm: NgramScorer
 ) -> None:
     tokens = tokenizer.encode("be a be")
-    assert written_text(tokenizer, lm, tokens) == "be a bee"
-    assert written_text(tokenizer, None, tokens) == "be a be"
+    assert written_texts(tokenizer, lm, [tokens, tokens]) == ["be a bee"] * 2
+    assert written_texts(tokenizer, None, [tokens]) == ["be a be"]
 
 
 @pytest.mark.parametrize("special", [BOS, UNKNOWN])
@@ -46,17 +46,17 @@ def test_special_tokens_are_no_words_wherever_they_stand(
 ) -> None:
     tokens = tokenizer.encode("a bee")
     tokens.insert(place, special)
-    assert written_words(tokenizer, lm, tokens) == ["a", "bee"]
+    assert written_words(tokenizer, lm, [tokens]) == [["a", "bee"]]
 
 
 def test_what_begins_inside_a_word_and_what_is_unknown_is_written_as_the_nearest(
     tokenizer: PhoneTokenizer, lm: NgramScorer
 ) -> None:
     beaker = tokenizer.encode("beaker")
-    assert written_words(tokenizer, lm, [beaker[1], *beaker]) == ["be", "beaker"]
+    assert written_words(tokenizer, lm, [[beaker[1], *beaker]]) == [["be", "beaker"]]
 
 
 def test_a_tokenizer_that_spells_needs_no_help(lm: NgramScorer) -> None:
     letters = CharTokenizer(list("▁be"))
-    assert written_words(letters, lm, letters.encode("be")) is None
-    assert written_text(letters, None, letters.encode("be")) == "be"
+    assert written_words(letters, lm, [letters.encode("be")]) is None
+    assert written_texts(letters, None, [letters.encode("be"), []]) == ["be", ""]

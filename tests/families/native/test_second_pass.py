@@ -9,8 +9,10 @@ import pytest
 from attnasr_cli.device import choose
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families import models
+from attnasr_cli.families.native.compare import Written, reordered
 from attnasr_cli.families.native.decoder import NativeDecoder
 from attnasr_cli.families.native.options import NativeOptions
+from attnasr_cli.search.hypotheses import Hypothesis
 
 MODEL = Path(__file__).parents[3] / "models" / "english-small"
 
@@ -39,3 +41,11 @@ def test_hypotheses_are_compared_unless_there_is_one_or_no_other_language_model(
 def test_its_weight_alone_is_refused(decoder: NativeDecoder) -> None:
     with pytest.raises(UsageError, match="none of the one that searches"):
         decoder.changed(NativeOptions(neural_weight=0.5, lm_weight=0.0))
+
+
+def test_the_order_is_that_of_the_whole_score() -> None:
+    found = [Written(Hypothesis([i], -float(i), 0.0, [0.0], True), "abcd"[i]) for i in range(4)]
+    ordered = reordered(found, [0.0, 3.0, 1.0, 3.0], length_penalty=0.0)
+    assert [one.text for one in ordered] == ["b", "a", "d", "c"]
+    assert [one.hypothesis.score for one in ordered] == [2.0, 0.0, 0.0, -1.0]
+    assert ordered[1] == found[0]
