@@ -168,6 +168,9 @@ class Family(Protocol):
     """names without an owner → where the hub has the model"""
     extra_files: tuple[str, ...]
     """options that ``load`` takes beside the path, such as ``tokenizer``"""
+    batches_abreast: bool
+    """whether a CPU decodes several batches at a time, one a core, and not each on all cores: so
+    does a search that holds Python's lock in one thread while nets compute in the others"""
     cpu_batch_s: float
     """seconds of audio in a batch beyond which a CPU gains nothing"""
 

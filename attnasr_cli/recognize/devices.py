@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Generic, Protocol, TypeVar
 
+import torch
 from torch import Tensor
 
 from attnasr_cli.audio.segment import Speech
@@ -33,8 +34,10 @@ class Devices(Generic[P]):
     """The decoders of a run. A single one works in the thread that asks for results; several work
     in threads of their own, also while the caller handles earlier results."""
 
-    def __init__(self, decoders: Sequence[SegmentDecoder]) -> None:
-        self.decoders = decoders
+    def __init__(self, decoders: Sequence[SegmentDecoder], abreast: int = 1) -> None:
+        """abreast: how many batches each decodes at a time, on its share of the cores."""
+        self.decoders = [decoder for decoder in decoders for _ in range(abreast)]
+        self.abreast = abreast
         self._waiting: queue.SimpleQueue[list[P]] = queue.SimpleQueue()
         self._workers: list[threading.Thread] = []
 
@@ -54,8 +57,12 @@ class Devices(Generic[P]):
             queue.SimpleQueue()
         )
 
+        threads = torch.get_num_threads() // self.abreast
+
         def work(decoder: SegmentDecoder) -> None:
             try:
+                if self.abreast > 1:  # holds for this thread
+                    torch.set_num_threads(max(threads, 1))
                 with contextlib.suppress(queue.Empty):
                     while True:
                         for found in attempt(decoder, self._waiting.get_nowait()):

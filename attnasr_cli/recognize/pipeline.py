@@ -56,20 +56,22 @@ def events(
     meter: Meter | None = None,
     ordered: bool = True,
     aligner: Aligner | None = None,
+    abreast: int = 1,
 ) -> Iterator[Part | Result]:
     """Transcribe jobs: every segment as soon as it is decoded, and after its last one the result.
 
     ``ordered``: recordings in the order of the jobs and segments in the order of time; otherwise
-    each as soon as it is done. A job that is None means that no more jobs are available now:
+    each as soon as it is done. Each decoder has ``abreast`` batches at a time, which share the
+    seconds of one. A job that is None means that no more jobs are available now:
     segments that wait are decoded at once. ``meter`` counts seconds read and decoded; ``aligner``
     times the words of decoded segments. An AttnasrError of a decoder concerns model or options and
     ends the run; any other error fails the recordings of its batch.
     """
     reader = Reader(cut, threads, batch_s * BATCHES_AT_ONCE * len(decoders), meter)
-    devices: Devices[Piece] = Devices(decoders)
+    devices: Devices[Piece] = Devices(decoders, abreast)
     try:
         least_s = max(decoder.min_cost_s for decoder in decoders)
-        run = _Run(reader, devices, batch_s, least_s, cut, ordered, aligner)
+        run = _Run(reader, devices, batch_s / abreast, least_s, cut, ordered, aligner)
         yield from run.events(iter(jobs))
     finally:
         devices.close()

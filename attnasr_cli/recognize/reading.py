@@ -12,6 +12,9 @@ from attnasr_cli.errors import UsageError
 from attnasr_cli.families.options import option
 
 MEGABYTES_PER_S = 12.0  # memory for a second of audio in a batch, with beams and attention
+LEAST_ABREAST_S = 30.0
+"""seconds of audio in a batch that is decoded beside others: a search of fewer utterances takes
+longer for each"""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,13 @@ def refuse_cutting(reading: Reading) -> None:
         if getattr(reading, name) != getattr(plain, name):
             flag = "--" + name.replace("_", "-")
             raise UsageError(f"{flag} with --mode sequential", "it is for --mode batched")
+
+
+def batches_abreast(batch_s: float) -> int:
+    """Batches that a CPU decodes at a time where one core is enough for each."""
+    import torch
+
+    return max(min(torch.get_num_threads(), int(batch_s / LEAST_ABREAST_S)), 1)
 
 
 def batch_seconds(placements: Sequence[device.Placement], cpu_s: float) -> float:

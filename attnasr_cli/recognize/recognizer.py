@@ -26,7 +26,14 @@ from attnasr_cli.recognize.inputs import Inputs, Recording, each
 from attnasr_cli.recognize.jobs import Job, Part, Result
 from attnasr_cli.recognize.meter import Meter
 from attnasr_cli.recognize.places import cutting
-from attnasr_cli.recognize.reading import Reading, batch_seconds, for_decoder, refuse_cutting, split
+from attnasr_cli.recognize.reading import (
+    Reading,
+    batch_seconds,
+    batches_abreast,
+    for_decoder,
+    refuse_cutting,
+    split,
+)
 from attnasr_cli.recognize.stitch import About, Stitcher, mark, shifted
 from attnasr_cli.recognize.transcript import Segment, Transcript
 from attnasr_cli.recognize.writing.writer import Writer
@@ -46,13 +53,16 @@ class Recognizer:
         batch_s: float,
         given: Mapping[str, Any],
         has_ctc: bool = False,
+        abreast: int = 1,
     ) -> None:
         """header, path: of the model, whose weights only the decoders hold; given: decoder options
-        as the caller chose them; has_ctc: whether a CTC head times its words."""
+        as the caller chose them; has_ctc: whether a CTC head times its words; abreast: batches that
+        a decoder has at a time."""
         self.header, self.path, self.decoders = header, path, list(decoders)
         self.placements = [decoder.placement for decoder in decoders]
         self.given = dict(given)
         self.reading, self.batch_s, self.has_ctc = reading, batch_s, has_ctc
+        self.abreast = abreast
         if self.sequential:
             refuse_cutting(reading)
         self.cut = cutting(reading, self.decoders[0], header.name)
@@ -85,7 +95,10 @@ class Recognizer:
             family.decoder(m, p, chosen, batch_s) for m, p in zip(replicas, placements, strict=True)
         ]
         has_ctc = model.net.has_ctc
-        return Recognizer(model.header, model.path, decoders, reading, batch_s, rest, has_ctc)
+        on_cpu = placements[0].device.type == "cpu"
+        abreast = batches_abreast(batch_s) if on_cpu and family.batches_abreast else 1
+        header, path = model.header, model.path
+        return Recognizer(header, path, decoders, reading, batch_s, rest, has_ctc, abreast)
 
     def wrapped(self, wrap: Callable[[SegmentDecoder], SegmentDecoder]) -> Recognizer:
         """The same recogniser with each of its decoders wrapped by ``wrap``."""
@@ -114,8 +127,8 @@ class Recognizer:
     def _with(
         self, decoders: Sequence[SegmentDecoder], reading: Reading, given: Mapping[str, Any]
     ) -> Recognizer:
-        batch_s = self.batch_s
-        return Recognizer(self.header, self.path, decoders, reading, batch_s, given, self.has_ctc)
+        kept = self.header, self.path, decoders, reading, self.batch_s, given
+        return Recognizer(*kept, self.has_ctc, self.abreast)
 
     def transcribe(
         self,
@@ -200,9 +213,8 @@ class Recognizer:
 
             return whole.events(jobs, self.decoders, self.cut, meter, self.aligner)
         threads = self.reading.jobs or device.cores()
-        return pipeline.events(
-            jobs, self.decoders, self.cut, self.batch_s, threads, meter, ordered, self.aligner
-        )
+        cutting = self.decoders, self.cut, self.batch_s, threads
+        return pipeline.events(jobs, *cutting, meter, ordered, self.aligner, self.abreast)
 
     def transcript(self, result: Result) -> Transcript:
         """The transcript of a result without an error."""

@@ -12,6 +12,7 @@ B' utterances still searched, K prefixes each, V tokens, M continuations.
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -24,6 +25,9 @@ from attnasr_cli.search.hypotheses import Ended, Finished, Hypothesis, SearchCon
 ASKED = 4
 """continuations of an utterance that the language model is asked for, for each beam"""
 NEVER = -np.inf
+ONE_AT_A_TIME = threading.Lock()
+"""Held by a search: most of it holds Python's lock, and two that fight for that take longer than
+one after the other. Threads that wait here let those with a net go on."""
 
 
 class Automaton(Protocol):
@@ -58,7 +62,7 @@ def ctc_search(
     """
     log_probs = logits.double().log_softmax(-1).cpu().numpy()
     size = lengths.cpu().numpy().astype(np.int64)
-    with np.errstate(divide="ignore"):  # the logarithm of nothing
+    with ONE_AT_A_TIME, np.errstate(divide="ignore"):  # the logarithm of nothing
         job = _Search(Frames(log_probs, size, eos), config, automaton, weight, falling)
         job.limits = limits.tolist()
         while job.alive:

@@ -57,6 +57,7 @@ def check_attributes(family: Family) -> None:
     assert family.name, "a family has a name"
     assert family.style, "a family has a style of features"
     assert isinstance(family.nets, tuple), "nets is a tuple of names"
+    assert isinstance(family.batches_abreast, bool), "batches_abreast is true or false"
     assert family.cpu_batch_s > 0, "cpu_batch_s is seconds of audio"
     assert dataclasses.is_dataclass(family.Options), "Options is a dataclass"
     family.Options()  # every option has a default

@@ -27,6 +27,7 @@ class FastConformerFamily:
     """A FastConformer encoder, a Transformer decoder, and a prompt that says what to write."""
 
     extra_files: tuple[str, ...] = ("tokenizer",)
+    batches_abreast = False
     cpu_batch_s = 120.0
 
     def __init__(self, kind: Kind) -> None:

@@ -32,6 +32,7 @@ class MoonshineFamily:
     nets: tuple[str, ...] = ("moonshine", "moonshine-streaming")
     published: Mapping[str, Source] = PUBLISHED
     extra_files: tuple[str, ...] = ("tokenizer",)
+    batches_abreast = False
     cpu_batch_s = 120.0
     recipe_defaults: Mapping[str, Mapping[str, Any]] = {
         # Known already: how speech sounds, and how text is written with case and commas.

@@ -39,6 +39,7 @@ class NativeFamily:
     nets: tuple[str, ...] = ("las", "transformer", "conformer")
     published: Mapping[str, Source] = {}
     extra_files: tuple[str, ...] = ()
+    batches_abreast = True
     cpu_batch_s = 120.0
     recipe_defaults: Mapping[str, Mapping[str, Any]] = {}
 

@@ -31,6 +31,7 @@ class WhisperFamily:
     nets: tuple[str, ...] = ("whisper",)
     published: Mapping[str, Source] = PUBLISHED
     extra_files: tuple[str, ...] = ("tokenizer",)
+    batches_abreast = False
     cpu_batch_s = 240.0
     """eight windows: with fewer, a step reads the decoder weights for too few rows"""
     recipe_defaults: Mapping[str, Mapping[str, Any]] = {

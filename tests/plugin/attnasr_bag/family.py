@@ -39,6 +39,7 @@ class BagFamily:
     nets = ("bag",)
     published: dict[str, Any] = {}  # noqa: RUF012
     extra_files: tuple[str, ...] = ()
+    batches_abreast = False
     cpu_batch_s = 60.0
     Options = BagOptions
     recipe_defaults: dict[str, dict[str, Any]] = {"loss": {"ctc": 0.0}}  # noqa: RUF012
