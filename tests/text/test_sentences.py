@@ -180,10 +180,10 @@ def test_a_net_is_the_same_from_its_file(tmp_path: Path) -> None:
 
 def test_what_is_no_net_is_named(tmp_path: Path) -> None:
     file = tmp_path / "sentences.safetensors"
-    with pytest.raises(ModelError, match="cannot be read as a sentence net"):
+    with pytest.raises(ModelError, match="cannot be read as sentence net"):
         load_net(file)
     file.write_bytes(b"nonsense")
-    with pytest.raises(ModelError, match="cannot be read as a sentence net"):
+    with pytest.raises(ModelError, match="cannot be read as sentence net"):
         load_net(file)
     loaded = random_net()
     save_net(file, loaded.net, VOCABULARY[:2], [])

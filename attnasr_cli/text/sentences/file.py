@@ -11,17 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
-from attnasr_cli.errors import ModelError, reason
-from attnasr_cli.files import write_bytes
+from attnasr_cli.tensor_file import read_tensors, write_tensors
 from attnasr_cli.text.sentences.net import SentenceConfig, SentenceNet
 from attnasr_cli.text.sentences.words import WordIds
 
-KIND = "attnasr sentence net"
-SCHEMA = 1
+KIND = "sentence net"
 SCALE = ".scale"
 
 
@@ -50,22 +46,13 @@ def save_net(
     lists = json.dumps([list(vocabulary), list(spellings)], ensure_ascii=False).encode()
     packed = np.frombuffer(zlib.compress(lists, 9), np.uint8).copy()
     tensors["vocabulary"] = torch.from_numpy(packed)
-    about = json.dumps({"schema": SCHEMA, "config": asdict(net.config)})
-    content: bytes = save({k: v.contiguous() for k, v in sorted(tensors.items())}, {KIND: about})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, content)
-    return len(content)
+    return write_tensors(path, KIND, {"config": asdict(net.config)}, tensors)
 
 
 def load_net(path: Path) -> Loaded:
     """Read such a file. Raises ModelError for anything else."""
     hint = "make it again with `attnasr train`, or transcribe with --no-punctuation"
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            about = json.loads((file.metadata() or {}).get(KIND, "{}"))
-            if about.get("schema") != SCHEMA:
-                raise ModelError(f"{path} is not a sentence net of schema {SCHEMA}", hint)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    with read_tensors(path, KIND, hint) as (about, tensors):
         lists = json.loads(zlib.decompress(tensors.pop("vocabulary").numpy().tobytes()))
         with torch.random.fork_rng(devices=[]):  # on "meta" it would take a second of imports
             net = SentenceNet(SentenceConfig(**about["config"]))
@@ -78,11 +65,4 @@ def load_net(path: Path) -> Loaded:
         ids = WordIds(lists[0], net.config.buckets)
         if ids.size != net.config.words:
             raise ValueError("its words are not those of its weights")
-    except (
-        OSError, SafetensorError, KeyError, ValueError, IndexError, TypeError, RuntimeError,
-        zlib.error,
-    ) as error:  # fmt: skip
-        raise ModelError(
-            f"{path} cannot be read as a sentence net: {reason(error)}", hint
-        ) from error
     return Loaded(net.eval(), ids, {word.lower(): word for word in lists[1]})
