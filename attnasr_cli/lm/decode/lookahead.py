@@ -64,10 +64,12 @@ class LookAhead:
         self.log_prob = Growing((), np.float32, 1 << 16)
         """(M,) of the word of the entry after the context"""
         self.firsts = Growing((len(self.first_nodes),), np.float32)
-        """(C, F) values of the nodes that begin words"""
+        """(…, F) values of the nodes that begin words, after contexts for which all were wanted"""
+        self.first_at = Growing((), np.int64)
+        """(C,) where those of a context stand in ``firsts``, -1 where they were not wanted"""
         self.weight.add(np.zeros(1))
         self.chain.add(np.zeros((1, self.words)))
-        self.firsts.add(self.base[self.first_nodes][None])
+        self.first_at.add(np.full(1, -1))
 
     @property
     def full(self) -> bool:
@@ -90,7 +92,14 @@ class LookAhead:
 
     def first(self, contexts: Ints) -> Floats:
         """The values (R, F) of the nodes that begin words, after contexts (R,)."""
-        found: Floats = self.firsts.room[contexts]
+        with self.lock:
+            new = np.unique(contexts[self.first_at.room[contexts] < 0])
+            if len(new):
+                begin = np.tile(self.first_nodes, len(new))
+                values = self.values(np.repeat(new, len(self.first_nodes)), begin)
+                self.first_at.room[new] = np.arange(len(new)) + self.firsts.size
+                self.firsts.add(values.reshape(len(new), -1))
+            found: Floats = self.firsts.room[self.first_at.room[contexts]]
         return found
 
     def values(self, contexts: Ints, nodes: Ints) -> Floats:
@@ -142,7 +151,5 @@ class LookAhead:
         numbers = np.arange(first, first + len(places))
         chain[:, length - 1] = numbers
         self.chain.add(chain)
-        begin = np.tile(self.first_nodes, len(places))
-        values = self.values(np.repeat(numbers, len(self.first_nodes)), begin)
-        self.firsts.add(values.reshape(len(places), -1))
+        self.first_at.add(np.full(len(places), -1))
         return numbers
