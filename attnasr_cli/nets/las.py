@@ -14,6 +14,7 @@ from attnasr_cli.audio.frames import FRAME_S
 from attnasr_cli.nets.attention import Attention
 from attnasr_cli.nets.blocks import Dropout, Subsampling, masked
 from attnasr_cli.nets.ctc import CtcNet
+from attnasr_cli.nets.precision import lstm_needs_float32
 from attnasr_cli.nets.protocol import Memory, Step
 
 
@@ -61,6 +62,12 @@ class BiLSTM(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """(B, S, inputs) → (B, S, 2·width)"""
+        if lstm_needs_float32(x):
+            with torch.autocast("cpu", enabled=False):
+                return self._forward(x.float(), lengths)
+        return self._forward(x, lengths)
+
+    def _forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         S = x.shape[1]
         place = torch.arange(S, device=x.device)
         mirror = lengths[:, None] - 1 - place  # (B, S)

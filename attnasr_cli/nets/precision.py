@@ -14,6 +14,8 @@ import contextlib
 import torch
 from torch import Tensor
 
+from attnasr_cli.device import cpu_has_bfloat16
+
 
 def keep_float32(x: Tensor) -> contextlib.AbstractContextManager[object]:
     """A context for products of x in float32, on a CPU, while nothing is trained.
@@ -23,3 +25,9 @@ def keep_float32(x: Tensor) -> contextlib.AbstractContextManager[object]:
     if x.device.type != "cpu" or torch.is_grad_enabled():
         return contextlib.nullcontext()
     return torch.autocast("cpu", enabled=False)
+
+
+def lstm_needs_float32(x: Tensor) -> bool:
+    """Whether an LSTM over x must compute in float32: on a CPU that has no instructions for
+    bfloat16, torch has it in bfloat16 for training only."""
+    return x.device.type == "cpu" and not torch.is_grad_enabled() and not cpu_has_bfloat16()

@@ -68,9 +68,9 @@ class DynamicallyQuantized(nn.Module):
             warnings.simplefilter("ignore")  # torch warns that this form of int8 tensor may move
             zero = torch.zeros(weight.shape[0], dtype=torch.long)
             low = torch.quantize_per_channel(weight, scale, zero, 0, torch.qint8)
-            self.packed = torch.ops.quantized.linear_prepack(
-                low, None if bias is None else bias.detach().float()
-            )
+            # The layer keeps the bias itself, and with a view the whole file that it was read from.
+            own = None if bias is None else bias.detach().float().clone()
+            self.packed = torch.ops.quantized.linear_prepack(low, own)
 
     def forward(self, x: Tensor) -> Tensor:
         """(…, in) → (…, out)"""

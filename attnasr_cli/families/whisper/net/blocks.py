@@ -134,7 +134,7 @@ class Block(nn.Module):
             mixed = F.scaled_dot_product_attention(q.to(k.dtype), k, v, attn_mask=mask)
         else:  # the fused kernel takes four times as long for a single position
             mixed, _ = cross_attention(q, Projected(k, v), hidden)
-        x = x + self.attn.join(mixed)
+        x = x + self.attn.join(mixed.to(q.dtype))  # a cache may be in another type
 
         queries = self.cross_attn.split(self.cross_attn.query(self.cross_attn_ln(x)))
         weights = None
