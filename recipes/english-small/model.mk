@@ -26,7 +26,7 @@ ifdef SMALL
 CLIPS      := --most 60
 FILES      := --most 2
 WORDS      := --max-words 100000
-SOME_TOKENS := --set neural_lm.tokens=200000
+SOME_TOKENS := --set neural_lm.tokens=40000
 SOME_WORDS := --set sentences.words=200000
 updates     = --set optim.updates=$(1) --set optim.warmup=5 --set run.evaluate=$(1) \
 	--set run.dev_utterances=4 --set batch.short_first=5
