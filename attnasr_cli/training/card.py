@@ -9,6 +9,7 @@ from attnasr_cli.checkpoint.folder import Header
 from attnasr_cli.files import write_text
 
 CARD = "README.md"
+LIST = "data.tsv"
 MARK = "<!-- written by attnasr train; remove this line to keep your own text -->"
 
 
@@ -18,11 +19,12 @@ def write_card(out: Path, header: Header, parameters: int) -> None:
     file = out / CARD
     if file.is_file() and MARK not in file.read_text(encoding="utf-8", errors="replace"):
         return
-    write_text(file, card(header, parameters))
+    write_text(file, card(header, parameters, listed=(out / LIST).is_file()))
 
 
-def card(header: Header, parameters: int) -> str:
-    """Markdown, with the front matter that the Hugging Face hub reads."""
+def card(header: Header, parameters: int, listed: bool = True) -> str:
+    """Markdown, with the front matter that the Hugging Face hub reads. listed: whether the training
+    data is listed beside the model."""
     origin = header.origin
     front = ["library_name: attnasr", "pipeline_tag: automatic-speech-recognition"]
     if header.languages:
@@ -38,8 +40,9 @@ def card(header: Header, parameters: int) -> str:
         "## Made of", "",
         f"- recipe: `{origin.get('recipe')}`, seed {origin.get('seed')}, update "
         f"{origin.get('updates')}, {origin.get('hours_seen')} hours of audio seen",
-        f"- training data: {origin.get('train_utterances')} utterances, listed in `data.tsv`; "
-        f"SHA-256 of ids, texts and sizes {origin.get('train_sha256')}",
+        f"- training data: {origin.get('train_utterances')} utterances"
+        f"{f', listed in `{LIST}`' if listed else ''}; SHA-256 of ids, texts and sizes "
+        f"{origin.get('train_sha256')}",
         *[f"- {key}: {value}" for key, value in origin.items() if key in ("data", "licence")],
         f"- {origin.get('date')}, torch {origin.get('torch')}, {origin.get('dtype')}, "
         f"{origin.get('processes')} processes",

@@ -33,6 +33,7 @@ from attnasr_cli.text.tokenizer import Tokenizer
 from attnasr_cli.training.adapters import freeze, share_of, with_adapters
 from attnasr_cli.training.augment.distort import Distortion, read_noises
 from attnasr_cli.training.best import Best
+from attnasr_cli.training.card import LIST
 from attnasr_cli.training.data.corpus import Corpus, open_corpus, read_sets
 from attnasr_cli.training.data.overlap import overlaps
 from attnasr_cli.training.data.selection import report, select, write_list
@@ -108,7 +109,7 @@ def train(
         selection = select(made.corpus, gradients.tokens, recipe.data, room)
         if world.is_main:
             report(selection, made.corpus.utterances)
-            write_list(out / "data.tsv", made.corpus, selection, made.dev)
+            write_list(out / LIST, made.corpus, selection, made.dev)
         model = Model(_header(recipe, net, made.tokenizer, out), net, made.tokenizer, out)
         origin = _origin(recipe, made, world, dtype)
         limit, mean_of = recipe.run.dev_utterances, recipe.run.average_best

@@ -1,20 +1,20 @@
 #!/usr/bin/env python3
 """Convert freely licensed English speech from public git repositories into training manifests.
 
-Clone the repositories of `SOURCES` (bare or not) into one folder as OWNER+NAME and convert them:
+The repositories of `SOURCES` lie in one folder as OWNER+NAME, bare or not (clone.py beside this
+file brings them). Files are read out of git at the commits named here, whatever is checked out:
 
-    git clone --bare https://github.com/cmusphinx/an4 repos/cmusphinx+an4   # and so on
     python prepare.py --repos repos --out data
 
-Files are read out of git at the commits named here, whatever is checked out. What is written, all
-audio as 16 kHz mono 16-bit FLAC:
+What is written, all audio as 16 kHz mono 16-bit FLAC:
 
     data/english/<corpus>/<id>.flac, data/english/train.tsv, data/english/dev.tsv
     data/noise/<id>.flac, data/noise/noise.tsv                    with --with noise
     data/unlabelled/<id>.flac, data/unlabelled/unlabelled.tsv     with --with unlabelled
 
 train.tsv is written anew after each corpus; dev.tsv holds three speakers of Mini LibriSpeech. A
-corpus that is done is skipped when the script runs again; delete its rows.tsv to redo it.
+corpus that is done is skipped when the script runs again; delete its rows.tsv to redo it. With
+--most a corpus gives only so many clips, evenly spread: to see that everything runs.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ import subprocess
 import sys
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import Pool
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 import av
 import numpy as np
@@ -40,6 +41,7 @@ import soundfile as sf
 
 Audio = npt.NDArray[np.float32]
 Row = tuple[str, ...]  # one line of a manifest: the values of COLUMNS
+T = TypeVar("T")
 
 COLUMNS = ("id", "path", "text", "speaker", "duration_s", "corpus")
 RATE_HZ = 16_000
@@ -54,6 +56,14 @@ class Repo:
 
     path: Path
     commit: str
+
+    @classmethod
+    def of(cls, repos: Path, name: str, commit: str) -> Repo:
+        """That of OWNER/NAME in the folder of the clones, which must be there."""
+        path = repos / name.replace("/", "+")
+        if not path.is_dir():
+            sys.exit(f"{path} is missing: git clone --bare https://github.com/{name} '{path}'")
+        return cls(path, commit)
 
     def _git(self, *args: str) -> bytes:
         return subprocess.check_output(["git", "-C", self.path, *args])
@@ -110,15 +120,6 @@ def side_by_side(repo: Repo, speakers: dict[str, str], suffix: str) -> Iterator[
             yield Clip(wav.stem, str(wav), repo.text(path), speaker)
 
 
-def speechocean(repo: Repo) -> Iterator[Clip]:
-    for part in ("train", "test"):
-        speakers = dict(line.split() for line in repo.text(f"{part}/utt2spk").splitlines())
-        for line in repo.text(f"{part}/text").splitlines():
-            id_, text = line.split("\t", 1)
-            who = speakers[id_]
-            yield Clip(f"so-{id_}", f"WAVE/SPEAKER{who}/{id_}.WAV", text, f"so-{who}")
-
-
 def common_voice_1(repo: Repo) -> Iterator[Clip]:
     for row in csv.DictReader(io.StringIO(repo.text("asr/cv-valid-dev.csv"))):
         path = PurePosixPath("asr", row["filename"])
@@ -142,13 +143,6 @@ def common_voice_unlabelled(repo: Repo) -> Iterator[Clip]:
             yield Clip(PurePosixPath(path).stem, path)
 
 
-def an4(repo: Repo) -> Iterator[Clip]:
-    for line in repo.text("etc/an4_train.transcription").splitlines():
-        if match := re.fullmatch(r"<s> (.*) </s> \(((\w+)-(\w+)-\w+)\)", line.strip()):
-            text, id_, _, who = match.groups()
-            yield Clip(f"an4-{id_}", f"wav/an4_clstk/{who}/{id_}.wav", text, f"an4-{who}")
-
-
 def esc10(repo: Repo) -> Iterator[Clip]:
     clips = (Clip(PurePosixPath(path).stem, path) for path in repo.files(".", ".ogg"))
     return (clip for clip in clips if clip.id not in {"1-40730-A", "2-96460-A"})  # CC Sampling+
@@ -157,7 +151,6 @@ def esc10(repo: Repo) -> Iterator[Clip]:
 BY, CC0, VOICE13 = "CC-BY-4.0", "CC0-1.0", ("korliu/whisper", "d03c14561ed7")
 SOURCES = (
     Source("mini-librispeech", "zhangrui0712/Voice-Age", "c13f844098b7", BY, mini_librispeech),
-    Source("speechocean762", "jimbozhang/speechocean762", "613968e3b0b7", BY, speechocean),
     Source("common-voice-1", "hys89/myrepo", "df4be595b08d", CC0, common_voice_1, trim=True),
     Source("common-voice-13", *VOICE13, CC0, common_voice),
     Source("kathleen", "rhasspy/dataset-voice-kathleen", "c51cb971036a", CC0,
@@ -167,7 +160,6 @@ SOURCES = (
     Source("common-voice-18-delta", "shubhra-cv/18", "4ca775acc03a", CC0, common_voice),
     Source("common-voice-19-delta", "shubhra-cv/19", "497ac20ecec5", CC0, common_voice),
     Source("common-voice-20-delta", "shubhra-cv/17", "c6eb4f89ac49", CC0, common_voice),
-    Source("an4", "cmusphinx/an4", "b567d132f433", "BSD-2-Clause", an4),
 )  # fmt: skip  # librispeech-demo's third speaker, 19, is in Mini LibriSpeech already
 EXTRAS = {
     "noise": Source("noise", "karolpiczak/ESC-10", "c74878ef556a", "CC-BY-3.0", esc10),
@@ -254,16 +246,20 @@ def write_tsv(path: Path, rows: list[Row], columns: tuple[str, ...] = COLUMNS) -
     draft.replace(path)
 
 
-def convert_source(source: Source, repos: Path, folder: Path, jobs: int) -> list[Row]:
+def spread(items: Sequence[T], most: int) -> Sequence[T]:
+    """At most so many of them, evenly spread; 0 is all."""
+    if not 0 < most < len(items):
+        return items
+    return [items[i * len(items) // most] for i in range(most)]
+
+
+def convert_source(source: Source, repos: Path, folder: Path, jobs: int, most: int) -> list[Row]:
     """All usable clips of one corpus; prints what it kept and what it dropped."""
-    path = repos / source.repo.replace("/", "+")
-    if not path.is_dir():
-        sys.exit(f"{path} is missing: git clone --bare https://github.com/{source.repo} '{path}'")
+    repo = Repo.of(repos, source.repo, source.commit)
     folder.mkdir(parents=True, exist_ok=True)
-    repo = Repo(path, source.commit)
-    clips = {clip.id: clip for clip in source.clips(repo)}
+    clips = spread(list({clip.id: clip for clip in source.clips(repo)}.values()), most)
     with Pool(jobs) as pool:
-        results = pool.map(partial(convert, repo, source, folder), clips.values(), chunksize=16)
+        results = pool.map(partial(convert, repo, source, folder), clips, chunksize=16)
     rows = [result for result in results if not isinstance(result, str)]
     dropped = Counter(result for result in results if isinstance(result, str))
     hours = sum(float(row[COLUMNS.index("duration_s")]) for row in rows) / 3600
@@ -278,6 +274,7 @@ def main() -> None:
     parser.add_argument("--repos", type=Path, required=True, help="folder of the clones")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--jobs", type=int, default=2, help="processes (default: %(default)s)")
+    parser.add_argument("--most", type=int, default=0, help="clips of each corpus; 0: all")
     parser.add_argument("--with", dest="extras", choices=sorted(EXTRAS), nargs="*", default=[])
     args = parser.parse_args()
     repos, out = args.repos.resolve(), args.out.resolve()
@@ -285,13 +282,13 @@ def main() -> None:
     for source in SOURCES:
         done = out / "english" / source.corpus / "rows.tsv"
         if not done.exists():
-            write_tsv(done, convert_source(source, repos, done.parent, args.jobs))
+            write_tsv(done, convert_source(source, repos, done.parent, args.jobs, args.most))
         rows += [tuple(line.split("\t")) for line in done.read_text().splitlines()[1:]]
         for name, dev in (("train.tsv", False), ("dev.tsv", True)):
             part = [row for row in rows if (row[COLUMNS.index("speaker")] in DEV_SPEAKERS) == dev]
             write_tsv(out / "english" / name, part)
     for name in args.extras:
-        extra = convert_source(EXTRAS[name], repos, out / name, args.jobs)
+        extra = convert_source(EXTRAS[name], repos, out / name, args.jobs, args.most)
         write_tsv(out / name / f"{name}.tsv", extra, ("id", "path", "duration_s"))
 
 

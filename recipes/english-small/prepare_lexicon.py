@@ -3,13 +3,14 @@
 training texts, most frequent first, as the CMU Pronouncing Dictionary says it (without stress), or
 where it lacks a word as espeak-ng says it (Debian: apt-get install espeak-ng).
 
-    python recipes/english-small/prepare_lexicon.py --cmudict cmudict.dict \
+    python recipes/english-small/prepare_lexicon.py --repos repos \
         --lm DATA/lm/lm.safetensors --manifest DATA/english/train.tsv --out DATA/lexicon.txt
     python recipes/english-small/prepare_lexicon.py --base DATA/lexicon.txt \
         --manifest DATA/taught.tsv --out DATA/training-lexicon.txt
 
 The second form adds words to a lexicon, as a teacher writes names that no dictionary has: they are
-trained on by their sounds, and the model that ships need not know them.
+trained on by their sounds, and the model that ships need not know them. The first
+writes the licence of the dictionary, too, beside the lexicon.
 """
 
 from __future__ import annotations
@@ -20,9 +21,13 @@ import re
 import subprocess
 from pathlib import Path
 
+from prepare import Repo
+
 from attnasr_cli.lm.file import load_model
 from attnasr_cli.lm.vocabulary import SPECIAL
 
+CMUDICT = ("cmusphinx/cmudict", "0f8072f81430")
+LICENCE = "LICENSE-cmudict.txt"
 VARIANTS = 4  # pronunciations of a word at most
 
 # espeak-ng's phones of American English, longest first where one begins another
@@ -39,10 +44,10 @@ ARPABET = {
 }  # fmt: skip
 
 
-def read_cmudict(path: Path) -> dict[str, list[str]]:
+def read_cmudict(text: str) -> dict[str, list[str]]:
     """Pronunciations of every word, phones without stress parted by spaces."""
     found: dict[str, list[str]] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in text.splitlines():
         fields = line.split("#")[0].split()
         if fields:
             word = re.sub(r"\(\d+\)$", "", fields[0])
@@ -95,7 +100,7 @@ def words_of(manifests: list[Path]) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cmudict", type=Path)
+    parser.add_argument("--repos", type=Path, help="folder of the clones, for the dictionary")
     parser.add_argument("--lm", type=Path, help="its words, most frequent first")
     parser.add_argument("--base", type=Path, help="a lexicon to add to, instead of both")
     parser.add_argument("--manifest", type=Path, nargs="*", default=[])
@@ -105,12 +110,14 @@ def main() -> None:
     if args.base:
         extend(args.base, spoken_words, args.out)
         return
-    if not (args.cmudict and args.lm):
-        parser.error("--cmudict and --lm, or --base")
+    if not (args.repos and args.lm):
+        parser.error("--repos and --lm, or --base")
+    cmudict = Repo.of(args.repos.resolve(), *CMUDICT)
+    args.out.with_name(LICENCE).write_bytes(cmudict.blob("LICENSE"))
     words = load_model(args.lm).vocabulary.words[len(SPECIAL) :]
     have = set(words)
     words += [word for word in spoken_words if word not in have]
-    known = read_cmudict(args.cmudict)
+    known = read_cmudict(cmudict.text("cmudict.dict"))
     guessed = espeak([word for word in words if word not in known])
     lines, phones = [], set()
     for word in words:

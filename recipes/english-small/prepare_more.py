@@ -23,7 +23,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import soundfile as sf
-from prepare import RATE_HZ, Audio, Clip, DroppedError, Repo, decode, speech_span
+from prepare import RATE_HZ, Audio, Clip, DroppedError, Repo, decode, speech_span, spread
 
 SHORTEST_S, LONGEST_S = 1.0, 15.0
 HOP = RATE_HZ // 100
@@ -124,16 +124,18 @@ def main() -> None:
     parser.add_argument("--repos", type=Path, required=True, help="folder of the clones")
     parser.add_argument("--out", type=Path, required=True, help="folder to write into")
     parser.add_argument("--jobs", type=int, default=2, help="processes (default: %(default)s)")
+    parser.add_argument("--most", type=int, default=0, help="files of each repository; 0: all")
     args = parser.parse_args()
     rows: list[tuple[str, ...]] = []
     for source in SPEECH + NOISE:
         kind = "noise" if source in NOISE else "untexted"
         out = args.out.resolve() / kind
         out.mkdir(parents=True, exist_ok=True)
-        repo = Repo(args.repos.resolve() / source.repo.replace("/", "+"), source.commit)
+        repo = Repo.of(args.repos.resolve(), source.repo, source.commit)
         one = partial(convert, repo, out, source.corpus)
         with Pool(args.jobs) as pool:
-            found = [row for part in pool.map(one, source.clips(repo), chunksize=4) for row in part]
+            clips = spread(list(source.clips(repo)), args.most)
+            found = [row for part in pool.map(one, clips, chunksize=4) for row in part]
         hours = sum(float(row[3]) for row in found) / 3600
         print(
             f"{kind}: {source.repo} ({source.licence}): {len(found)} clips, {hours:.2f} h",

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Text with case and punctuation for the net that writes sentences.
 
-    python prepare_sentences.py --repos clones --out text --exclude dev.tsv --labels labels.tsv
+    python prepare_sentences.py --repos repos --out written --exclude dev.tsv --labels labels.tsv
 
-Reads the sources of prepare_text.py, and of prepare.py the texts of training clips of Common Voice
+Reads the sources of text_sources.py, and of prepare.py the texts of training clips of Common Voice
 that have case and punctuation. Written to ``--out``, numbers spelled and titles written out, as a
 recogniser hears them: ``books.txt`` (a paragraph a line; only books with few semicolons, whose
 punctuation is like today's), ``talks.txt``, ``everyday.txt`` and ``read.txt``.
@@ -29,7 +29,8 @@ from pathlib import Path
 
 import prepare
 import prepare_text as books
-from prepare_text import Exclude, Source
+from prepare_text import Exclude
+from text_sources import SOURCES, Source
 
 MOST_SEMICOLONS = 0.006  # and colons, in a word: a book with more is of another time
 LEFT_OUT = "inaugural/1961-Kennedy.txt"
@@ -58,12 +59,12 @@ def bare(text: str) -> list[str]:
     return books.PAUSES.sub(" ", text.lower()).split()
 
 
-def lines_of(source: Source, path: Path) -> list[str]:
+def lines_of(source: Source, text: str) -> list[str]:
     """The lines of a file, as they will be written."""
     if source.kind == "lines":
-        raw: Iterable[str] = path.read_text(encoding="utf-8").splitlines()
+        raw: Iterable[str] = books.english(text)
     else:
-        raw = books.paragraphs(path, source.kind)
+        raw = books.paragraphs(text, source.kind)
     return [line for line in (" ".join(sentences(p)) for p in raw) if line]
 
 
@@ -74,13 +75,11 @@ def is_modern(lines: list[str]) -> bool:
 
 def collect(source: Source, repos: Path, exclude: Exclude, cap: int) -> Iterator[str]:
     """The lines of one source, at most about ``cap`` words, in an order by the names of files."""
-    files = sorted((repos / source.folder).glob(source.pattern))
-    files.sort(key=lambda path: hashlib.sha256(str(path.relative_to(repos)).encode()).digest())
     total = 0
-    for path in files:
-        if str(path.relative_to(repos)) == LEFT_OUT:
+    for name, text in source.texts(repos):
+        if name == LEFT_OUT:
             continue
-        lines = lines_of(source, path)
+        lines = lines_of(source, text)
         if source.kind in ("book", "tei") and not (
             is_modern(lines) and books.is_plain_english(bare(" ".join(lines)))
         ):
@@ -98,10 +97,9 @@ def collect(source: Source, repos: Path, exclude: Exclude, cap: int) -> Iterator
 def clips(repos: Path) -> Iterator[str]:
     """The texts of training clips of Common Voice."""
     for source in prepare.SOURCES:
-        clone = repos / source.repo.replace("/", "+")
-        if not source.corpus.startswith("common-voice") or not clone.is_dir():
+        if not source.corpus.startswith("common-voice"):
             continue
-        for clip in source.clips(prepare.Repo(clone, source.commit)):
+        for clip in source.clips(prepare.Repo.of(repos, source.repo, source.commit)):
             text = " ".join(sentences(clip.text or ""))
             if re.search("[A-Z]", text) and text[-1:] in ".?!\"'":
                 yield text
@@ -137,14 +135,11 @@ def main() -> int:
     parser.add_argument("--max-words", type=int, default=3_000_000, help="of each source")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    exclude = Exclude.read(args.exclude)
+    exclude, repos = Exclude.read(args.exclude), args.repos.resolve()
     written: dict[str, list[str]] = {name: [] for name in (*FILES.values(), "read.txt")}
-    for source in books.SOURCES:
-        if (args.repos / source.folder).is_dir():
-            written[FILES[source.kind]] += collect(source, args.repos, exclude, args.max_words)
-        else:
-            print(f"not there, skipped: {source.folder} ({source.url})", file=sys.stderr)
-    written["read.txt"] += dict.fromkeys(clips(args.repos))
+    for source in SOURCES:
+        written[FILES[source.kind]] += collect(source, repos, exclude, args.max_words)
+    written["read.txt"] += dict.fromkeys(clips(repos))
     written["teacher.txt"], written["teacher_held.txt"] = labels(args.labels)
     for name, lines in written.items():
         (args.out / name).write_text("".join(line + "\n" for line in lines), encoding="utf-8")

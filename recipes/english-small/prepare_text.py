@@ -1,25 +1,21 @@
 """Public-domain books and open everyday sentences → plain text for the language model.
 
-    python prepare_text.py --repos clones --out text --exclude dev.tsv
+    python prepare_text.py --repos repos --out text --exclude dev.tsv
 
-``clones`` is a folder of plain clones; those of SOURCES that are there are read, the others are
-named on stderr and skipped. Written to ``--out``: ``books.txt`` and ``everyday.txt`` (one sentence
-a line, lower case, only a-z, spaces, and apostrophes inside words) and ``SOURCES.md`` with counts.
-
-Three sources are parts of clones, to be put there by hand: ``tatoeba/english.txt`` is the first
-column of fra.txt, ``state_union/`` and ``inaugural/`` are the unpacked zip files of nltk_data.
+The clones are those of text_sources.py beside this file. Written to ``--out``:
+``books.txt`` and ``everyday.txt`` (one sentence a line, lower case, only a-z, spaces, and
+apostrophes inside words) and ``SOURCES.md`` with counts.
 
 Honesty of the figures: ``--exclude`` is a TSV with a column ``text`` (the development transcripts).
 A book that shares more than MAX_HITS sequences of 8 words with it is left out as a whole, around
 any other such hit SURROUND sentences are left out, and so is a sentence that equals a transcript.
-Books come in an order that depends on their path only (a hash), so the cap takes a fair sample.
+Books come in an order that depends on their name only (a hash), so the cap takes a fair sample.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-import hashlib
 import html
 import re
 import sys
@@ -28,42 +24,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from text_sources import SOURCES, Source
+
 NGRAM = 8  # words in a sequence that counts as shared with the development transcripts
 MAX_HITS = 3
 SURROUND = 200
 SHORT = 4  # sentences of at most so many words keep their natural frequency ("yes sir")
 MAX_SEEN = 0.3  # a book with a larger share of sentences that were read before is a duplicate
 
-
-@dataclass(frozen=True)
-class Source:
-    """A repository and which of its files are read."""
-
-    folder: str
-    pattern: str
-    kind: str
-    """book (plain or Gutenberg text), talk (the same, for everyday.txt), tei (XML) or lines (a
-    sentence a line, for everyday.txt)"""
-    url: str
-    licence: str
-
-
-HUB = "https://github.com/"
-SOURCES = (
-    Source("Gutenberg_Text", "**/*.txt", "book", HUB + "rcdm-uga/Gutenberg_Text",
-           "public domain in the USA (Project Gutenberg; ebooks under copyright are skipped)"),
-    Source("100_english_novels", "corpus/*.txt", "book",
-           HUB + "computationalstylistics/100_english_novels", "public domain (1836 to 1921)"),
-    Source("ELTeC-eng", "level1/*.xml", "tei", HUB + "COST-ELTeC/ELTeC-eng",
-           "public domain (1840 to 1920); the markup, CC BY 4.0, is not kept"),
-    Source("state_union", "*.txt", "talk", HUB + "nltk/nltk_data (corpora/state_union.zip)",
-           "public domain (1945 to 2006)"),
-    Source("inaugural", "*.txt", "talk", HUB + "nltk/nltk_data (corpora/inaugural.zip)",
-           "public domain (1789 to 2009)"),
-    Source("tatoeba", "*.txt", "lines",
-           HUB + "Soubhagya264/Language_Translator-Encoder-Decoder- (fra.txt, English side)",
-           "CC BY 2.0 FR (Tatoeba)"),
-)  # fmt: skip
 
 ONES = [
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
@@ -171,9 +139,13 @@ def sentences(paragraph: str) -> Iterator[str]:
             yield clean
 
 
-def paragraphs(path: Path, kind: str) -> Iterator[str]:
-    """The prose paragraphs of a file, each on one line; verse, lists and tables are left out."""
-    text = path.read_bytes().decode("utf-8", "replace").lstrip("\ufeff").replace("\r", "")
+def english(text: str) -> list[str]:
+    """The sentences of a table of translations, or of a list of sentences."""
+    return [line.split("\t")[0] for line in text.split("\n")]
+
+
+def paragraphs(text: str, kind: str) -> Iterator[str]:
+    """The prose paragraphs of a text, each on one line; verse, lists and tables are left out."""
     if kind == "tei":
         body = re.search(r"<body.*?</body>", text, re.S)
         inside = re.findall(r"<(?:p|head)\b[^>]*>(.*?)</(?:p|head)>", body[0], re.S) if body else []
@@ -244,17 +216,14 @@ def collect(
     source: Source, repos: Path, exclude: Exclude, seen: set[int], cap: int
 ) -> Iterator[str]:
     """The clean sentences of one source, at most about ``cap`` words."""
-    files = sorted((repos / source.folder).glob(source.pattern))
-    files.sort(key=lambda path: hashlib.sha256(str(path.relative_to(repos)).encode()).digest())
     total = 0
-    for path in files:
+    for _, text in source.texts(repos):
         if source.kind == "lines":
-            raw = path.read_text(encoding="utf-8").splitlines()
-            lines = [" ".join(sentences(line)) for line in raw]
+            lines = [" ".join(sentences(line)) for line in english(text)]
             lines = [line for line in lines if line and not exclude.hits(line.split())]
             lines = [line for line in lines if line not in exclude.whole]
         else:
-            lines = [s for p in paragraphs(path, source.kind) for s in sentences(p)]
+            lines = [s for p in paragraphs(text, source.kind) for s in sentences(p)]
             if not is_plain_english(" ".join(lines).split()):
                 continue
             known = sum(hash(line) in seen for line in lines if line.count(" ") > 4)
@@ -274,7 +243,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description="Books and sentences → text for the language model"
     )
-    parser.add_argument("--repos", type=Path, required=True, help="folder of plain clones")
+    parser.add_argument("--repos", type=Path, required=True, help="folder of the clones")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--exclude", type=Path, help="TSV with a column text: left out of books")
     parser.add_argument("--max-words", type=int, default=60_000_000, help="of each source")
@@ -289,15 +258,13 @@ def main(argv: list[str] | None = None) -> int:
     rows.append("|---|---|---|---|---|")
     with (args.out / "books.txt").open("w") as books, (args.out / "everyday.txt").open("w") as day:
         for source in SOURCES[::-1]:  # the small sources first, so that none of them is a duplicate
-            if not (args.repos / source.folder).is_dir():
-                print(f"not there, skipped: {source.folder} ({source.url})", file=sys.stderr)
-                continue
             file, count, words = (day if source.kind in ("lines", "talk") else books), 0, 0
-            for line in collect(source, args.repos, exclude, seen, args.max_words):
+            for line in collect(source, args.repos.resolve(), exclude, seen, args.max_words):
                 file.write(line + "\n")
                 count, words = count + 1, words + line.count(" ") + 1
             rows.append(
-                f"| {source.url} | {source.licence} | {Path(file.name).name} | {count} | {words} |"
+                f"| {source.repo} ({source.name}) | {source.licence} | {Path(file.name).name} | "
+                f"{count} | {words} |"
             )
             print(rows[-1], file=sys.stderr, flush=True)
     (args.out / "SOURCES.md").write_text("\n".join(rows) + "\n", encoding="utf-8")

@@ -28,6 +28,7 @@ from torch import Tensor
 
 from attnasr_cli.audio.frames import FRAMES_PER_S, pad
 from attnasr_cli.audio.load import load
+from attnasr_cli.device import cpu_has_bfloat16
 from attnasr_cli.families import models
 from attnasr_cli.families.whisper.checkpoint import parts_of
 from attnasr_cli.families.whisper.decode.decoding import DecodingTask, TaskOptions, WindowStart
@@ -50,7 +51,8 @@ class Teacher:
         loaded = models.load(model)
         net, tokenizer = parts_of(loaded)
         self.bins, self.margin_s = loaded.features.bins, margin_s
-        self.net = accelerate(net, torch.device("cpu"), dtype, low_encoder=True)
+        low = cpu_has_bfloat16()  # without such instructions it is many times slower
+        self.net = accelerate(net, torch.device("cpu"), dtype, low_encoder=low)
         self.places = self.net.encoder.positional_embedding.clone()
         self.tokenizer, self.language = tokenizer, "en" if tokenizer.languages else None
 

@@ -89,7 +89,9 @@ def test_a_language_model_goes_with_its_tokens_and_stays(
     # a run that goes on keeps it, and so does one that starts from this model
     assert train(recipe, first, tones, "--set", "optim.updates=3") == 0
     assert load_model(first).header.lm == held
-    assert train(recipe, second, tones, "--set", f"init.model={first}") == 0
+    # and it is used from its first evaluation on, when nothing else is in the folder yet
+    searched = ["--set", f"init.model={first}", "--set", "decoding.lm_weight=0.5"]
+    assert train(recipe, second, tones, *searched) == 0
     model = load_model(second)
     assert model.header.lm == held
     assert model.lm_path is not None

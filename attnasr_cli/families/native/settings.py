@@ -114,7 +114,9 @@ def _prepared(model: Model, file: Path) -> tuple[NgramModel, Lexicon]:
     tokenizer = model.tokenizer
     key = hashlib.sha256(str(model.header.lm).encode())  # with its checksum
     key.update("\n".join(tokenizer.pieces).encode())
-    key.update((file.parent / model.header.text.tokenizer).read_bytes())
+    # A run's folder has no tokenizer before it has a model; to make its bytes is slower.
+    own = file.parent / model.header.text.tokenizer
+    key.update(own.read_bytes() if own.is_file() else tokenizer.to_bytes())
     place = own_cache() / "language-models" / f"{key.hexdigest()[:32]}.safetensors"
     found = kept.find(place)
     if found is None:
