@@ -43,7 +43,9 @@ def test_a_terminal_shows_a_bar(screen: io.StringIO) -> None:
     with Progress(meter, 3, status=lambda: "2 workers") as progress:
         progress.done, progress.current = 2, "deep/\ntalk.wav"
         meter.read(10.0)
-        while "2/3 files" not in screen.getvalue():  # lines begun before had other figures
+        for _ in range(20):  # the first lines may have been begun before the figures were there
+            if "2/3 files" in screen.getvalue():
+                break
             assert meter.asked.acquire(timeout=60)
         with progress.paused():
             assert screen.getvalue().count(SHOWN) == 1
