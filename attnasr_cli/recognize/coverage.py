@@ -152,6 +152,9 @@ def _behind(
     if broken and count > 1:
         count -= 1
         broken = False
+    if count > 1 and _begins_the_speech(speech, pieces[count - 1]):
+        count -= 1
+        broken = False
     at = speech.start_s + pieces[count - 1].end
     kept, found = pieces[:count], []
     if broken:  # the very first sentence: decode it by itself, if a pause ends it
@@ -168,6 +171,18 @@ def _fragment(piece: Piece) -> bool:
     """Whether a piece is a sentence that breaks off after a few words."""
     ended = piece.text.rstrip(CLOSING)[-1:] in SENTENCE_END
     return not ended and piece.end - piece.start <= FRAGMENT_S
+
+
+def _begins_the_speech(speech: Speech, piece: Piece) -> bool:
+    """Whether a short piece is all the text of its speech since a pause, and the speech goes on.
+
+    It may belong behind what was jumped over, as "Bravo!" in the place of a whole sentence, and
+    what is decoded again had better begin at a pause.
+    """
+    begin_s, end_s = speech.start_s + piece.start, speech.start_s + piece.end
+    return end_s - begin_s <= FRAGMENT_S and any(
+        abs(a - begin_s) <= SLACK_S and b > end_s + SLACK_S for a, b in speech.spoken[1:]
+    )
 
 
 def _pauses(speech: Speech) -> list[Span]:

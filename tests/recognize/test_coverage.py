@@ -92,6 +92,25 @@ def test_a_first_sentence_that_is_broken_off_is_decoded_up_to_its_pause() -> Non
     assert second.speech.start_s == pytest.approx(6.3)
 
 
+def test_a_short_sentence_before_a_jump_is_decoded_again_from_its_pause() -> None:
+    speech = Speech(0.0, torch.ones(RATE * 20), ((0.0, 6.0), (8.0, 11.0), (13.0, 20.0)))
+    pieces = [
+        Piece(0, 6, " They lay down.", [], 0.0),
+        Piece(8, 8.5, " Bravo!", [], 0.0),  # said at 13 s
+        Piece(14, 20, " An idea.", [], 0.0),
+    ]
+    kept, [rest] = rests(speech, Decoded(pieces, 0.0), 0.3)
+    assert kept.pieces == pieces[:1]
+    assert rest.instead.pieces == pieces[1:]
+    assert rest.speech.start_s == pytest.approx(7.7)
+    # The first words of all stay: without them the same part would be decoded again.
+    later = Speech(0.0, torch.ones(RATE * 12), ((0.0, 3.0), (5.0, 12.0)))
+    first = [Piece(0, 0.5, " Bravo!", [], 0.0), Piece(5, 12, " An idea.", [], 0.0)]
+    kept, [rest] = rests(later, Decoded(first, 0.0), 0.3)
+    assert kept.pieces == first[:1]
+    assert rest.speech.start_s == pytest.approx(0.5, abs=SLACK_S)
+
+
 def test_a_text_that_begins_late_has_its_beginning_decoded_alone() -> None:
     speech = Speech(0.0, torch.ones(RATE * 20), ((0.0, 20.0),))
     decoded = Decoded([Piece(5, 19.9, " and so on", [], 0.0)], 0.0)
