@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from attnasr_cli import console
 from attnasr_cli.commands import COMPLETION, help_text
 from attnasr_cli.errors import AttnasrError
-from attnasr_cli.openmp import wait_briefly
+from attnasr_cli.process import collect_rarely, leave, wait_briefly
 from attnasr_cli.version import __version__
 
 
@@ -75,4 +75,5 @@ def run() -> None:
     """Entry point of the installed script."""
     console.fill_closed_descriptors()
     wait_briefly()
-    sys.exit(main())
+    collect_rarely()
+    leave(main())

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from attnasr_cli import device, openmp
+from attnasr_cli import device, process
 from attnasr_cli.errors import UsageError
 
 
@@ -49,5 +49,5 @@ def test_the_program_does_not_spin_long(chosen: dict[str, str]) -> None:
     assert ran.returncode == 0, ran.stderr
     if "GOMP_SPINCOUNT" not in ran.stderr:
         pytest.skip("this torch has another OpenMP")
-    spins = chosen.get("GOMP_SPINCOUNT", str(openmp.SPINS))
+    spins = chosen.get("GOMP_SPINCOUNT", str(process.SPINS))
     assert f"GOMP_SPINCOUNT = '{spins}'" in ran.stderr
