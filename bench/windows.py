@@ -8,6 +8,8 @@ dev.tsv and clips.tsv as for real_wer.py. A variant is `timestamps`, or fields o
 Sets: recordings of all speakers in turn with pauses of 2 s, single utterances and clips. Times:
 from the first speech of each utterance in such a recording, as it is detected in the utterance
 alone, to the nearest beginning of a segment, and from its last speech to the nearest end.
+Below a variant, for sets of enough recordings: how far its WER is from that of the first variant,
+with a 95 % interval of the paired bootstrap over recordings.
 """
 
 from __future__ import annotations
@@ -30,9 +32,13 @@ from attnasr_cli.audio.segment import Segmenter
 from attnasr_cli.recognize.recognizer import Recognizer
 from attnasr_cli.recognize.transcript import Segment
 from attnasr_cli.scoring.api import score
+from attnasr_cli.scoring.compare import compare
+from attnasr_cli.scoring.wer import Score
 
 JOINED = "speakers mixed, 2.0 s"
 PAUSE_S = 2.0
+ENOUGH = 20
+"""recordings for an interval"""
 
 
 def speech_of(rows: Sequence[dict[str, str]]) -> list[tuple[float, float]]:
@@ -71,6 +77,17 @@ def changed(recognizer: Recognizer, variant: str) -> Recognizer:
     return other
 
 
+def difference(first: Score, second: Score) -> str:
+    """How far the second WER is from the first, in points, with its interval."""
+    if first is second or len(first.rows) < ENOUGH:
+        return ""
+    found = compare(first, second).difference
+    if found.interval is None:
+        return f"{100 * found.delta:+.2f}"
+    low, high = 100 * found.interval.low, 100 * found.interval.high
+    return f"{100 * found.delta:+.2f} ({low:+.2f} to {high:+.2f})"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("dev", type=Path)
@@ -94,19 +111,22 @@ def main() -> None:
             if sets.get(name):
                 chosen[name] = sets[name][: args.single]
         print(f"{'':28}" + "".join(f"{name:>28}" for name in chosen) + "   times s, CPU s")
+        firsts: dict[str, Score] = {}
         for variant in map(str.strip, args.variants.split(";")):
             line, began = f"{variant:28}", time.process_time()
+            apart = f"{'':28}"
             for name, pairs in chosen.items():
                 found = list(changed(recognizer, variant).transcribe([path for path, _ in pairs]))
                 texts = [transcript.text for transcript in found]
                 rates = score([text for _, text in pairs], texts, normalizer="whisper")
                 line += f"{100 * rates.wer:20.2f} ({rates.words.deleted:5d})"
+                apart += f"{difference(firsts.setdefault(name, rates), rates):>28}"
                 if name == JOINED:
                     each = zip(found, spoken, strict=True)
                     off = [miss for t, edges in each for miss in misses(t.segments, edges)]
             cpu_s = time.process_time() - began
             line += f"   median {np.median(off):.2f}, 90 % {np.quantile(off, 0.9):.2f}, {cpu_s:.0f}"
-            print(line, flush=True)
+            print(line, apart, sep="\n", flush=True)
 
 
 if __name__ == "__main__":

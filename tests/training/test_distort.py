@@ -242,3 +242,22 @@ def test_a_folder_without_noise_is_named(
     changes = ("distort.noise=0.5", "distort.noise_folder=empty")
     assert train(recipe, tmp_path / "out", tones, *changes) == 2
     assert "no noise recordings in" in capsys.readouterr().err
+
+
+@given(st.integers(1, 2_000_000))
+def test_the_sizes_of_transforms_are_a_little_larger_and_have_small_factors(length: int) -> None:
+    size = rooms.fast_size(length)
+    assert length <= size <= length * 9 / 8 + 1
+    for prime in (2, 3, 5, 7, 11, 13):
+        while size % prime == 0:
+            size //= prime
+    assert size == 1
+
+
+@pytest.mark.parametrize("length", [1, 16_223, 159_979])
+def test_distorted_speech_is_as_long_as_before(length: int) -> None:
+    draw = np.random.default_rng(1)
+    speech = draw.standard_normal(length, dtype=np.float32)
+    assert distort.coloured(length, 1.0, draw).shape == (length,)
+    assert distort.band_limited(speech, 100.0, 5000.0).shape == (length,)
+    assert rooms.convolve(speech, rooms.random_room(draw)).shape == (length,)

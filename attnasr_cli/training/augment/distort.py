@@ -90,18 +90,21 @@ def add(speech: Samples, noise: Samples, snr_db: float) -> Samples:
 
 def coloured(length: int, slope: float, draw: np.random.Generator) -> Samples:
     """Noise (length,) whose power falls with frequency ** slope: 0 white, 1 pink, 2 brown."""
-    spectrum = np.fft.rfft(draw.standard_normal(length, dtype=np.float32))
-    hertz = np.fft.rfftfreq(length, 1 / SAMPLE_RATE_HZ)
+    size = rooms.fast_size(length)
+    spectrum = np.fft.rfft(draw.standard_normal(size, dtype=np.float32))
+    hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE_HZ)
     spectrum *= np.maximum(hertz, 20.0) ** (-slope / 2)
-    return np.fft.irfft(spectrum, length).astype(np.float32)
+    return np.fft.irfft(spectrum, size)[:length].astype(np.float32)
 
 
 def band_limited(speech: Samples, low_hz: float, high_hz: float) -> Samples:
     """(N,) → (N,) with what is outside the band falling by 24 dB an octave."""
-    hertz = np.fft.rfftfreq(len(speech), 1 / SAMPLE_RATE_HZ)
+    size = rooms.fast_size(len(speech))
+    hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE_HZ)
     gain = 1 / np.sqrt(1 + (hertz / high_hz) ** 8)
     gain /= np.sqrt(1 + (low_hz / np.maximum(hertz, 1.0)) ** 8)
-    return np.fft.irfft(np.fft.rfft(speech) * gain, len(speech)).astype(np.float32)
+    filtered = np.fft.irfft(np.fft.rfft(speech, size) * gain, size)[: len(speech)]
+    return filtered.astype(np.float32)
 
 
 def at_level(speech: Samples, level_db: float) -> Samples:
