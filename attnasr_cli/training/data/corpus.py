@@ -14,6 +14,7 @@ from torch import Tensor
 from attnasr_cli import console
 from attnasr_cli.audio.features import FeatureConfig
 from attnasr_cli.audio.frames import FRAMES_PER_S, SAMPLE_RATE_HZ
+from attnasr_cli.audio.resample import resample
 from attnasr_cli.checkpoint.tables import to_table
 from attnasr_cli.errors import DataError, UsageError
 from attnasr_cli.families.recipe.sections import DataConfig
@@ -152,7 +153,4 @@ def change_speed(samples: Tensor, speed: float) -> Tensor:
     """samples (N,) → (N / speed,): tempo and pitch together, as on a tape (Ko et al. 2015)."""
     if speed == 1.0:
         return samples
-    from attnasr_cli.audio._torchaudio import torchaudio
-
-    changed: Tensor = torchaudio.functional.resample(samples, rate_for(speed), SAMPLE_RATE_HZ)
-    return changed
+    return resample(samples, rate_for(speed))
