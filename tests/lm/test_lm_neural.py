@@ -19,6 +19,7 @@ from attnasr_cli.lm.neural.net import NeuralConfig, NeuralLm
 from attnasr_cli.lm.neural.rescore import Rescorer, Tree
 from attnasr_cli.lm.neural.second_pass import SecondPass
 from attnasr_cli.text.subwords import BpeTokenizer
+from attnasr_cli.training.neural_lm.muon import Muon32, orthogonal
 from tests.lm.conftest import SENTENCES
 
 RECIPE = """
@@ -163,3 +164,31 @@ def test_equal_texts_gain_the_same(rescorer: Rescorer) -> None:
     texts = ["the cat sat", "a dog", "the cat sat"]
     wanted = [0.4 * value for value in rescorer.log_probs(texts)]
     assert SecondPass(rescorer, 0.4).gains(texts) == pytest.approx(wanted)
+
+
+def test_muon_in_float32_steps_like_torchs() -> None:
+    """Up to the rounding of bfloat16, in which torch's computes; and its states go on in ours."""
+    torch.manual_seed(3)
+    start = [torch.randn(24, 16), torch.randn(8, 40)]
+    sides = []
+    for kind in (torch.optim.Muon, Muon32):
+        weights = [torch.nn.Parameter(w.clone()) for w in start]
+        muon = kind(weights, lr=0.02, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
+        draw = torch.Generator().manual_seed(5)
+        for _ in range(4):
+            for w in weights:
+                w.grad = torch.randn(w.shape, generator=draw)
+            muon.step()
+        sides.append((weights, muon.state_dict()))
+    (theirs, state), (ours, _) = sides
+    for w, a, b in zip(start, theirs, ours, strict=True):
+        assert (a - b).norm() < 0.03 * (a - w).norm()
+    Muon32(ours, lr=0.02).load_state_dict(state)
+
+
+@pytest.mark.parametrize("shape", [(5, 40), (40, 5), (16, 16)])
+def test_an_update_has_singular_values_near_one(shape: tuple[int, int]) -> None:
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    found = torch.linalg.svdvals(orthogonal(x))
+    assert found.min() > 0.3
+    assert found.max() < 1.4

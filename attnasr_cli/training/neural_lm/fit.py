@@ -28,6 +28,7 @@ from attnasr_cli.training.neural_lm.corpus import (
     make_tokenizer,
     sentences,
 )
+from attnasr_cli.training.neural_lm.muon import Muon32
 from attnasr_cli.training.optim import rate_at
 from attnasr_cli.training.resume import STATE, load_state, save_state
 
@@ -153,8 +154,9 @@ def make_optimizers(net: NeuralLm, config: NeuralLmConfig) -> tuple[torch.optim.
         {"params": [p for p in others if p.dim() <= 1], "weight_decay": 0.0},
     ]
     decay = config.weight_decay
+    muon = torch.optim.Muon if cpu_has_bfloat16() else Muon32
     return (
-        torch.optim.Muon(matrices, lr=1.0, weight_decay=decay, adjust_lr_fn="match_rms_adamw"),
+        muon(matrices, lr=1.0, weight_decay=decay, adjust_lr_fn="match_rms_adamw"),
         torch.optim.AdamW(groups, lr=1.0, betas=(0.9, 0.98), fused=True),
     )
 
