@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from attnasr_cli import console
 from attnasr_cli.commands import COMPLETION, help_text
 from attnasr_cli.errors import AttnasrError
-from attnasr_cli.process import collect_rarely, leave, wait_briefly
+from attnasr_cli.process import collect_rarely, leave, share_one_heap, wait_briefly
 from attnasr_cli.version import __version__
 
 
@@ -42,6 +42,7 @@ def _command(args: list[str]) -> int:
         if args[0] == "--version":
             console.result(f"attnasr {__version__}")
             return 0
+    share_one_heap()
     from attnasr_cli.commands.group import run as run_command
 
     return run_command(args)

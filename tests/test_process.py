@@ -47,3 +47,31 @@ def test_output_that_cannot_be_written_is_no_success() -> None:
         os.close(full)
     assert done.returncode != 0
     assert "No space left" in done.stderr
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="of GNU's C library")
+@pytest.mark.parametrize(("chosen", "cores", "heaps"), [("", 2, 1), ("", 64, 2), ("8", 2, 2)])
+def test_threads_share_a_heap_on_few_cores_unless_the_user_chose(
+    chosen: str, cores: int, heaps: int
+) -> None:
+    """As the C library itself counts them, with a thread that has taken memory."""
+    code = f"""
+import ctypes, os, sys, threading
+os.cpu_count = lambda: {cores}
+from attnasr_cli.process import share_one_heap
+share_one_heap()
+libc = ctypes.CDLL(None)
+if not hasattr(libc, "malloc_info"):
+    sys.exit("another C library")
+libc.malloc.restype = libc.fopen.restype = ctypes.c_void_p
+thread = threading.Thread(target=libc.malloc, args=(1000,))
+thread.start(); thread.join()
+file = ctypes.c_void_p(libc.fopen(b"/dev/stdout", b"w"))
+libc.malloc_info(0, file); libc.fclose(file)
+"""
+    env = {k: v for k, v in os.environ.items() if k != "MALLOC_ARENA_MAX"}
+    env |= {"MALLOC_ARENA_MAX": chosen} if chosen else {}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    if "another C library" in done.stderr:
+        pytest.skip("no malloc_info")
+    assert done.stdout.count("<heap nr=") == heaps, done.stderr
