@@ -34,8 +34,8 @@ def wait_briefly() -> None:
 
 
 def collect_rarely() -> None:
-    """Look for circles of objects that nothing refers to seldom, as next to none arise here: while
-    torch and a model are loaded, the search took a twentieth of the time and found nothing."""
+    """Look seldom for circles of objects that nothing refers to, as few arise here: while torch and
+    a model are loaded, looking takes a twentieth of the time."""
     gc.set_threshold(COLLECTED_AFTER, *gc.get_threshold()[1:])
 
 

@@ -16,7 +16,8 @@ class Muon32(torch.optim.Muon):
     """``torch.optim.Muon`` with ``match_rms_adamw``, whose products are in float32.
 
     torch's computes them in bfloat16 always, which a processor that lacks it imitates: a step of
-    the net of english-small took 15 to 20 s so. States are the same, and may be exchanged.
+    the net of english-small takes 12 s so on one core, and 0.6 s here. States are the same, and may
+    be exchanged.
     """
 
     @torch.no_grad()
