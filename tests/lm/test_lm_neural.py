@@ -189,6 +189,8 @@ def test_muon_in_float32_steps_like_torchs() -> None:
 @pytest.mark.parametrize("shape", [(5, 40), (40, 5), (16, 16)])
 def test_an_update_has_singular_values_near_one(shape: tuple[int, int]) -> None:
     x = torch.randn(shape, generator=torch.Generator().manual_seed(1))
-    found = torch.linalg.svdvals(orthogonal(x))
+    group = Muon32([torch.nn.Parameter(x)]).param_groups[0]
+    made = orthogonal(x, group["ns_coefficients"], group["ns_steps"], group["eps"])
+    found = torch.linalg.svdvals(made)
     assert found.min() > 0.3
     assert found.max() < 1.4

@@ -19,6 +19,7 @@ from attnasr_cli.families.recipe.sections import DistortConfig
 from attnasr_cli.training.augment import distort, rooms
 from attnasr_cli.training.augment.codecs import CODECS, through_codec, through_telephone
 from attnasr_cli.training.augment.distort import Distortion
+from attnasr_cli.training.augment.fourier import fast_size
 from attnasr_cli.training.data.corpus import change_speed
 from attnasr_cli.training.parallel.gradients import Gradients, Row
 from attnasr_cli.training.recipes.read import read_recipe
@@ -246,7 +247,7 @@ def test_a_folder_without_noise_is_named(
 
 @given(st.integers(1, 2_000_000))
 def test_the_sizes_of_transforms_are_a_little_larger_and_have_small_factors(length: int) -> None:
-    size = rooms.fast_size(length)
+    size = fast_size(length)
     assert length <= size <= length * 9 / 8 + 1
     for prime in (2, 3, 5, 7, 11, 13):
         while size % prime == 0:

@@ -20,6 +20,7 @@ from attnasr_cli.errors import UsageError
 from attnasr_cli.families.recipe.sections import DistortConfig
 from attnasr_cli.training.augment import rooms
 from attnasr_cli.training.augment.codecs import CODECS, through_codec, through_telephone
+from attnasr_cli.training.augment.fourier import fast_size
 
 Samples = npt.NDArray[np.float32]
 """(N,) at 16 kHz, full scale ±1"""
@@ -90,7 +91,7 @@ def add(speech: Samples, noise: Samples, snr_db: float) -> Samples:
 
 def coloured(length: int, slope: float, draw: np.random.Generator) -> Samples:
     """Noise (length,) whose power falls with frequency ** slope: 0 white, 1 pink, 2 brown."""
-    size = rooms.fast_size(length)
+    size = fast_size(length)
     spectrum = np.fft.rfft(draw.standard_normal(size, dtype=np.float32))
     hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE_HZ)
     spectrum *= np.maximum(hertz, 20.0) ** (-slope / 2)
@@ -99,7 +100,7 @@ def coloured(length: int, slope: float, draw: np.random.Generator) -> Samples:
 
 def band_limited(speech: Samples, low_hz: float, high_hz: float) -> Samples:
     """(N,) → (N,) with what is outside the band falling by 24 dB an octave."""
-    size = rooms.fast_size(len(speech))
+    size = fast_size(len(speech))
     hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE_HZ)
     gain = 1 / np.sqrt(1 + (hertz / high_hz) ** 8)
     gain /= np.sqrt(1 + (low_hz / np.maximum(hertz, 1.0)) ** 8)

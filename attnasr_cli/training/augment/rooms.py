@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
+from attnasr_cli.training.augment.fourier import fast_size
 
 Samples = npt.NDArray[np.float32]
 SOUND_M_PER_S = 343.0
@@ -77,10 +78,3 @@ def convolve(speech: Samples, response: Samples) -> Samples:
     before, after = float(np.mean(np.square(speech))), float(np.mean(np.square(wet)))
     scaled: Samples = (wet * np.sqrt(before / max(after, 1e-12))).astype(np.float32)
     return scaled
-
-
-def fast_size(length: int) -> int:
-    """A size of at least ``length``, by an eighth larger at most, whose Fourier transform is fast:
-    8 to 16 times a power of two. One with a large prime factor takes eight times as long."""
-    step = 1 << max(length.bit_length() - 4, 0)
-    return -(-length // step) * step

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
-
-COEFFICIENTS = 3.4445, -4.7750, 2.0315
-STEPS = 5
-SHORTEST = 1e-7
 
 
 class Muon32(torch.optim.Muon):
@@ -21,7 +17,7 @@ class Muon32(torch.optim.Muon):
     """
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+    def step(self, closure: Any = None) -> Any:
         """One step, with the gradients that the parameters have."""
         loss = None if closure is None else closure()
         for group in self.param_groups:
@@ -36,16 +32,19 @@ class Muon32(torch.optim.Muon):
                 update = p.grad.lerp(mean, group["momentum"])  # Nesterov's
                 p.mul_(1 - group["lr"] * group["weight_decay"])
                 rate = group["lr"] * 0.2 * max(p.shape) ** 0.5
-                p.add_(orthogonal(update), alpha=-rate)
+                made = orthogonal(update, group["ns_coefficients"], group["ns_steps"], group["eps"])
+                p.add_(made, alpha=-rate)
         return loss
 
 
-def orthogonal(x: Tensor) -> Tensor:
+def orthogonal(
+    x: Tensor, coefficients: tuple[float, float, float], steps: int, shortest: float
+) -> Tensor:
     """(M, N) → (M, N) with singular values near 1, by the iteration of Newton and Schulz."""
-    a, b, c = COEFFICIENTS
+    a, b, c = coefficients
     wide = x.T if x.shape[0] > x.shape[1] else x
-    wide = wide / wide.norm().clamp(min=SHORTEST)
-    for _ in range(STEPS):
+    wide = wide / wide.norm().clamp(min=shortest)
+    for _ in range(steps):
         gram = wide @ wide.T
         wide = torch.addmm(wide, torch.addmm(gram, gram, gram, beta=b, alpha=c), wide, beta=a)
     return wide.T if x.shape[0] > x.shape[1] else wide
