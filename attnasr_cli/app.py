@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from attnasr_cli import console
+from attnasr_cli import console, interrupts
 from attnasr_cli.commands import COMPLETION, help_text
 from attnasr_cli.errors import AttnasrError
 from attnasr_cli.process import collect_rarely, leave, share_one_heap, wait_briefly
@@ -52,29 +52,49 @@ def _guard(action: Callable[[], int | None], debug: bool) -> int:
     """The exit code of an action; every known failure becomes one line and a hint."""
     try:
         return action() or 0
-    except AttnasrError as problem:
+    except KeyboardInterrupt:
+        return _interrupted()
+    except Exception as problem:
+        if interrupts.is_noted():  # what was interrupted may fail with an error of its own
+            return _interrupted()
+        code = _told(problem, debug)
+        if code is None:
+            raise
+        return code
+
+
+def _interrupted() -> int:
+    if not console.is_stop_told():
+        console.error("interrupted")
+    return 130
+
+
+def _told(problem: Exception, debug: bool) -> int | None:
+    """The exit code of a known failure, which is told; None for any other."""
+    if isinstance(problem, AttnasrError):
         if debug:
             import traceback
 
             traceback.print_exc()
         console.error(problem.message, problem.hint)
         return problem.exit_code
-    except KeyboardInterrupt:
-        console.error("interrupted")
-        return 130
-    except BrokenPipeError:  # the reader (head, less) has gone: not an error of ours
+    if isinstance(problem, BrokenPipeError):  # the reader (head, less) has gone: no error of ours
         return 1
-    except OSError as problem:
-        if debug:
-            raise
+    if isinstance(problem, OSError) and not debug:
         where = f"{problem.filename}: " if problem.filename else ""
         console.error(f"{where}{problem.strerror or problem}", "check the path, rights and space")
         return 1
+    return None
 
 
 def run() -> None:
     """Entry point of the installed script."""
-    console.fill_closed_descriptors()
-    wait_briefly()
-    collect_rarely()
-    leave(main())
+    code = 130
+    with contextlib.suppress(KeyboardInterrupt):  # a second one, and the first is told
+        interrupts.heed()
+        console.fill_closed_descriptors()
+        wait_briefly()
+        collect_rarely()
+        code = main()
+    interrupts.leave()
+    leave(code)

@@ -23,12 +23,15 @@ if TYPE_CHECKING:
 _quiet = contextlib.ExitStack()
 _is_quiet = False
 _told: set[str] = set()
+_stop_told = False
 
 
 def begin() -> None:
     """A new command: not quiet, nothing said yet. What stdout's encoding lacks becomes ``?``."""
+    global _stop_told
     set_quiet(False)
     _told.clear()
+    _stop_told = False
     with contextlib.suppress(AttributeError, OSError, ValueError):
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
 
@@ -110,6 +113,22 @@ def note(text: str, once: bool = False) -> None:
         return
     _told.add(text)
     _say(text)
+
+
+def stopped(text: str) -> None:
+    """A note on how far an interrupted command came; "interrupted" need not be said besides."""
+    note(text)
+    if not _is_quiet:
+        mark_stop_told()
+
+
+def mark_stop_told() -> None:
+    global _stop_told
+    _stop_told = True
+
+
+def is_stop_told() -> bool:
+    return _stop_told
 
 
 def warn(text: str, once: bool = False) -> None:

@@ -131,6 +131,6 @@ def test_help_imports_nothing_but_itself() -> None:
     loaded = set(done.stdout.splitlines()[-1].split()[1:])
     assert {name for name in loaded if name.startswith("attnasr_cli.")} <= {
         f"attnasr_cli.{name}"
-        for name in ("app", "commands", "console", "errors", "process", "version")
+        for name in ("app", "commands", "console", "errors", "interrupts", "process", "version")
     }
     assert not loaded & {"dataclasses", "pathlib", "inspect", "typer", "rich", "numpy"}

@@ -24,6 +24,8 @@ from attnasr_cli.version import __version__
 if TYPE_CHECKING:
     from typer.core import TyperCommand
 
+INTERRUPTED = 130
+"""Typer's exit code in the place of a KeyboardInterrupt"""
 COMPLETION_FLAGS = ("--install-completion", "--show-completion")
 
 
@@ -112,4 +114,6 @@ def run(args: Sequence[str]) -> int:
         context = getattr(problem, "ctx", None)
         path = context.command_path if context is not None else "attnasr"
         raise UsageError(show(), f"see {path} --help") from None
+    if code == INTERRUPTED:
+        raise KeyboardInterrupt
     return code if isinstance(code, int) else 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnasr_cli import console, remote
+from attnasr_cli import console, interrupts, remote
 from attnasr_cli.checkpoint.registry import DEFAULT
 from attnasr_cli.commands.configured import Configured, takes
 from attnasr_cli.data import STDIN
@@ -120,12 +120,13 @@ def _run(request: Request, stdin: Path | None, stack: contextlib.ExitStack) -> i
             console.note(f"watching {', '.join(request.wanted)}; Ctrl-C ends")
             with contextlib.suppress(KeyboardInterrupt):
                 run.run(planner.follow(watch.inputs()), None)
+            interrupts.forget()
         else:
             tasks = planner.plan(found)
             run.run(tasks, tasks)
     except (KeyboardInterrupt, FolderError, ClusterError):
         report(run.outcome, outputs.failures)
-        console.note(f"stopped: {summary(run.outcome)}")
+        console.stopped(f"stopped: {summary(run.outcome)}")
         if journal is not None:
             console.note("what is finished is kept; the same command goes on from here")
         raise

@@ -99,6 +99,10 @@ class Loop:
             self._finish()
         return Outcome(state.final_wer, state.final_cer)
 
+    def _tell_stop(self) -> None:
+        at = self.state.update
+        console.stopped(f"stopped at update {at}; the same command goes on from there")
+
     def _is_done(self) -> bool:
         """Whether a resumed run is already finished; one that stopped early continues with a larger
         patience."""
@@ -135,7 +139,7 @@ class Loop:
         self.average.follow(self.net, state.update)
         if summed[3] > 0:  # in whichever process: all stop at the same update
             self._save()
-            console.note(f"stopped at update {state.update}; the same command goes on from there")
+            self._tell_stop()
             raise KeyboardInterrupt
         # One of several processes must not leave alone: the others would fail, with nothing saved.
         self.interrupt.deferred = self.world.size > 1
@@ -198,7 +202,7 @@ class Loop:
             score = self.best.evaluate(self._plain(), state)
         except KeyboardInterrupt:
             self._save()
-            console.note(f"stopped at update {state.update}; the same command goes on from there")
+            self._tell_stop()
             raise
         self._save()
         console.note(f"update {state.update}: dev WER {score.wer:.2%}, CER {score.cer:.2%}")

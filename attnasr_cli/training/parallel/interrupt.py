@@ -11,6 +11,8 @@ import time
 from types import FrameType
 from typing import Any
 
+from attnasr_cli import interrupts
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 TWICE_S = 2.0  # a terminal and a launcher may both pass on the same Ctrl-C
 
@@ -45,7 +47,8 @@ class Interrupt:
             return
         self._first = self._first or now
         if not self.deferred or self.requested:
-            raise KeyboardInterrupt
+            interrupts.raise_soon(frame)
+            return  # not yet
         self.requested = True
 
 

@@ -34,6 +34,7 @@ class _Outcome:
     value: Any = None
     error: AttnasrError | None = None
     interrupted: bool = False
+    stop_told: bool = False
 
 
 def launch(size: int, work: Callable[[World], T], threads: int) -> T:
@@ -64,6 +65,8 @@ def launch(size: int, work: Callable[[World], T], threads: int) -> T:
     if outcome.error is not None:
         raise outcome.error
     if outcome.interrupted:
+        if outcome.stop_told:
+            console.mark_stop_told()
         raise KeyboardInterrupt
     result: T = outcome.value
     return result
@@ -172,7 +175,7 @@ def _member(
     except AttnasrError as problem:
         outcome = _Outcome(error=problem)
     except KeyboardInterrupt:
-        outcome = _Outcome(interrupted=True)
+        outcome = _Outcome(interrupted=True, stop_told=console.is_stop_told())
     except BaseException:
         traceback.print_exc()
         os._exit(1)  # not waiting for the others, who wait for this one
