@@ -131,7 +131,7 @@ def as_error(problem: Exception, piece: Piece) -> AttnasrError:
     start = piece.speech.start_s
     where = f"{piece.result.job.shown}, {start:.1f} to {start + piece.speech.duration_s:.1f} s"
     hint = (
-        "choose a smaller --batch"
+        "choose a smaller --beam or --max-segment"  # it was alone in its batch
         if is_out_of_memory(problem)
         else "please report this; --batch 1 decodes every segment by itself"
     )

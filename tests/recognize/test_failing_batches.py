@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from attnasr_cli.audio.segment import SegmentConfig
-from attnasr_cli.errors import UsageError
+from attnasr_cli.errors import AttnasrError, UsageError
 from attnasr_cli.families.base import Decoded, Piece
 from attnasr_cli.recognize import pipeline
 from attnasr_cli.recognize.jobs import Job
@@ -66,6 +66,15 @@ def test_halves_are_decoded_when_what_filled_the_memory_is_gone(
     results = list(pipeline.run(jobs, [decoder], CUT, 60.0, 2))
     assert [r.error for r in results] == [None] * 4
     assert decoder.batches == [4, 2, 1, 1, 2, 1, 1]
+
+
+def test_what_is_too_large_alone_is_not_told_to_be_batched_smaller(jobs: list[Job]) -> None:
+    def fail(segments: Sequence[Tensor]) -> None:
+        raise MemoryError("Unable to allocate 160. GiB")
+
+    [result] = pipeline.run(jobs[:1], [Decoder(fail)], CUT, 60.0, 2)
+    assert isinstance(result.error, AttnasrError)
+    assert result.error.hint == "choose a smaller --beam or --max-segment"
 
 
 def test_a_mistake_in_the_program_is_not_tried_again(jobs: list[Job]) -> None:
