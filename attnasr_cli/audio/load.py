@@ -206,6 +206,7 @@ def open_recording(
     try:
         status = path.stat()
         if path.is_dir():
+            os.scandir(path).close()  # raises where it may not be read, which is why it was kept
             raise AudioError(f"{name} is a folder, not a recording", "name a file in it")
         if not path.is_file():
             raise AudioError(f"{name} is not a regular file", "pipe it in with -")

@@ -32,7 +32,7 @@ def cutting(reading: Reading, decoder: SegmentDecoder, model: str) -> SegmentCon
         raise UsageError(
             f"segments of {reading.max_segment} s", f"model {model} sees {longest} s at once"
         )
-    length = reading.max_segment or longest
+    length = longest if reading.max_segment is None else reading.max_segment
     return SegmentConfig(
         max_s=length,
         target_s=length,

@@ -85,9 +85,9 @@ def find(
 ) -> list[Input]:
     """Recordings of all arguments, in their order, folders sorted, each file once.
 
-    The output folder and hidden entries inside a folder are left out. A file that is missing is
-    kept: reading it will say so. ``stdin``: where a copy of stdin stands. Raises UsageError where
-    nothing is found.
+    The output folder and hidden entries inside a folder are left out. A file that is missing and a
+    folder that may not be read are kept: reading them will say so. ``stdin``: where a copy of stdin
+    stands. Raises UsageError where nothing is found.
     """
     patterns = patterns or Patterns()
     here = [text for text in given if text != STDIN and not remote.is_url(text)]
@@ -107,8 +107,12 @@ def find(
         elif text == STDIN:
             found.append(Input(stdin or Path(STDIN), PurePath("stdin"), "stdin"))
         elif path in tops:
-            inside = list(walk(path, patterns, output_dir))
-            if not inside and not empty_is_fine:
+            closed: list[Path] | None = None if empty_is_fine else []
+            inside = list(walk(path, patterns, output_dir, closed))
+            for folder in closed or ():
+                name = tops[path] / folder.relative_to(path) / "*"  # the name of no output
+                found.append(Input(folder, name, display_name(folder)))
+            if not inside and not closed and not empty_is_fine:
                 console.warn(f"no recordings in {printable(display_name(path))}")
             for file in inside:
                 if file not in seen:
@@ -161,8 +165,14 @@ def _unique(found: Sequence[Input]) -> list[Input]:
     return result
 
 
-def walk(folder: Path, patterns: Patterns, output_dir: Path | None = None) -> Iterator[Path]:
-    """Recordings under a folder, sorted; links are followed, but no folder is entered twice."""
+def walk(
+    folder: Path,
+    patterns: Patterns,
+    output_dir: Path | None = None,
+    closed: list[Path] | None = None,
+) -> Iterator[Path]:
+    """Recordings under a folder, sorted; links are followed, but no folder is entered twice. A
+    folder that may not be read is added to ``closed``; without it, a warning names it."""
     skipped = None if output_dir is None else _identity(output_dir)
     entered: set[tuple[int, int]] = set()
     root = _identity(folder)
@@ -170,9 +180,11 @@ def walk(folder: Path, patterns: Patterns, output_dir: Path | None = None) -> It
         entered.add(root)
 
     def complain(problem: OSError) -> None:
-        console.warn(
-            f"{printable(display_name(problem.filename or folder))}: {problem.strerror}", once=True
-        )
+        path = Path(problem.filename or folder)
+        if closed is None:
+            console.warn(f"{printable(display_name(path))}: {problem.strerror}", once=True)
+        else:
+            closed.append(path)
 
     for here, subfolders, files in os.walk(folder, followlinks=True, onerror=complain):
         subfolders.sort()

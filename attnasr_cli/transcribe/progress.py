@@ -106,8 +106,15 @@ class Progress:
             return None
         return max(self.total_s - handled, 0.0) * elapsed / handled
 
+    def _state(self) -> object:
+        """What a plain line is worth for: where nobody knows what is to come (--watch), hours may
+        pass without news; else each line says how long is left."""
+        if self.files is not None:
+            return object()
+        return self.done, self.meter.handled_s
+
     def _run(self) -> None:
-        shown = time.monotonic()
+        shown, told = time.monotonic(), self._state()
         while not self._ending.wait(REFRESH_S):
             if self._bar is not None:
                 [task] = self._bar.task_ids
@@ -117,8 +124,8 @@ class Progress:
                     completed=self.meter.handled_s,
                     description=self.line(),
                 )
-            elif time.monotonic() - shown >= EVERY_S:
-                shown = time.monotonic()
+            elif time.monotonic() - shown >= EVERY_S and (state := self._state()) != told:
+                shown, told = time.monotonic(), state
                 console.note(self.line())
 
     def _make_bar(self) -> Any:

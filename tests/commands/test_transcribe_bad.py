@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -171,6 +172,31 @@ def test_unreadable_files(
 ) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     ran = run(sound)
+    assert "may not be read" in complaint(ran)
+
+
+def test_a_folder_that_may_not_be_read_is_a_failure(
+    run: Run, tmp_path: Path, speech_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a part of a tree would be missing from what is said to be all done."""
+    speech_file(tmp_path / "in" / "locked.wav", 0.8, 1)
+    locked = tmp_path / "in" / "locked"
+    locked.mkdir()
+    real = os.scandir
+
+    def scandir(path: str | Path = ".") -> object:
+        if Path(path) == locked:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    ran = run(tmp_path / "in", "-o", tmp_path / "out")
+    assert ran.code == 1
+    assert "1 transcribed, 1 failed" in ran.err
+    assert "may not be read" in " ".join(ran.err.split())
+    assert (tmp_path / "out" / "locked.txt").is_file()
+    ran = run(locked)
+    assert ran.code == 1
     assert "may not be read" in complaint(ran)
 
 

@@ -93,6 +93,7 @@ def test_more_audio_than_the_net_hears(
     """A longer segment is refused; a longer recording is cut."""
     limit = LIMITS[kind]
     assert "s at once" in refused(originals[kind], "--max-segment", limit + 1, code=2)
+    assert "too short" in refused(originals[kind], "--max-segment", 0, code=2)
     soundfile.write(tmp_path / "long.wav", moonshine.noise(2, limit + 1).numpy(), 16_000)
     ran = attnasr(
         "transcribe", tmp_path / "long.wav", "-m", originals[kind], "--no-vad", "-f", "json", "-q"

@@ -37,7 +37,7 @@ def test_a_segment_that_fails_fails_its_file_only(recordings: list[Path]) -> Non
     results = list(pipeline.run(jobs, [Echo(fail)], cut, 60.0, 2))
     assert [r.error is not None for r in results] == [False, False, True, False]
     assert "out of memory" in str(results[2].error)
-    assert "--batch" in results[2].error.hint  # type: ignore[union-attr]
+    assert "--beam" in results[2].error.hint  # type: ignore[union-attr]
 
 
 def test_several_devices_share_the_work(recordings: list[Path]) -> None:

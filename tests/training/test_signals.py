@@ -66,6 +66,35 @@ def test_a_signal_to_the_command_ends_all_processes(
     assert torch.load(state, weights_only=True)["progress"]["update"] > 0
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks processes up in /proc")
+def test_a_terminal_interrupts_processes_that_are_starting(
+    recipe: Path, tones: Path, tmp_path: Path
+) -> None:
+    """It signals all of them: one line, and no traceback of what they import."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "attnasr_cli", *command(recipe, tmp_path, tones, "--workers", "2")],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    until(lambda: len(_members(process.pid)) == 2, process)
+    for member in _members(process.pid):
+        status = Path(f"/proc/{member}/status").read_text()
+        [blocked] = [line.split()[1] for line in status.splitlines() if line.startswith("SigBlk")]
+        assert int(blocked, 16) >> signal.SIGINT - 1 & 1, "would be interrupted itself"
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate()
+    assert process.returncode == 130
+    assert said.endswith("error: interrupted\n")
+    assert "Traceback" not in said
+
+
+def _members(process: int) -> list[int]:
+    """The processes of the run: multiprocessing has one of its own, too."""
+    lines = {child: Path(f"/proc/{child}/cmdline") for child in children(process)}
+    return [child for child, line in lines.items() if b"spawn_main" in line.read_bytes()]
+
+
 def _left(workers: list[int]) -> list[int]:
     """Those that have not ended soon."""
     end = time.monotonic() + ENDED_S

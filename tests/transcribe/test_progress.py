@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+from collections.abc import Callable
 
 import pytest
 from rich.console import Console
@@ -64,3 +65,36 @@ def test_quiet_shows_nothing(screen: io.StringIO, monkeypatch: pytest.MonkeyPatc
     with Progress(Meter(), 3) as progress, progress.paused():
         pass
     assert screen.getvalue() == ""
+
+
+class Waiting(threading.Event):
+    """Whose waits return at once, so many times; then it is set. ``then``: called at each."""
+
+    def __init__(self, times: int, then: Callable[[int], None]) -> None:
+        super().__init__()
+        self.times, self.then, self.count = times, then, 0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.count += 1
+        self.then(self.count)
+        return self.count > self.times
+
+
+@pytest.mark.parametrize(("files", "lines"), [(None, 2), (3, 10)])
+def test_a_log_gets_no_lines_while_nothing_comes(
+    files: int | None,
+    lines: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """With --watch hours may pass without a recording; a run that ends says how long is left."""
+    monkeypatch.setattr(module, "EVERY_S", 0.0)
+    progress = Progress(Meter(), files)
+
+    def one_more(count: int) -> None:
+        if count in (4, 7):
+            progress.done += 1
+
+    progress._ending = Waiting(10, one_more)
+    progress._run()
+    assert len(capsys.readouterr().err.splitlines()) == lines

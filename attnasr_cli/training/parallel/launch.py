@@ -3,12 +3,13 @@ resume point if one was killed."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -100,7 +101,8 @@ def _run(size: int, work: Callable[[World], T], threads: int, address: str) -> _
                 target=_member, args=(world, work, threads, quiet, os.getpid(), writer)
             )  # not a daemon, which could have no process of its own (data/ahead.py)
             processes.append(process)
-            process.start()
+            with _interrupts_blocked():  # inherited: Ctrl-C reaches them by the launcher alone
+                process.start()
             writer.close()
             readers[reader] = rank
         while outcome is None:
@@ -119,6 +121,15 @@ def _run(size: int, work: Callable[[World], T], threads: int, address: str) -> _
                 process.kill()
                 process.join()
     return outcome
+
+
+@contextlib.contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _look(
@@ -164,7 +175,6 @@ def _member(
     parent: int,
     writer: Connection,
 ) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher passes it on as SIGTERM
     exit_with_parent(parent)
     import torch
 
