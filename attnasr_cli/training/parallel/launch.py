@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import FrameType
@@ -125,6 +126,7 @@ def _run(size: int, work: Callable[[World], T], threads: int, address: str) -> _
 
 @contextlib.contextmanager
 def _interrupts_blocked() -> Iterator[None]:
+    resource_tracker.ensure_running()  # else start() does, and unblocks SIGINT at its end
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
