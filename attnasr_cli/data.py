@@ -73,6 +73,12 @@ def read_text(path: Path) -> str:
         raise DataError(
             f"cannot read {path}: {problem.strerror}", "check path and rights"
         ) from None
+    except DataError:
+        if path.suffix.lower() not in AUDIO_ENDINGS:
+            raise
+        raise DataError(
+            f"{path} is a recording, not a text", f"attnasr transcribe {path} writes its text"
+        ) from None
 
 
 def decode(data: bytes, name: str) -> str:

@@ -68,6 +68,14 @@ def test_text_that_is_none() -> None:
         data.decode(b"RIFF\0\0\0\0WAVEfmt", "name")
 
 
+def test_a_recording_in_the_place_of_a_text(tmp_path: Path) -> None:
+    """It is not told to be converted by iconv."""
+    (tmp_path / "talk.mp3").write_bytes(b"ID3\xff\xfb\x90")
+    with pytest.raises(DataError, match="is a recording, not a text") as caught:
+        data.read_text(tmp_path / "talk.mp3")
+    assert caught.value.hint.startswith("attnasr transcribe ")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "line"),
     [

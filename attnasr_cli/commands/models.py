@@ -119,11 +119,15 @@ def pull(
     name: Annotated[str, typer.Argument(help="whisper-tiny … or owner/name[@revision] on the hub")],
 ) -> None:
     """Download a published model, or say where it is already."""
-    from attnasr_cli.checkpoint import hub
+    from attnasr_cli.checkpoint import hub, registry
     from attnasr_cli.families.registry import published
 
     wanted = hub.source(name, published())
     if wanted is None:
+        here = {entry.name: entry.path for entry in registry.entries()}
+        if name in here:
+            console.result(str(here[name]))
+            return
         raise UsageError(
             f"{name!r} is not a published model",
             f"give owner/name, or one of {', '.join(published())}",

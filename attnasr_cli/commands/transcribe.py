@@ -14,7 +14,7 @@ from attnasr_cli.commands.configured import Configured, takes
 from attnasr_cli.data import STDIN
 from attnasr_cli.errors import ClusterError
 from attnasr_cli.transcribe.config import Settings, show, unknown_variables
-from attnasr_cli.transcribe.inputs import Patterns, find, read_list
+from attnasr_cli.transcribe.inputs import Input, Patterns, find, read_list
 from attnasr_cli.transcribe.options import (
     OPTIONS,
     ClusterOptions,
@@ -95,6 +95,8 @@ def _run(request: Request, stdin: Path | None, stack: contextlib.ExitStack) -> i
     folder = None if out is None or remote.is_url(out) else Path(out)
     patterns = Patterns(inputs.include or (), inputs.exclude or ())
     found = [] if inputs.watch else find(request.wanted, patterns, folder, stdin=stdin)
+    if len(found) == 1 and not inputs.salvage and outputs.failures is None:
+        _look_at(found[0])
     several = inputs.watch or len(found) > 1 or inputs.split_channels
     journal: Journal | RemoteJournal | None = None
     sink: Sink
@@ -133,6 +135,14 @@ def _run(request: Request, stdin: Path | None, stack: contextlib.ExitStack) -> i
     finally:
         sink.close()
     return report(run.outcome, outputs.failures)
+
+
+def _look_at(only: Input) -> None:
+    """Raise the AudioError of the only recording, if it has one: no model is loaded for it."""
+    from attnasr_cli.audio.load import open_recording
+
+    if isinstance(only.path, Path):
+        open_recording(only.path, name=only.shown, headers_only=True).close()
 
 
 def _load(

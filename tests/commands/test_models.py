@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from attnasr_cli.checkpoint import hub
+from attnasr_cli.checkpoint.registry import is_model
 from attnasr_cli.families.registry import published
 from attnasr_cli.transcribe.config import user_file
 from tests.conftest import Ran
@@ -63,6 +64,12 @@ def test_what_others_have_downloaded_is_used(tmp_path: Path) -> None:
     assert hub.local(hub.Source("someone/fine", "abc")) == theirs
     assert hub.local(hub.Source("someone/fine", "other")) is None
     assert not (tmp_path / "cache").exists()
+
+
+def test_to_pull_what_ships_says_where_it_is(attnasr: Run) -> None:
+    pulled = attnasr("models", "pull", "english-small")
+    assert pulled.code == 0
+    assert is_model(Path(pulled.out.strip()))
 
 
 def test_the_default(attnasr: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

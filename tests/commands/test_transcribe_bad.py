@@ -167,6 +167,15 @@ def test_strange_names(
     assert "no file" in complaint(ran)
 
 
+def test_no_model_is_loaded_for_a_recording_that_cannot_be_read(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "text.wav").write_text("hello")
+    for name, why in (("nothing.wav", "no file"), ("text.wav", "is not a recording")):
+        ran = run(tmp_path / name)
+        assert ran.code == 1
+        assert why in complaint(ran)
+        assert len(ran.err.splitlines()) == 2, "the error and its hint, and no model before"
+
+
 def test_unreadable_files(
     run: Run, sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -113,6 +113,7 @@ def test_table() -> None:
     assert "by speaker (lower)" in text
     assert "other.tsv against hyp.tsv (lower)" in text
     assert "s2-b: 3 errors in 0" in text
+    assert ": 1 error in" in text
     assert "REF: a dog ran ***" in text
     assert "HYP: a dig ran off" in text
 

@@ -212,7 +212,7 @@ def _show_rows(score: Score, evaluation: Evaluation, console: Console) -> None:
     console.print(Text(f"\nutterances, worst first ({score.normalizer})", "italic"))
     for row in rows:
         counts = row.words
-        head = f"{row.id}: {counts.errors} errors in {counts.reference}"
+        head = f"{row.id}: {counts.errors} error{'s' * (counts.errors != 1)} in {counts.reference}"
         console.print(Text(f"\n{head}{', missing' if row.missing else ''}", "bold"))
         console.print(aligned(row, console.width))
         if row.compounds:
