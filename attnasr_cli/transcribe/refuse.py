@@ -113,6 +113,8 @@ def check(request: Request) -> None:
         raise UsageError("--watch is for folders", "name folders only")
     if chosen("settle") and not inputs.watch:
         raise UsageError("--settle without --watch", "add --watch")
+    if inputs.settle < 0:
+        raise UsageError(f"--settle {inputs.settle}", "use 0 or more")
     if inputs.from_file == STDIN and STDIN in wanted:
         raise UsageError("stdin cannot be both list and recording", "write the list to a file")
     _check_cluster(settings, wanted)

@@ -94,6 +94,7 @@ def test_bad_recordings_among_good_ones(run: Run, sound: Path, tmp_path: Path) -
         (["{sound}", "--include", "*.wav"], "--include without a folder"),
         (["{sound}", "--watch"], "--watch is for folders"),
         (["{sound}", "--settle", "1"], "--settle without --watch"),
+        (["{empty}", "--watch", "--settle", "-1"], "--settle -1"),
         (["{sound}", "--language", "en"], "cannot use --language"),
         (["{sound}", "--tokenizer", "x"], "cannot use --tokenizer"),
         (["-", "-"], "only once"),

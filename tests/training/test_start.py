@@ -64,8 +64,13 @@ def test_folders_say_words_as_in_speech_commands(tmp_path: Path) -> None:
 def test_other_audio_without_texts_is_refused_with_what_is_wanted(tmp_path: Path) -> None:
     for n in range(9):
         (tmp_path / f"take {n}.wav").touch()
-    with pytest.raises(DataError, match=r"taken for audio with \.txt beside"):
+    with pytest.raises(DataError, match=r"taken for audio with \.txt beside") as caught:
         read_data(tmp_path)
+    assert caught.value.hint.startswith("wanted: a manifest")
+    (tmp_path / "texts.tsv").write_text("path\ttext\n")
+    with pytest.raises(DataError) as caught:
+        read_data(tmp_path)
+    assert caught.value.hint == "name its table: texts.tsv"
 
 
 def some(speakers: str, each: int = 10) -> list[Utterance]:

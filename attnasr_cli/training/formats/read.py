@@ -31,6 +31,9 @@ from attnasr_cli.training.formats.utterance import Utterance
 
 Reader = Callable[[Path], Iterator[Utterance]]
 METADATA = ("metadata.csv", "metadata.jsonl")
+TABLES = (".tsv", ".csv", ".jsonl")
+SHOWN = 5
+"""of the tables in a folder that is none of a corpus"""
 
 
 def read_data(path: Path) -> list[Utterance]:
@@ -44,10 +47,13 @@ def read_data(path: Path) -> list[Utterance]:
     kind, reader = _reader(path)
     found = _with_ids(list(reader(path)))
     if not found:
+        tables = sorted(p.name for p in path.glob("*") if p.suffix in TABLES)[:SHOWN]
         raise DataError(
             f"no utterances in {path}, taken for {kind}",
-            "wanted: a manifest, *.trans.txt, metadata.csv, wav.scp, audio with .txt, or a folder "
-            "for each word",
+            f"name its table: {', '.join(tables)}"
+            if tables
+            else "wanted: a manifest, *.trans.txt, metadata.csv, wav.scp, audio with .txt, or a "
+            "folder for each word",
         )
     for name, count in Counter(u.id for u in found).most_common(1):
         if count > 1:
