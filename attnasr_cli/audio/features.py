@@ -19,6 +19,9 @@ STEP = 8 * HOP
 """samples: a multiple of what nets join into one position of their memory"""
 QUIET = 1e-5
 """root mean square of a pause at least: the last bit of a recording of 16 bits"""
+BELOW_DB = 20.0
+"""of the noise of a pause below the segment at least: a word that is cut out tightly has speech in
+its quietest part too"""
 
 
 @dataclass(frozen=True)
@@ -93,29 +96,39 @@ def lead_s(duration_s: float, config: FeatureConfig) -> float:
     return lead(round(duration_s * SAMPLE_RATE_HZ), config) / SAMPLE_RATE_HZ
 
 
-def with_pause(samples: Tensor, config: FeatureConfig, before: int) -> Tensor:
+def with_pause(
+    samples: Tensor, config: FeatureConfig, before: int, noise: float | None = None
+) -> Tensor:
     """samples (N,) → at least ``shortest`` of them, ``before`` of what is added in front.
 
-    The pause has the noise that the segment has in its quietest 25 ms, always the same. Noise goes
-    on below the speech: recordings of 8 kHz have none above 4 kHz, and would stand out there by
-    their silence. Digital silence does not do: of English digits english-small, untrained, knows
-    65 % without a pause, 74 % with silence of half a second on each side, 78 % with noise, and 67 %
-    with all of it behind.
+    The pause has noise, always the same, of the root mean square ``noise``, else that of
+    ``pause_noise``. It goes on below the speech: recordings of 8 kHz have none above 4 kHz, and
+    would stand out there by their silence. Digital silence does not do: of English digits
+    english-small, untrained, knows 65 % without a pause, 74 % with silence of half a second on each
+    side, 78 % with noise, and 67 % with all of it behind.
     """
     missing = shortest(config) - samples.shape[0]
     if missing <= 0:
         return samples
     padded = torch.nn.functional.pad(samples, (before, missing - before))
     always = torch.Generator().manual_seed(0)
-    return padded + _quietest(samples) * torch.randn(padded.shape[0], generator=always)
+    level = pause_noise(samples) if noise is None else max(noise, QUIET)
+    return padded + level * torch.randn(padded.shape[0], generator=always)
 
 
-def _quietest(samples: Tensor) -> float:
-    """Root mean square of the quietest 25 ms of samples (N,)."""
+def pause_noise(samples: Tensor) -> float:
+    """Root mean square of the noise that a pause around samples (N,) has: that of their quietest
+    25 ms, but clearly below the whole."""
     if samples.shape[0] < WINDOW:
         return QUIET
     parts = samples[: samples.shape[0] // WINDOW * WINDOW].reshape(-1, WINDOW)
-    return max(float(parts.square().mean(1).min().sqrt()), QUIET)
+    quietest = float(parts.square().mean(1).min().sqrt())
+    return max(min(quietest, loudness(samples) * 10 ** (-BELOW_DB / 20)), QUIET)
+
+
+def loudness(samples: Tensor) -> float:
+    """Root mean square of samples (N,), at least one."""
+    return float(samples.square().mean().sqrt())
 
 
 class LogMel:

@@ -49,6 +49,12 @@ def test_a_pause_has_the_noise_of_the_quietest_moment() -> None:
     assert float(with_pause(torch.zeros(4800), config, 0).std()) < 1e-4
 
 
+def test_a_pause_around_speech_without_a_quiet_moment_is_quiet_all_the_same() -> None:
+    config, speech = FeatureConfig(shortest_s=1.0), 0.1 * torch.randn(4800)
+    assert float(with_pause(speech, config, 0)[4800:].std()) == pytest.approx(0.01, rel=0.05)
+    assert float(with_pause(speech, config, 0, 0.03)[4800:].std()) == pytest.approx(0.03, rel=0.05)
+
+
 def test_a_higher_tone_is_in_a_higher_bin() -> None:
     config = FeatureConfig(bins=80, normalize="none")
     loudest = [int(log_mel(tone(hz), config).mean(0).argmax()) for hz in (200, 800, 3000, 7000)]

@@ -222,10 +222,37 @@ def test_frames_are_known_before_they_are_computed(
     assert change_speed(torch.ones(4000), 1.0).shape == (4000,)
 
 
+@pytest.mark.parametrize("pauses", [0.0, 0.5, 1.0])
+def test_pauses_of_training_have_any_noise(tmp_path: Path, pauses: float) -> None:
+    from attnasr_cli.audio.features import FeatureConfig, log_mel
+    from attnasr_cli.training.data.waveforms import open_drawn_corpus
+    from attnasr_cli.training.formats.utterance import Utterance
+
+    speech = torch.from_numpy(tone(440, 0.5))
+    config = FeatureConfig(normalize="none", shortest_s=1.0)
+    corpus = open_drawn_corpus(
+        tmp_path, [Utterance("a", tmp_path / "a", "a")], config, (1.0,), 20.0,
+        Distortion(DistortConfig(pauses=pauses)), False, lambda utterance, longest_s: speech,
+    )  # fmt: skip
+    draw = np.random.default_rng(5)
+    # Far above the tone there is only the noise of the pause.
+    found = [float(corpus.features[0].get(0, draw)[:, -1].mean()) for _ in range(40)]
+    usual = float(log_mel(speech, config)[:, -1].mean())
+    drawn = [abs(one - usual) > 0.3 for one in found]
+    if pauses == 0.5:
+        assert 10 < sum(drawn) < 30
+    else:
+        assert sum(drawn) >= 35 if pauses else not any(drawn)
+    # 32 dB between the softest and the loudest, as logarithms of power.
+    assert (max(found) - min(found) > 5) == (pauses > 0)
+    assert max(found) - min(found) < 3.2 * np.log(10) + 0.6
+
+
 BAD = [
     ("distort.rooms=1.5", "a probability, 0 to 1"),
     ("distort.snr_db=[10, 0]", "the least comes first"),
     ("distort.noise_folder=hiss", "its probability, is 0"),
+    ("distort.pauses=0.5", "without .features. shortest_s"),
     ("distort.hiss=0.5", "hiss"),
 ]
 

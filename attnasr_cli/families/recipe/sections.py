@@ -123,6 +123,8 @@ class DistortConfig:
     """8 kHz, 8-bit µ-law"""
     codecs: float = 0.0
     """MP3 or Opus at 8 to 32 kbit/s"""
+    pauses: float = 0.0
+    """noise 13 to 45 dB below the speech, not the recording's, in what features.shortest_s adds"""
 
     def __post_init__(self) -> None:
         for name, value in self._probabilities().items():
@@ -134,10 +136,8 @@ class DistortConfig:
             raise ValueError("noise_folder is set, and noise, its probability, is 0")
 
     def _probabilities(self) -> dict[str, float]:
-        return {
-            name: getattr(self, name)
-            for name in ("noise", "rooms", "bands", "levels", "telephone", "codecs")
-        }
+        names = ("noise", "rooms", "bands", "levels", "telephone", "codecs", "pauses")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def any(self) -> bool:

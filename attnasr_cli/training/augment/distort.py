@@ -24,6 +24,9 @@ from attnasr_cli.training.augment.fourier import fast_size
 
 Samples = npt.NDArray[np.float32]
 """(N,) at 16 kHz, full scale ±1"""
+PAUSE_DB = (13.0, 45.0)
+"""of the noise in a pause below the speech: what is between words of careless and of good
+recordings"""
 QUIET = 1e-8  # mean square below which there is nothing to set a ratio to
 
 
@@ -52,6 +55,13 @@ class Distortion:
             kind = sorted(CODECS)[draw.integers(len(CODECS))]
             speech = through_codec(speech, kind, int(draw.integers(8, 33)) * 1000)
         return torch.from_numpy(speech)
+
+    def pause(self, samples: Tensor, draw: np.random.Generator) -> float | None:
+        """Root mean square of the noise in a pause around samples (N,) drawn at random, or None for
+        what it has in use."""
+        if draw.random() >= self.config.pauses:
+            return None
+        return float(np.sqrt(power(samples.numpy())) * 10 ** (-draw.uniform(*PAUSE_DB) / 20))
 
     def _noise(self, length: int, draw: np.random.Generator) -> Samples:
         if not self.noises or draw.random() < 0.5:

@@ -90,7 +90,8 @@ class DrawnFeatures:
         samples = change_speed(self.waveforms.get(index), self.speed)
         missing = shortest(self.features) - samples.shape[0]
         if missing > 0:  # half of the pause is before it in use, and any part in recordings
-            samples = with_pause(samples, self.features, int(draw.integers(missing + 1)))
+            noise = None if self.distortion is None else self.distortion.pause(samples, draw)
+            samples = with_pause(samples, self.features, int(draw.integers(missing + 1)), noise)
         if self.distortion is not None:
             samples = self.distortion(samples, draw)
         return family_of_style(self.features.style).features(self.features).extract(samples)

@@ -47,6 +47,10 @@ def as_recipe(table: dict[str, Any], path: Path) -> Recipe:
     recipe = from_table(Recipe, table, str(path), UsageError)
     if recipe.lora and not recipe.init:
         raise UsageError("[lora] without [init]", "adapters change a model that is there: name it")
+    if recipe.distort.pauses and not recipe.features.shortest_s:
+        raise UsageError(
+            "[distort] pauses without [features] shortest_s", "there is no pause to be noisy"
+        )
     if recipe.text.lexicon:
         there = replace(recipe.text, lexicon=str(path.parent / recipe.text.lexicon))
         recipe = replace(recipe, text=there)
