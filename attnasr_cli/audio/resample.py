@@ -84,6 +84,18 @@ def resample(samples: Tensor, rate_hz: int) -> Tensor:
     return output.clone()
 
 
+def rate_for(speed: float) -> int:
+    """The sampling rate that samples at 16 kHz are taken to have, to be played at a speed."""
+    return round(SAMPLE_RATE_HZ * speed / 100) * 100
+
+
+def change_speed(samples: Tensor, speed: float) -> Tensor:
+    """samples (N,) → (N / speed,): tempo and pitch together, as on a tape (Ko et al. 2015)."""
+    if speed == 1.0:
+        return samples
+    return resample(samples, rate_for(speed))
+
+
 def phase(rate_hz: int) -> int:
     """Input samples after which the filters repeat: where a stream may start for equal output."""
     return _ratio(rate_hz)[1]

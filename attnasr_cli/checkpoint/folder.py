@@ -58,6 +58,13 @@ class DecodingConfig:
     """as in SearchConfig: 0 is none"""
     min_logprob: float = -1.0e9
     """a segment whose mean log probability is below is taken for no speech"""
+    speeds: tuple[float, ...] = ()
+    """others at which the CTC head hears a segment too; its scores are then the mean over all"""
+
+    def __post_init__(self) -> None:
+        for speed in self.speeds:
+            if not 0.5 <= speed <= 2:
+                raise ModelError(f"decoding.speeds has {speed:g}", "use speeds from 0.5 to 2")
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attnasr_cli.app import main
+from attnasr_cli.audio.resample import change_speed
 from attnasr_cli.errors import UsageError
 from attnasr_cli.families.recipe.sections import DistortConfig
 from attnasr_cli.training.augment import distort, rooms
 from attnasr_cli.training.augment.codecs import CODECS, through_codec, through_telephone
 from attnasr_cli.training.augment.distort import Distortion
 from attnasr_cli.training.augment.fourier import fast_size
-from attnasr_cli.training.data.corpus import change_speed
 from attnasr_cli.training.parallel.gradients import Gradients, Row
 from attnasr_cli.training.recipes.read import read_recipe
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from attnasr_cli.audio.features import LogMel, lead_s
 from attnasr_cli.audio.frames import SAMPLE_RATE_HZ
+from attnasr_cli.audio.resample import change_speed
 from attnasr_cli.checkpoint.folder import Model
 from attnasr_cli.device import Placement
 from attnasr_cli.errors import UsageError
@@ -27,7 +28,7 @@ from attnasr_cli.families.batching import pack
 from attnasr_cli.families.native.attention import attention
 from attnasr_cli.families.native.compare import Written, reordered
 from attnasr_cli.families.native.detokenize import written_texts, written_words
-from attnasr_cli.families.native.joint_search import JointSearch
+from attnasr_cli.families.native.joint_search import Heard, JointSearch
 from attnasr_cli.families.native.options import NativeOptions
 from attnasr_cli.families.native.phrases import choose_phrases, phrase_list
 from attnasr_cli.families.native.settings import language_model, resolve, second_pass
@@ -129,14 +130,12 @@ class NativeDecoder:
     @torch.inference_mode()
     def _batch(self, segments: list[Tensor]) -> list[Decoded]:
         net, device = self.net, self.placement.device
-        features, lengths = self.features(segments)  # (B, T, F), (B,)
-        if device.type == "cpu":
-            features = whole_frames(features)
         # Threads part long sums of a short segment in other ways: the encoder has one, too, unless
         # it is large.
         with self.placement.autocast, few_threads(self.encoder_bytes):
-            memory = net.encode(features.to(device), lengths.to(device))
+            memory = self._encoded(segments)
             logits = net.ctc(memory).float() if net.has_ctc else None  # (B, S, V)
+            others = self._others(segments) if logits is not None else []
         # On a CPU a step is a product of few rows, where low precision costs time: up to twice as
         # much was measured in bfloat16. There only the encoder has it.
         slow = device.type == "cpu" and self.placement.dtype != "float32"
@@ -145,16 +144,32 @@ class NativeDecoder:
         low = contextlib.nullcontext() if slow else self.placement.autocast
         with low, few_threads(self.step_bytes):
             if self.phrases is not None:
-                choices = choose_phrases(self.search, self.phrases, memory, logits)
+                choices = choose_phrases(self.search, self.phrases, memory, logits, others)
                 return [
                     self._phrase(i, choice, segments[i], memory, logits)
                     for i, choice in enumerate(choices)
                 ]
-            found = self._written(self.search(memory, logits))
+            found = self._written(self.search(memory, logits, others))
             return [
                 self._decoded(i, self._compared(hypotheses), segments[i], memory, logits)
                 for i, hypotheses in enumerate(found)
             ]
+
+    def _others(self, segments: list[Tensor]) -> list[Heard]:
+        """What the CTC head hears in the segments (N,) at the model's other speeds."""
+        found: list[Heard] = []
+        for speed in self.model.decoding.speeds if self.settings["ctc_weight"] > 0 else ():
+            moved = [change_speed(samples, speed) for samples in segments]
+            memory = self._encoded(moved)
+            found.append((self.net.ctc(memory).float(), memory.lengths))
+        return found
+
+    def _encoded(self, segments: list[Tensor]) -> Memory:
+        features, lengths = self.features(segments)  # (B, T, F), (B,)
+        device = self.placement.device
+        if device.type == "cpu":
+            features = whole_frames(features)
+        return self.net.encode(features.to(device), lengths.to(device))
 
     def _written(self, found: Sequence[Sequence[Hypothesis]]) -> list[list[Written]]:
         """The hypotheses of each utterance with their texts."""

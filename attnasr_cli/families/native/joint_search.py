@@ -5,6 +5,7 @@ Transcribing, the evaluation while training and the benchmarks all use it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -17,6 +18,9 @@ from attnasr_cli.search.blanks import without_blank_runs
 from attnasr_cli.search.ctc_beam import Automaton, ctc_search
 from attnasr_cli.search.phrases import PhraseScorer, search_phrases
 from attnasr_cli.search.scorers import CtcPrefixScorer, Scorer
+
+Heard = tuple[Tensor, Tensor]
+"""logits (B, S, V) of the CTC head and their lengths (B,)"""
 
 
 @runtime_checkable
@@ -43,14 +47,18 @@ class JointSearch:
     scorers: tuple[Scorer, ...] = ()
     """others beside the CTC head, such as a language model"""
 
-    def __call__(self, memory: Memory, logits: Tensor | None) -> list[list[Hypothesis]]:
+    def __call__(
+        self, memory: Memory, logits: Tensor | None, others: Sequence[Heard] = ()
+    ) -> list[list[Hypothesis]]:
         """Hypotheses of each utterance of a memory, best first.
 
-        logits (B, S, V) of the CTC head, None for a net without one.
+        logits (B, S, V) of the CTC head, None for a net without one; others: what it gives for the
+        same utterances in another form.
         """
         lengths = memory.lengths
         if logits is not None and self.ctc_weight > 0:
             logits, lengths = without_blank_runs(logits, lengths)
+            others = [without_blank_runs(*one) for one in others]
         net_weight = self._net_weight(logits)
         config = SearchConfig(
             beams=self.beams,
@@ -64,17 +72,22 @@ class JointSearch:
             limits = limits.clamp_max(self.net.max_tokens - 1)
         if logits is not None and net_weight == 0.0:
             models = [scorer for scorer in self.scorers if isinstance(scorer, TokenScorer)]
-            if len(models) == len(self.scorers) <= 1:
+            if len(models) == len(self.scorers) <= 1 and not others:
                 return self._by_ctc(logits, lengths, limits, config, *models)
-        scorers = self._scorers(logits, lengths)
+        scorers = self._scorers(logits, lengths, others)
         prompt = self._prompt(memory)
         return search(self.net, memory, prompt, self.eos, limits, config, (), scorers)
 
     def among(
-        self, phrases: PhraseScorer, memory: Memory, logits: Tensor | None
+        self,
+        phrases: PhraseScorer,
+        memory: Memory,
+        logits: Tensor | None,
+        others: Sequence[Heard] = (),
     ) -> list[list[Hypothesis]]:
         """Search among listed phrases only: each with its score, best first."""
-        scorers, weight = self._scorers(logits, memory.lengths), self._net_weight(logits)
+        scorers = self._scorers(logits, memory.lengths, others)
+        weight = self._net_weight(logits)
         prompt = self._prompt(memory)
         return search_phrases(self.net, memory, prompt, self.eos, phrases, scorers, weight)
 
@@ -98,11 +111,15 @@ class JointSearch:
         """The share of the decoder in the score."""
         return 1.0 if logits is None else 1.0 - max(self.ctc_weight, 0.0)
 
-    def _scorers(self, logits: Tensor | None, lengths: Tensor) -> list[Scorer]:
-        """The scorers beside the decoder."""
+    def _scorers(
+        self, logits: Tensor | None, lengths: Tensor, others: Sequence[Heard]
+    ) -> list[Scorer]:
+        """The scorers beside the decoder; the CTC head has its weight for all forms together."""
         if logits is None or self.ctc_weight <= 0:
             return list(self.scorers)
-        return [CtcPrefixScorer(logits, lengths, self.eos, self.ctc_weight), *self.scorers]
+        forms = [(logits, lengths), *others]
+        weight = self.ctc_weight / len(forms)
+        return [*(CtcPrefixScorer(*one, self.eos, weight) for one in forms), *self.scorers]
 
     def _prompt(self, memory: Memory) -> Tensor:
         """(B, 1)"""

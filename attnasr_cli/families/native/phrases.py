@@ -10,7 +10,7 @@ from torch import Tensor
 
 from attnasr_cli.checkpoint.folder import Model
 from attnasr_cli.errors import UsageError
-from attnasr_cli.families.native.joint_search import JointSearch
+from attnasr_cli.families.native.joint_search import Heard, JointSearch
 from attnasr_cli.families.native.options import NativeOptions
 from attnasr_cli.families.phrases.choose import Choice, PhraseList
 from attnasr_cli.families.phrases.read import read_phrases
@@ -71,11 +71,16 @@ def _spoken(phrase: str, speller: Speller, model: str) -> list[list[int]]:
 
 
 def choose_phrases(
-    search: JointSearch, phrases: PhraseList, memory: Memory, logits: Tensor | None
+    search: JointSearch,
+    phrases: PhraseList,
+    memory: Memory,
+    logits: Tensor | None,
+    others: Sequence[Heard] = (),
 ) -> list[Choice]:
-    """The phrase of each utterance of a memory; logits (B, S, V) of the CTC head or None."""
+    """The phrase of each utterance of a memory; logits (B, S, V) of the CTC head or None, and
+    others as for ``JointSearch``."""
     # The language model knows sentences: among phrases of a list, each is as likely as another.
     alone = replace(search, scorers=(), length_penalty=0.0, patience=1.0, nbest=1)
-    found = alone.among(phrases.scorer, memory, logits)
-    free = alone(memory, logits)
+    found = alone.among(phrases.scorer, memory, logits, others)
+    free = alone(memory, logits, others)
     return [phrases.choose(*both) for both in zip(found, free, strict=True)]

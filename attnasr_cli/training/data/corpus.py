@@ -13,8 +13,8 @@ from torch import Tensor
 
 from attnasr_cli import console
 from attnasr_cli.audio.features import FeatureConfig
-from attnasr_cli.audio.frames import FRAMES_PER_S, SAMPLE_RATE_HZ
-from attnasr_cli.audio.resample import resample
+from attnasr_cli.audio.frames import FRAMES_PER_S
+from attnasr_cli.audio.resample import change_speed
 from attnasr_cli.checkpoint.tables import to_table
 from attnasr_cli.errors import DataError, UsageError
 from attnasr_cli.families.recipe.sections import DataConfig
@@ -142,15 +142,3 @@ def check_problems(utterances: Sequence[Utterance], problems: Mapping[int, str])
     if len(problems) == len(utterances):
         why = f"{utterances[0].id}: {problems[0]}" if problems else "there is none"
         raise DataError(f"none of the {len(utterances)} training recordings can be used", why)
-
-
-def rate_for(speed: float) -> int:
-    """The sampling rate that samples at 16 kHz are taken to have, to be played at a speed."""
-    return round(SAMPLE_RATE_HZ * speed / 100) * 100
-
-
-def change_speed(samples: Tensor, speed: float) -> Tensor:
-    """samples (N,) → (N / speed,): tempo and pitch together, as on a tape (Ko et al. 2015)."""
-    if speed == 1.0:
-        return samples
-    return resample(samples, rate_for(speed))

@@ -19,10 +19,11 @@ from torch import Tensor
 
 from attnasr_cli.audio.features import FeatureConfig, shortest, with_pause
 from attnasr_cli.audio.frames import HOP, SAMPLE_RATE_HZ
+from attnasr_cli.audio.resample import change_speed, rate_for
 from attnasr_cli.families.registry import family_of_style
 from attnasr_cli.training.augment.distort import Distortion
 from attnasr_cli.training.data.cache import Loader, Rows, load_utterance, open_rows
-from attnasr_cli.training.data.corpus import Corpus, change_speed, check_problems, rate_for
+from attnasr_cli.training.data.corpus import Corpus, check_problems
 from attnasr_cli.training.formats.utterance import Utterance
 
 
