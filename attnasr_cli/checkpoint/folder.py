@@ -62,6 +62,8 @@ class DecodingConfig:
     """others at which the CTC head hears a segment too; its scores are then the mean over all"""
 
     def __post_init__(self) -> None:
+        if self.speeds and not self.ctc_weight:
+            raise ModelError("decoding.speeds without a ctc_weight", "leave it out")
         for speed in self.speeds:
             if not 0.5 <= speed <= 2:
                 raise ModelError(f"decoding.speeds has {speed:g}", "use speeds from 0.5 to 2")

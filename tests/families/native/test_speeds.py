@@ -79,3 +79,5 @@ def test_phrases_and_free_text_hear_them(tiny_model: Path, samples: Tensor) -> N
 def test_a_speed_that_nobody_speaks_at_is_refused() -> None:
     with pytest.raises(ModelError, match=r"decoding\.speeds has 3"):
         DecodingConfig(speeds=(0.9, 3.0))
+    with pytest.raises(ModelError, match="without a ctc_weight"):
+        DecodingConfig(speeds=(0.9,), ctc_weight=0.0)
