@@ -240,6 +240,7 @@ def main() -> None:
     parser.add_argument("--ct2", help="the same weights for faster-whisper")
     parser.add_argument("--modes", default="batched,sequential", help="of faster-whisper")
     parser.add_argument("--language", help="for a multilingual model")
+    parser.add_argument("--dtype", default="auto", help="of attnasr")
     parser.add_argument("--orders", type=int, default=4, help="recordings of mixed speakers")
     parser.add_argument("--single", type=int, default=120, help="utterances, and as many clips")
     parser.add_argument("--seed", type=int, default=0, help="above 0: other orders")
@@ -248,7 +249,7 @@ def main() -> None:
     parser.add_argument("--version", help="of attnasr: its texts are kept by this name; none: not")
     parser.add_argument("--not-ours", action="store_true", help="faster-whisper alone")
     args = parser.parse_args()
-    options = {"language": args.language} if args.language else {}
+    options = {"dtype": args.dtype} | ({"language": args.language} if args.language else {})
     with tempfile.TemporaryDirectory() as temporary:
         folder = args.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)

@@ -10,14 +10,16 @@ import torch.nn.functional as F
 
 from attnasr_cli.families.common.int8 import (
     DynamicallyQuantized,
+    PairwiseQuantized,
     Quantized,
+    can_quantize_pairs,
     can_quantize_rows,
     quantized,
 )
 from attnasr_cli.families.whisper.net.attention import _blocked
 from attnasr_cli.families.whisper.net.blocks import Projected, cross_attention
 from attnasr_cli.families.whisper.net.fast import accelerate
-from attnasr_cli.families.whisper.net.memory import PackedMemory
+from attnasr_cli.families.whisper.net.memory import HeadMemory, PackedMemory, StepMemory
 from attnasr_cli.families.whisper.net.model import Whisper, WhisperConfig
 from attnasr_cli.nets.packed import Packed, can_pack
 from attnasr_cli.nets.protocol import Memory, Tree, reorder, select
@@ -30,7 +32,11 @@ CONFIG = WhisperConfig(
     audio_context=50, text_context=150,
 )  # fmt: skip
 packs = pytest.mark.skipif(not can_pack(), reason="no bfloat16 in this oneDNN")
-rows = pytest.mark.skipif(not can_quantize_rows(), reason="no 8-bit sums in this processor")
+BY_ROWS = [
+    pytest.param(kind, marks=pytest.mark.skipif(not can, reason="not on this processor"))
+    for kind, can in ((Quantized, can_quantize_rows()), (PairwiseQuantized, can_quantize_pairs()))
+]
+"""layers in 8 bits with a scale for each row"""
 
 
 @pytest.fixture(scope="module")
@@ -110,11 +116,20 @@ def test_beams_in_one_store_remember_their_own_past(net: Whisper, form: str) -> 
             torch.testing.assert_close(found[row], wanted, rtol=0, atol=near)
 
 
-@packs
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(
+    ("kind", "dtype", "near"),
+    [
+        pytest.param(PackedMemory, torch.float32, 1e-5, marks=packs),
+        pytest.param(PackedMemory, torch.bfloat16, 0.02, marks=packs),
+        (HeadMemory, torch.float32, 1e-5),
+        (HeadMemory, torch.float16, 2e-3),
+    ],
+)
 @pytest.mark.parametrize("heads", [1, 3, 6, 8])
 @torch.inference_mode()
-def test_packed_memory_is_attention(heads: int, dtype: torch.dtype) -> None:
+def test_memory_of_steps_is_attention(
+    heads: int, kind: type[StepMemory[object]], dtype: torch.dtype, near: float
+) -> None:
     generator = torch.Generator().manual_seed(7)
     frames = torch.randn(3, 90, 16 * heads, generator=generator)
     queries = torch.randn(3, heads, 5, 16, generator=generator)
@@ -123,13 +138,12 @@ def test_packed_memory_is_attention(heads: int, dtype: torch.dtype) -> None:
     def split(x: torch.Tensor) -> torch.Tensor:
         return x.view(3, 90, heads, 16).transpose(1, 2)
 
-    packed = PackedMemory.of(frames, lambda x: x @ key, lambda x: x @ value, heads, dtype)
+    packed = kind.of(frames, lambda x: x @ key, lambda x: x @ value, heads, dtype)
     wanted, weights = cross_attention(
         queries, Projected(split(frames @ key), split(frames @ value))
     )
     found, found_weights = packed.cross_attention(queries, True)
     assert found_weights is not None
-    near = 1e-5 if dtype == torch.float32 else 0.02
     assert (found.float() - wanted).abs().mean() < near
     assert (found_weights.float() - weights).abs().mean() < near / 20
     assert packed.cross_attention(queries, False)[1] is None
@@ -147,14 +161,16 @@ def test_packed_layers_are_linear_layers(dtype: torch.dtype, near: float) -> Non
     torch.testing.assert_close(found.float(), F.linear(x, weight, bias), rtol=near / 2, atol=near)
 
 
-@rows
+@pytest.mark.parametrize("kind", BY_ROWS)
 @torch.inference_mode()
-def test_eight_bits_do_not_depend_on_the_other_rows() -> None:
+def test_eight_bits_do_not_depend_on_the_other_rows(
+    kind: type[Quantized | PairwiseQuantized],
+) -> None:
     generator = torch.Generator().manual_seed(9)
     x, weight = (torch.randn(n, 64, generator=generator) for n in (7, 300))
     x[3] *= 1000
     x[4] = 0
-    layer = Quantized(weight, torch.ones(300))
+    layer = kind(weight, torch.ones(300))
     found = layer(x)
     wanted = F.linear(x, weight, torch.ones(300))
     error = (found - wanted).std(-1) / wanted.std(-1).clamp_min(1e-6)
@@ -162,6 +178,16 @@ def test_eight_bits_do_not_depend_on_the_other_rows() -> None:
     torch.testing.assert_close(found[4], torch.ones(300))
     for row in range(7):
         torch.testing.assert_close(layer(x[row : row + 1])[0], found[row], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("kind", BY_ROWS)
+@torch.inference_mode()
+def test_eight_bits_at_their_largest(kind: type[Quantized | PairwiseQuantized]) -> None:
+    """Sums of the largest products, which would be cut off if they were kept in 16 bits."""
+    x, weight = torch.ones(3, 64), torch.ones(8, 64)
+    x[1] = -1
+    found = kind(weight, None)(x)
+    torch.testing.assert_close(found, x @ weight.T, rtol=0.01, atol=0)
 
 
 @torch.inference_mode()
@@ -215,18 +241,22 @@ def test_private_operators_are_tried_before_they_are_used(
 def test_the_layer_of_eight_bits_is_tried_before_it_is_used(
     broken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def changed(layer: Quantized, x: torch.Tensor) -> torch.Tensor:
+    def changed(layer: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
         if broken == "missing":
             raise AttributeError("no such operator")
         return torch.zeros(2, 2)
 
-    monkeypatch.setattr(Quantized, "forward", changed)
+    for kind in (Quantized, PairwiseQuantized):
+        monkeypatch.setattr(kind, "forward", changed)
     monkeypatch.setattr("attnasr_cli.families.common.int8.has_vnni", lambda: True)
-    can_quantize_rows.cache_clear()
+    for probe in (can_quantize_rows, can_quantize_pairs):
+        probe.cache_clear()
     try:
         assert not can_quantize_rows()
+        assert not can_quantize_pairs()
         layer = quantized(torch.eye(3), None)  # falls back, and computes
         assert isinstance(layer, DynamicallyQuantized)
         torch.testing.assert_close(layer(torch.eye(3)), torch.eye(3), rtol=0, atol=0.05)
     finally:
-        can_quantize_rows.cache_clear()
+        for probe in (can_quantize_rows, can_quantize_pairs):
+            probe.cache_clear()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attnasr_cli.families.whisper.net.attention import full_attention
-from attnasr_cli.families.whisper.net.memory import PackedMemory
+from attnasr_cli.families.whisper.net.memory import StepMemory
 from attnasr_cli.nets.cache import Cache
 
 POSITIONS = 500
@@ -115,7 +115,7 @@ class Block(nn.Module):
     def decode(
         self,
         x: Tensor,
-        memory: Projected | PackedMemory,
+        memory: Projected | StepMemory[Any],
         cache: Cache | None,
         layer: int,
         hidden: Tensor | None,
@@ -138,7 +138,7 @@ class Block(nn.Module):
 
         queries = self.cross_attn.split(self.cross_attn.query(self.cross_attn_ln(x)))
         weights = None
-        if isinstance(memory, PackedMemory):
+        if isinstance(memory, StepMemory):
             seen, weights = memory.cross_attention(queries, want_weights)
         elif want_weights or cache is not None:
             seen, weights = cross_attention(queries, memory)

@@ -10,14 +10,14 @@ bfloat16 where the processor has instructions for it.
 from __future__ import annotations
 
 import copy
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from attnasr_cli.families.common.int8 import Quantized, can_quantize_rows, quantized
 from attnasr_cli.families.whisper.net.blocks import Attention, Block
-from attnasr_cli.families.whisper.net.memory import PackedMemory
+from attnasr_cli.families.whisper.net.memory import HeadMemory, PackedMemory, StepMemory
 from attnasr_cli.families.whisper.net.model import Whisper
 from attnasr_cli.nets.packed import Packed, can_pack, pack
 from attnasr_cli.nets.protocol import Memory
@@ -39,7 +39,7 @@ class FastWhisper(Whisper):
         self.memory_dtype: torch.dtype | None = None
         """type of keys and values of the memory; None: that of the weights"""
         self.packs_memory = False
-        """whether they are stored as a ``PackedMemory``"""
+        """whether they are stored as a ``StepMemory``"""
 
     def logits(self, x: Tensor) -> Tensor:
         if self.readout is None:
@@ -51,8 +51,9 @@ class FastWhisper(Whisper):
         if not self.packs_memory:
             return self.memory_of(frames, tuple(a.project_memory(frames, dtype) for a in layers))
         heads, kept = self.config.text_heads, dtype or frames.dtype
-        packed = (PackedMemory.of(frames, a.key, a.value, heads, kept) for a in layers)
-        return self.memory_of(frames, tuple(packed))
+        kind: type[StepMemory[Any]] = PackedMemory if kept == torch.bfloat16 else HeadMemory
+        stored = (kind.of(frames, a.key, a.value, heads, kept) for a in layers)
+        return self.memory_of(frames, tuple(stored))
 
 
 class FusedAttention(Attention):
@@ -96,7 +97,11 @@ def accelerate(
         if low_encoder:
             fast.memory_dtype = torch.bfloat16
             fast.packs_memory = packs
+        else:
+            fast.memory_dtype = torch.float16
+            fast.packs_memory = on_cpu
     elif dtype == "float32":
+        fast.packs_memory = on_cpu
         if on_cpu and can_pack(torch.float32) and _bytes(net) <= COPIED:
             _pack(fast, Packed(net.decoder.token_embedding.weight.detach(), None))
     else:

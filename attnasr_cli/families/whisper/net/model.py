@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attnasr_cli.families.whisper.net.blocks import Attention, Block, Projected, in_pieces
-from attnasr_cli.families.whisper.net.memory import PackedMemory
+from attnasr_cli.families.whisper.net.memory import StepMemory
 from attnasr_cli.nets.cache import Cache
 from attnasr_cli.nets.log_softmax import log_softmax_
 from attnasr_cli.nets.protocol import Memory, Net, Step, Tree
@@ -118,7 +118,7 @@ class Decoder(nn.Module):
     def forward(
         self,
         tokens: Tensor,
-        keys: tuple[Projected | PackedMemory, ...],
+        keys: tuple[Projected | StepMemory[Any], ...],
         cache: Cache | None,
         weights_of: set[int],
     ) -> tuple[Tensor, dict[int, Tensor]]:
@@ -166,7 +166,7 @@ class Whisper(Net):
         """frames (B, S, D), what the encoder gave → memory with keys and values of all layers"""
         return self.memory_of(frames, tuple(a.project_memory(frames) for a in self.cross_layers))
 
-    def memory_of(self, frames: Tensor, keys: tuple[Projected | PackedMemory, ...]) -> Memory:
+    def memory_of(self, frames: Tensor, keys: tuple[Projected | StepMemory[Any], ...]) -> Memory:
         """A memory of frames (B, S, D): whole windows, none of it is padding."""
         lengths = torch.full((frames.shape[0],), frames.shape[1], device=frames.device)
         return Memory(frames, lengths, keys, HOP_S * STRIDE)
