@@ -29,6 +29,8 @@ class Placement:
     """float32, bfloat16, float16 or int8: what matrix products are computed in"""
     reason: str
     """one sentence for the user"""
+    automatic: bool = False
+    """whether the precision was left to the program, so that a decoder may take some liberty"""
 
     @property
     def autocast(self) -> torch.autocast:
@@ -159,7 +161,8 @@ def _on_cpu(device: torch.device, dtype: str, why: str) -> Placement:
         return Placement(
             device, "bfloat16", f"cpu: {why}; bfloat16: the processor has instructions for it"
         )
-    return Placement(device, "float32", f"cpu: {why}; float32: the processor has none for bfloat16")
+    none = f"cpu: {why}; float32: the processor has none for bfloat16"
+    return Placement(device, "float32", none, automatic=True)
 
 
 def _on_cuda(device: torch.device, dtype: str, why: str) -> Placement:

@@ -18,6 +18,8 @@ from torch import Tensor, nn
 MIDDLE = 128
 """the zero point of unsigned 8-bit activations, which the instruction takes as its left operand"""
 SMALLEST = 1e-12
+AGAIN = 32
+"""outputs that are computed again in float32, more than a search asks for"""
 ROWS = 4096
 """rows of a weight that are quantised at once"""
 
@@ -96,6 +98,28 @@ class DynamicallyQuantized(nn.Module):
         return cast(Tensor, y).view(*x.shape[:-1], -1)
 
 
+class Screened(nn.Module):
+    """An output layer in float32 that looks in 8 bits first, and then again at the largest results.
+
+    A step reads a quarter of the bytes, and which of the best is better is decided in float32.
+    """
+
+    def __init__(self, weight: Tensor) -> None:
+        """weight (out, in) in float32, which is kept and not copied"""
+        super().__init__()
+        self.weight = weight.detach()
+        self.screen = quantized(weight, None)
+        self.again = min(AGAIN, weight.shape[0])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(…, in) → (…, out)"""
+        flat = x.reshape(-1, x.shape[-1]).float()
+        y = cast(Tensor, self.screen(flat))  # (rows, out)
+        best = y.topk(self.again, -1).indices  # (rows, AGAIN)
+        y.scatter_(-1, best, torch.bmm(self.weight[best], flat[:, :, None])[..., 0])
+        return y.view(*x.shape[:-1], -1)
+
+
 def _prepacked(weight: Tensor, bias: Tensor | None, top: int) -> Any:
     """torch's form of a weight (out, in) with numbers from -top to top, and a bias (out,)."""
     weight = weight.detach().float().cpu().contiguous()
@@ -132,6 +156,11 @@ def can_quantize_rows() -> bool:
     if "onednn" not in torch.backends.quantized.supported_engines or not has_vnni():
         return False
     return _computes(Quantized)
+
+
+def can_quantize() -> bool:
+    """Whether results in 8 bits do not depend on the other rows of a batch."""
+    return can_quantize_rows() or can_quantize_pairs()
 
 
 @lru_cache(maxsize=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from attnasr_cli.families.common.int8 import (
     DynamicallyQuantized,
     PairwiseQuantized,
     Quantized,
+    Screened,
     can_quantize_pairs,
     can_quantize_rows,
     quantized,
@@ -191,6 +193,17 @@ def test_eight_bits_at_their_largest(kind: type[Quantized | PairwiseQuantized]) 
 
 
 @torch.inference_mode()
+def test_the_best_of_a_screened_layer_are_exact() -> None:
+    generator = torch.Generator().manual_seed(5)
+    x, weight = (torch.randn(n, 64, generator=generator) for n in (6, 3000))
+    found, wanted = Screened(weight)(x.view(2, 3, 64)).view(6, -1), x @ weight.T
+    values, best = wanted.topk(10, -1)
+    torch.testing.assert_close(found.topk(10, -1).indices, best)
+    torch.testing.assert_close(found.gather(-1, best), values)
+    assert (found - wanted).std() < 0.05 * wanted.std()
+
+
+@torch.inference_mode()
 def test_eight_bits_where_rows_cannot_have_their_own() -> None:
     x, weight, bias = torch.randn(2, 4, 64), torch.randn(300, 64), torch.randn(300)
     wanted = F.linear(x, weight, bias)
@@ -203,6 +216,25 @@ def test_the_user_is_told_of_the_output_layer(pair) -> None:
     said = Recognizer.from_model(model, "cpu", "bfloat16").placements[0].reason
     assert ("output layer in int8" in said) == (can_pack() and can_quantize_rows())
     assert "int8" not in Recognizer.from_model(model, "cpu", "float32").placements[0].reason
+
+
+@pytest.mark.parametrize("can", [True, False])
+def test_the_user_is_told_what_auto_does_without_bfloat16(
+    can: bool, pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, model = pair(SMALL)
+    monkeypatch.setattr("attnasr_cli.device.cpu_flags", lambda: frozenset({"avx2"}))
+    monkeypatch.setattr("attnasr_cli.families.whisper.decode.batched.can_quantize", lambda: can)
+    decoder: Any = Recognizer.from_model(model, "cpu", "auto").decoders[0]
+    assert decoder.placement.dtype == "float32"
+    assert ("output layer in int8 first" in decoder.placement.reason) == can
+    assert isinstance(decoder.net.readout, Screened) == can
+    if can:
+        embedding = decoder.net.decoder.token_embedding.weight
+        assert decoder.net.readout.weight.data_ptr() == embedding.data_ptr()  # one copy
+    exact: Any = Recognizer.from_model(model, "cpu", "float32").decoders[0]
+    assert not isinstance(exact.net.readout, Screened)
+    assert exact.net.memory_dtype is None
 
 
 def test_eight_windows_make_a_batch(pair, monkeypatch) -> None:

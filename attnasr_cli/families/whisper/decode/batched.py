@@ -22,7 +22,7 @@ from attnasr_cli.families.base import (
     Word,
 )
 from attnasr_cli.families.batching import pack
-from attnasr_cli.families.common.int8 import Quantized
+from attnasr_cli.families.common.int8 import Quantized, Screened, can_quantize
 from attnasr_cli.families.phrases.choose import PhraseList, chosen
 from attnasr_cli.families.threads import spread
 from attnasr_cli.families.whisper.checkpoint import parts_of
@@ -61,9 +61,13 @@ class BatchedDecoder:
         self.name = model.header.name
         self.languages = model.header.languages
         self.plan: Plan = plan(options, self.tokenizer, self.name, self.languages)
+        screened = placement.automatic and placement.dtype == "float32" and can_quantize()
         self.net = accelerate(
-            net, placement.device, placement.dtype, low_encoder=cpu_has_bfloat16()
+            net, placement.device, placement.dtype, cpu_has_bfloat16(), screened=screened
         )
+        if isinstance(self.net.readout, Screened):
+            reason = f"{placement.reason}; the output layer in int8 first, its best in float32"
+            placement = replace(placement, reason=reason)
         if placement.dtype == "bfloat16" and isinstance(self.net.readout, Quantized):
             reason = f"{placement.reason}, the output layer in int8"
             placement = replace(placement, reason=reason)

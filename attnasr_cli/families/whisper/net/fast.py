@@ -15,7 +15,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from attnasr_cli.families.common.int8 import Quantized, can_quantize_rows, quantized
+from attnasr_cli.families.common.int8 import Quantized, Screened, can_quantize_rows, quantized
 from attnasr_cli.families.whisper.net.blocks import Attention, Block
 from attnasr_cli.families.whisper.net.memory import HeadMemory, PackedMemory, StepMemory
 from attnasr_cli.families.whisper.net.model import Whisper
@@ -70,11 +70,17 @@ class FusedAttention(Attention):
 
 
 def accelerate(
-    net: Whisper, device: torch.device, dtype: str, low_encoder: bool = False
+    net: Whisper,
+    device: torch.device,
+    dtype: str,
+    low_encoder: bool = False,
+    screened: bool = False,
 ) -> FastWhisper:
     """A net for inference on a device, in evaluation mode; ``net`` itself is not changed.
 
     dtype: float32, bfloat16, float16 or int8. low_encoder: with int8, the encoder in bfloat16.
+    screened: with float32 on a CPU, the output layer looks in 8 bits first, and keys and values of
+    the memory are kept in float16.
     """
     fast = FastWhisper(_shared_copy(net)).eval()
     on_cpu = device.type == "cpu"
@@ -103,11 +109,15 @@ def accelerate(
     elif dtype == "float32":
         fast.packs_memory = on_cpu
         if on_cpu and can_pack(torch.float32) and _bytes(net) <= COPIED:
-            _pack(fast, Packed(net.decoder.token_embedding.weight.detach(), None))
+            embedding = net.decoder.token_embedding.weight.detach()
+            _pack(fast, Screened(embedding) if screened else Packed(embedding, None))
+            fast.memory_dtype = torch.float16 if screened else None
     else:
         raise ValueError(f"no form of the net for {dtype}")
     if on_cpu and (dtype != "float32" or fast.readout is not None):
         _own_storage(fast)
+    if isinstance(fast.readout, Screened):  # one embedding, not two
+        fast.readout.weight = fast.decoder.token_embedding.weight.detach()
     return fast.to(device)
 
 
