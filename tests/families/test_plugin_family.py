@@ -10,7 +10,9 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 
 from attnasr_cli import nets
@@ -128,16 +130,17 @@ def test_an_export_is_whole_or_not_there(
 
 
 def test_a_folder_of_no_family_is_named(tmp_path: Path, attnasr: Attnasr) -> None:
-    folder = tmp_path / "wav2vec"
+    folder, sound = tmp_path / "wav2vec", tmp_path / "a.wav"
+    soundfile.write(sound, np.zeros(8000), 16_000)
     folder.mkdir()
     (folder / "config.json").write_text('{"model_type": "wav2vec2"}')
-    ran = attnasr("transcribe", "a.wav", "-m", folder)
+    ran = attnasr("transcribe", sound, "-m", folder)
     assert "'wav2vec2' model: a CTC model, not an attention encoder-decoder" in ran.err
     assert ran.code == 1
     (folder / "config.json").write_text('{"model_type": "granite_speech"}')
-    assert "a language model that hears" in attnasr("transcribe", "a.wav", "-m", folder).err
+    assert "a language model that hears" in attnasr("transcribe", sound, "-m", folder).err
     (folder / "config.json").write_text("{broken")
-    assert "damaged" in attnasr("transcribe", "a.wav", "-m", folder).err
+    assert "damaged" in attnasr("transcribe", sound, "-m", folder).err
 
 
 def test_asking_whose_a_folder_is_imports_no_net(tmp_path: Path) -> None:

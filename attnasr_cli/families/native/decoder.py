@@ -165,7 +165,8 @@ class NativeDecoder:
         return found
 
     def _encoded(self, segments: list[Tensor]) -> Memory:
-        features, lengths = self.features(segments)  # (B, T, F), (B,)
+        with torch.autocast("cpu", enabled=False):  # features are float32, whatever the net is
+            features, lengths = self.features(segments)  # (B, T, F), (B,)
         device = self.placement.device
         if device.type == "cpu":
             features = whole_frames(features)

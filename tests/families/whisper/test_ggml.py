@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from attnasr_cli.app import main
@@ -167,7 +168,7 @@ def test_another_model_is_refused(pair, tmp_path, head, message):
 def test_the_command_says_it_in_one_line(content, tmp_path, capsys):
     path = tmp_path / "ggml-mine.bin"
     path.write_bytes(content[:-1])
-    (tmp_path / "a.wav").write_bytes(b"")
+    soundfile.write(tmp_path / "a.wav", np.zeros(8000), 16_000)
     assert main(["transcribe", "-m", str(path), str(tmp_path / "a.wav")]) == 1
     said = capsys.readouterr()
     assert (said.out, "Traceback" in said.err) == ("", False)
