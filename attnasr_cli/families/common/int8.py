@@ -47,8 +47,7 @@ class Quantized(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(…, in) → (…, out)"""
         flat = x.reshape(-1, x.shape[-1]).float()
-        top = torch.maximum(flat.amax(-1, keepdim=True), -flat.amin(-1, keepdim=True))
-        top.clamp_min_(SMALLEST)  # (rows, 1)
+        top = _largest(flat)  # (rows, 1)
         low = (flat * (127 / top)).add_(MIDDLE + 0.5).to(torch.uint8)  # cut off: rounded
         y = torch.ops.onednn.qlinear_pointwise(
             low, 1.0, MIDDLE, self.packed, self.scale, self.zero, None,
@@ -75,8 +74,7 @@ class PairwiseQuantized(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(…, in) → (…, out)"""
         flat = x.reshape(-1, x.shape[-1]).float()
-        top = torch.maximum(flat.amax(-1, keepdim=True), -flat.amin(-1, keepdim=True))
-        top.clamp_min_(SMALLEST)  # (rows, 1)
+        top = _largest(flat)  # (rows, 1)
         layer = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32
         y = cast(Tensor, layer(flat / top, 1 / 127, MIDDLE, self.packed))
         y = y.mul_(top) if self.bias is None else torch.addcmul(self.bias, y, top)
@@ -118,6 +116,12 @@ class Screened(nn.Module):
         best = y.topk(self.again, -1).indices  # (rows, AGAIN)
         y.scatter_(-1, best, torch.bmm(self.weight[best], flat[:, :, None])[..., 0])
         return y.view(*x.shape[:-1], -1)
+
+
+def _largest(flat: Tensor) -> Tensor:
+    """(rows, in) → the largest absolute value of each row (rows, 1), above 0"""
+    top = torch.maximum(flat.amax(-1, keepdim=True), -flat.amin(-1, keepdim=True))
+    return top.clamp_min_(SMALLEST)
 
 
 def _prepacked(weight: Tensor, bias: Tensor | None, top: int) -> Any:
